@@ -1,0 +1,83 @@
+"""The errors that a client can cause or meet; each class carries its HTTP status.
+
+PluginError
+|- BadRequest       400  the request itself is wrong
+|- NotFound         404  no such resource
+|- Conflict         409  the resource is in a state that forbids it
+|- TooLarge         413  a limit of the settings is exceeded
+|- UnusableSource   422  the request is fine, what it points to cannot be used
+|- NotSupported     501  valid, but not built
+|- Busy             503  try again later
+|- WorkerDied       500  a worker process ended without an answer
+|- ArchiveRefused   500  Orthanc refused what this plugin asked of it
+ConfigurationError       Orthanc must not start
+
+A message is one sentence that names the value and the limit. It never holds patient data: Orthanc
+identifiers, UIDs, numbers and names of structures only.
+"""
+
+from __future__ import annotations
+
+
+class PluginError(Exception):
+    """Something that is answered with its own status and its own sentence."""
+
+    status = 500
+
+
+class BadRequest(PluginError):
+    """The request itself is wrong: syntax, type or range of a value."""
+
+    status = 400
+
+
+class NotFound(PluginError):
+    """The resource that the address or the body names does not exist."""
+
+    status = 404
+
+
+class Conflict(PluginError):
+    """The resource exists, but its state forbids what was asked."""
+
+    status = 409
+
+
+class TooLarge(PluginError):
+    """A limit of the settings is exceeded."""
+
+    status = 413
+
+
+class UnusableSource(PluginError):
+    """The request is well formed, but its source holds nothing that can be used."""
+
+    status = 422
+
+
+class NotSupported(PluginError):
+    """Valid by its standard, but not built here."""
+
+    status = 501
+
+
+class Busy(PluginError):
+    """No capacity at the moment."""
+
+    status = 503
+
+    def __init__(self, message: str, retry_after_s: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class WorkerDied(PluginError):
+    """A worker process ended (killed, or out of memory) before it gave its answer."""
+
+
+class ArchiveRefused(PluginError):
+    """Orthanc refused an operation that this plugin needs."""
+
+
+class ConfigurationError(Exception):
+    """A setting is unknown or has a bad value: Orthanc must not start with it."""

@@ -1,0 +1,97 @@
+"""Where voxels lie in the patient: one affine, LPS, millimetres, voxel centres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+
+SMALLEST_VOXEL_MM: Final = 1e-6
+LARGEST_COORDINATE_MM: Final = 1e7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """A lattice of voxels in patient space.
+
+    Attributes:
+        shape: number of voxels as (columns, rows, slices).
+        affine: (4, 4) float64, maps a voxel index (column, row, slice, 1), the centre of the voxel
+            being at the integer, to LPS millimetres (PS3.3 C.7.6.2.1.1).
+        frame_of_reference_uid: the frame of reference of these millimetres, when it is known.
+
+    Raises:
+        UnusableSource: the affine is not finite, is singular or has voxels of no use.
+    """
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    frame_of_reference_uid: str | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1:
+            raise UnusableSource(f"a volume of {self.shape} voxels has no inside")
+        affine = np.array(self.affine, dtype=np.float64)
+        if affine.shape != (4, 4) or not np.isfinite(affine).all():
+            raise UnusableSource("the affine matrix holds values that are not finite numbers")
+        if np.abs(affine).max() > LARGEST_COORDINATE_MM:
+            raise UnusableSource(
+                f"the affine matrix holds {np.abs(affine).max():g},"
+                f" above the limit of {LARGEST_COORDINATE_MM:g} mm"
+            )
+        sizes = np.linalg.norm(affine[:3, :3], axis=0)
+        if sizes.min() < SMALLEST_VOXEL_MM:
+            raise UnusableSource(
+                f"a voxel of {sizes[0]:g} x {sizes[1]:g} x {sizes[2]:g} mm has no extent"
+            )
+        if abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-6:
+            raise UnusableSource("the affine matrix is singular: two voxel axes are parallel")
+        affine.flags.writeable = False
+        object.__setattr__(self, "affine", affine)
+
+    @property
+    def voxel_size_mm(self) -> tuple[float, float, float]:
+        """The distance between neighbouring voxel centres along columns, rows and slices."""
+        x, y, z = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return float(x), float(y), float(z)
+
+    @property
+    def voxel_volume_mm3(self) -> float:
+        """The volume of one voxel."""
+        return float(abs(np.linalg.det(self.affine[:3, :3])))
+
+    @property
+    def is_mirrored(self) -> bool:
+        """True when the voxel axes are left-handed: triangles then change their winding."""
+        return bool(np.linalg.det(self.affine[:3, :3]) < 0)
+
+    def to_world(self, indices: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 3) LPS millimetres of (N, 3) voxel indices."""
+        matrix = self.affine[:3, :3]
+        return np.asarray(indices, dtype=np.float64) @ matrix.T + self.affine[:3, 3]
+
+    def to_index(self, points_mm: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 3) voxel indices, fractional, of (N, 3) LPS millimetres."""
+        offset = np.asarray(points_mm, dtype=np.float64) - self.affine[:3, 3]
+        return np.asarray(np.linalg.solve(self.affine[:3, :3], offset.T).T)
+
+    def window(self, start: tuple[int, int, int], shape: tuple[int, int, int]) -> Grid:
+        """The grid of a block of `shape` voxels from voxel `start` on, which may be negative."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_world(np.array([start], dtype=np.float64))[0]
+        return Grid(shape, affine, self.frame_of_reference_uid)
+
+    def reduced(self, factors: tuple[int, int, int]) -> Grid:
+        """The grid whose voxels each cover a block of `factors` voxels; the last may reach out."""
+        scale = np.array(factors, dtype=np.float64)
+        affine = self.affine.copy()
+        affine[:3, :3] = self.affine[:3, :3] * scale
+        affine[:3, 3] = self.to_world(((scale - 1) / 2)[np.newaxis])[0]
+        columns, rows, slices = (
+            -(-size // factor) for size, factor in zip(self.shape, factors, strict=True)
+        )
+        return Grid((columns, rows, slices), affine, self.frame_of_reference_uid)

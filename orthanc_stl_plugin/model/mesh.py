@@ -1,0 +1,96 @@
+"""Surfaces of triangles, and how to make them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import BadRequest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mesh:
+    """A surface.
+
+    Attributes:
+        vertices: (V, 3) float32, LPS millimetres.
+        faces: (F, 3) int32 indices of vertices, counter-clockwise seen from outside.
+    """
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        if self.vertices.ndim != 2 or self.vertices.shape[1] != 3:
+            raise ValueError(f"vertices of shape {self.vertices.shape}, not (V, 3)")
+        if self.faces.ndim != 2 or self.faces.shape[1] != 3:
+            raise ValueError(f"faces of shape {self.faces.shape}, not (F, 3)")
+        if self.vertices.dtype != np.float32 or self.faces.dtype != np.int32:
+            raise ValueError(f"dtypes {self.vertices.dtype}, {self.faces.dtype}")
+
+
+@dataclass(frozen=True, slots=True)
+class MeshReport:
+    """What is known of a mesh.
+
+    Attributes:
+        triangles: number of faces.
+        volume_mm3: signed enclosed volume, positive when the faces look outward.
+        area_mm2: surface area.
+        bounds_mm: the lowest and the highest LPS coordinates.
+        centroid_mm: centre of the enclosed volume, LPS.
+        is_watertight: after welding equal coordinates each edge lies in exactly two faces, which
+            run through it in opposite directions.
+    """
+
+    triangles: int
+    volume_mm3: float
+    area_mm2: float
+    bounds_mm: tuple[tuple[float, float, float], tuple[float, float, float]]
+    centroid_mm: tuple[float, float, float]
+    is_watertight: bool
+
+
+class SmoothingMethod(StrEnum):
+    """The ways to take the voxels' staircase off a surface."""
+
+    TAUBIN = "Taubin"
+    LAPLACIAN = "Laplacian"
+    NONE = "None"
+
+
+MAX_RESOLUTION = 1024
+MAX_ITERATIONS = 200
+MIN_TRIANGLES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class MeshOptions:
+    """How a surface is made.
+
+    Attributes:
+        resolution: the most voxels along one axis (after cropping to the object) before the data
+            are reduced by block means; nothing is ever enlarged.
+        method: the smoothing.
+        iterations: steps of the smoothing, 0-200.
+        triangles: upper bound of the number of triangles, or None.
+
+    Raises:
+        BadRequest: a value outside its limits.
+    """
+
+    resolution: int = 256
+    method: SmoothingMethod = SmoothingMethod.TAUBIN
+    iterations: int = 15
+    triangles: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.resolution <= MAX_RESOLUTION:
+            raise BadRequest(f"Resolution is {self.resolution}: it must be 2-{MAX_RESOLUTION}")
+        if not 0 <= self.iterations <= MAX_ITERATIONS:
+            raise BadRequest(f"Iterations is {self.iterations}: it must be 0-{MAX_ITERATIONS}")
+        if self.triangles is not None and self.triangles < MIN_TRIANGLES:
+            raise BadRequest(f"Triangles is {self.triangles}: it must be at least {MIN_TRIANGLES}")
