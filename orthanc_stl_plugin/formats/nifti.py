@@ -1,0 +1,148 @@
+"""NIfTI-1 and NIfTI-2 volumes: bytes in, voxels in LPS out.
+
+The standard is the header file nifti1.h (https://nifti.nimh.nih.gov/nifti-1); nibabel reads the
+header and chooses the affine: sform, else qform, else pixdim. Here RAS becomes LPS.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from dataclasses import dataclass
+from typing import Any, Final
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
+from orthanc_stl_plugin.model.geometry import Grid
+
+_RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
+_MM_PER_UNIT: Final = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: ?, m, mm, um
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NiftiVolume:
+    """One volume.
+
+    Attributes:
+        values: (columns, rows, slices), the stored type or, where scl_slope asks for it, float64.
+        grid: where they lie, LPS mm.
+    """
+
+    values: NDArray[Any]
+    grid: Grid
+
+
+def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
+    """The volume in the bytes of a .nii or .nii.gz file.
+
+    Raises:
+        TooLarge: more than `max_bytes` after decompression.
+        UnusableSource: no NIfTI file, truncated, more than one volume, no real numbers, or an
+            affine matrix that places no voxels.
+    """
+    plain = _decompressed(content, max_bytes) if content[:2] == _GZIP_MAGIC else content
+    if len(plain) > max_bytes:
+        raise TooLarge(f"the NIfTI file has {len(plain)} bytes, {_limit(max_bytes)}")
+    image = _parsed(plain)
+    shape = _three_axes(image.header["dim"])
+    _check_extent(image, shape, plain)
+    values = np.asanyarray(image.dataobj).reshape(shape, order="F")
+    units = _MM_PER_UNIT.get(int(image.header["xyzt_units"]) & 7, 1.0)
+    affine = _RAS_TO_LPS @ image.affine
+    affine[:3] *= units
+    if units != 1.0:
+        _log.info("the NIfTI header counts in units of %g mm", units)
+    return NiftiVolume(values, Grid(shape, affine))
+
+
+def foreground(volume: NiftiVolume) -> NDArray[np.bool_]:
+    """The voxels that are set: those that are neither zero nor NaN, (columns, rows, slices)."""
+    set_voxels: NDArray[np.bool_] = volume.values != 0
+    if volume.values.dtype.kind == "f":
+        set_voxels &= ~np.isnan(volume.values)
+    return set_voxels
+
+
+def _decompressed(content: bytes, max_bytes: int) -> bytes:
+    inflater = zlib.decompressobj(wbits=31)
+    parts: list[bytes] = []
+    total = 0
+    rest = content
+    try:
+        while rest and rest[:2] == _GZIP_MAGIC:  # a gzip file may have several members
+            part = inflater.decompress(rest, max_bytes - total + 1)
+            total += len(part)
+            if total > max_bytes:
+                raise TooLarge(f"the gzip stream inflates to more than its {_limit(max_bytes)}")
+            parts.append(part)
+            if not inflater.eof:
+                raise UnusableSource(
+                    f"the gzip stream is truncated after {len(content)} bytes ({total} inflated)"
+                )
+            rest = inflater.unused_data
+            inflater = zlib.decompressobj(wbits=31)
+    except zlib.error as error:
+        raise UnusableSource(f"the gzip stream is broken: {error}") from error
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _limit(max_bytes: int) -> str:
+    return f"limit of {max_bytes} bytes (MaxVolumeMiB = {max_bytes >> 20})"
+
+
+def _parsed(plain: bytes) -> Any:
+    image_class: Any = {348: nib.Nifti1Image, 540: nib.Nifti2Image}.get(_header_size(plain))
+    if image_class is None:
+        raise UnusableSource(
+            f"not a NIfTI file: its {len(plain)} bytes start with neither 348 (NIfTI-1)"
+            " nor 540 (NIfTI-2)"
+        )
+    magic = plain[344:348] if image_class is nib.Nifti1Image else plain[4:8]
+    if not magic.startswith(b"n+"):
+        raise UnusableSource(
+            f"the magic of the NIfTI header is {magic!r}: only single files (n+1, n+2) are read"
+        )
+    try:
+        return image_class.from_bytes(plain)
+    except (nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError) as error:
+        raise UnusableSource(f"the NIfTI header is invalid: {error}") from error
+    except (ValueError, OSError, OverflowError, ArithmeticError) as error:
+        raise UnusableSource(f"the NIfTI header cannot be read: {error}") from error
+
+
+def _header_size(plain: bytes) -> int:
+    little = int.from_bytes(plain[:4], "little")
+    return little if little in (348, 540) else int.from_bytes(plain[:4], "big")
+
+
+def _three_axes(dim: NDArray[np.integer]) -> tuple[int, int, int]:
+    axes = int(dim[0])
+    sizes = [int(size) for size in dim[1 : axes + 1]]
+    if not 1 <= axes <= 7 or min(sizes) < 1:
+        raise UnusableSource(f"the NIfTI header gives the dimensions {dim.tolist()}")
+    if any(size > 1 for size in sizes[3:]):
+        raise UnusableSource(
+            f"the NIfTI file holds {' x '.join(map(str, sizes))} voxels in {axes} dimensions:"
+            " only one volume can become a model"
+        )
+    columns, rows, slices = (*sizes[:3], 1, 1)[:3]
+    return columns, rows, slices
+
+
+def _check_extent(image: Any, shape: tuple[int, int, int], plain: bytes) -> None:
+    dtype = image.get_data_dtype()
+    if dtype.kind not in "iuf":
+        raise UnusableSource(f"the voxels of the NIfTI file are {dtype}: only real numbers are")
+    columns, rows, slices = shape
+    needed = columns * rows * slices * dtype.itemsize
+    offset = int(image.dataobj.offset)
+    if len(plain) - offset < needed:
+        raise UnusableSource(
+            f"the NIfTI file is truncated: {needed} bytes of voxels at {offset},"
+            f" but it has {len(plain)} bytes"
+        )
