@@ -1,0 +1,73 @@
+"""The port to the DICOM archive: the few things that the use cases ask of Orthanc."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """What the archive tells of an instance that it has just stored.
+
+    Attributes:
+        instance_id: its Orthanc identifier.
+        answer: the whole answer of /tools/create-dicom (ID, Path, ParentStudy, ...).
+    """
+
+    instance_id: str
+    answer: Mapping[str, object]
+
+
+class Archive(Protocol):
+    """A DICOM archive. One conformance suite runs on every implementation.
+
+    Identifiers are Orthanc's. Tags come by keyword: a text, or a list of such mappings for a
+    sequence (PS3.5 section 7.5).
+    """
+
+    def study_tags(self, study_id: str) -> Mapping[str, object]:
+        """The main tags of a study and of its patient.
+
+        Raises:
+            NotFound: no such study.
+        """
+        ...
+
+    def instance_tags(self, instance_id: str) -> Mapping[str, object]:
+        """The tags of an instance; binary values are absent or empty.
+
+        Raises:
+            NotFound: no such instance.
+        """
+        ...
+
+    def encapsulated_document(self, instance_id: str) -> bytes:
+        """The value of EncapsulatedDocument (0042,0011) as stored, padding included.
+
+        Raises:
+            NotFound: no such instance, or it has no such element.
+        """
+        ...
+
+    def create_instance(
+        self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
+    ) -> StoredInstance:
+        """Encapsulates the file `document` in a new instance of the study `parent_study`.
+
+        Raises:
+            NotFound: no such study.
+            BadRequest: the tags were refused; nothing is stored.
+            ArchiveRefused: it failed for another reason; nothing is stored.
+        """
+        ...
+
+    def delete_instance(self, instance_id: str) -> None:
+        """Removes an instance.
+
+        Raises:
+            NotFound: no such instance.
+        """
+        ...

@@ -1,0 +1,64 @@
+"""An archive in memory, held to the same conformance suite as the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from pydicom.datadict import tag_for_keyword
+
+from orthanc_stl_plugin.errors import BadRequest, NotFound
+from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
+from orthanc_stl_plugin.services.archive import StoredInstance
+
+
+@dataclass
+class FakeArchive:
+    """Studies by identifier with their tags; instances with their tags and document."""
+
+    studies: dict[str, dict[str, object]] = field(default_factory=dict)
+    instances: dict[str, tuple[dict[str, object], bytes | None]] = field(default_factory=dict)
+
+    def study_tags(self, study_id: str) -> Mapping[str, object]:
+        if study_id not in self.studies:
+            raise NotFound(f"there is no study {study_id!r}")
+        return self.studies[study_id]
+
+    def instance_tags(self, instance_id: str) -> Mapping[str, object]:
+        if instance_id not in self.instances:
+            raise NotFound(f"there is no instance {instance_id!r}")
+        return self.instances[instance_id][0]
+
+    def encapsulated_document(self, instance_id: str) -> bytes:
+        document = self.instances.get(instance_id, ({}, None))[1]
+        if document is None:
+            raise NotFound(f"there is no encapsulated document of instance {instance_id!r}")
+        return document + b"\0" * (len(document) % 2)
+
+    def create_instance(
+        self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
+    ) -> StoredInstance:
+        study = self.study_tags(parent_study)
+        if unknown := [keyword for keyword in tags if tag_for_keyword(keyword) is None]:
+            raise BadRequest(f"Orthanc refuses the tags of the new instance: {unknown}")
+        instance_id = str(uuid4())
+        made = {
+            "SOPClassUID": STL_SOP_CLASS_UID,
+            "Modality": "M3D",
+            "MIMETypeOfEncapsulatedDocument": media_type,
+            "EncapsulatedDocument": None,
+        }
+        self.instances[instance_id] = ({**study, **made, **tags}, document.read_bytes())
+        answer = {
+            "ID": instance_id,
+            "Path": f"/instances/{instance_id}",
+            "ParentStudy": parent_study,
+            "Status": "Success",
+        }
+        return StoredInstance(instance_id, answer)
+
+    def delete_instance(self, instance_id: str) -> None:
+        self.instance_tags(instance_id)
+        del self.instances[instance_id]

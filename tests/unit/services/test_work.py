@@ -1,0 +1,94 @@
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, UnusableSource, WorkerDied
+from orthanc_stl_plugin.services.work import Workers, worker_executable
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    pool = Workers(Settings(workers=1, max_task_seconds=2))
+    yield pool
+    pool.close()
+
+
+def product(one: int, other: int) -> int:
+    return one * other
+
+
+def process_id() -> int:
+    return os.getpid()
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse() -> None:
+    raise UnusableSource("empty")
+
+
+def allocate(count: int) -> int:
+    return len(bytearray(count))
+
+
+def test_a_function_runs_in_another_process(workers: Workers):
+    assert workers.run(process_id) != os.getpid()
+
+
+def test_arguments_go_in_and_the_result_comes_out(workers: Workers):
+    assert workers.run(product, 6, other=7) == 42
+
+
+def test_an_error_of_the_function_comes_back_as_it_is(workers: Workers):
+    with pytest.raises(UnusableSource, match="empty"):
+        workers.run(refuse)
+
+
+def test_a_killed_worker_fails_its_task_and_the_next_task_works(workers: Workers):
+    with pytest.raises(WorkerDied, match="ended with code -9"):
+        workers.run(die)
+    assert workers.run(product, 6, 7) == 42
+
+
+def test_a_task_that_takes_too_long_is_stopped_and_the_next_works(workers: Workers):
+    with pytest.raises(TooLarge, match="MaxTaskSeconds = 2"):
+        workers.run(time.sleep, 60)
+    assert workers.run(product, 6, 7) == 42
+
+
+def test_a_task_above_the_memory_bound_says_so():
+    bounded = Workers(Settings(workers=1, max_task_memory_mib=1024))
+    with pytest.raises(TooLarge, match="MaxTaskMemoryMiB = 1024"):
+        bounded.run(allocate, 2 << 30)
+    assert bounded.run(product, 6, 7) == 42
+    bounded.close()
+
+
+def test_a_closed_pool_is_busy():
+    pool = Workers(Settings(workers=1))
+    pool.close()
+    with pytest.raises(Busy, match="shutting down"):
+        pool.run(process_id)
+
+
+def test_closing_ends_the_processes():
+    pool = Workers(Settings(workers=1))
+    worker = pool.run(process_id)
+    pool.close()
+    assert not Path(f"/proc/{worker}").exists()
+
+
+def test_the_found_interpreter_is_the_version_that_runs():
+    assert "python3" in worker_executable("").name
+
+
+def test_an_interpreter_that_is_not_there_is_a_wrong_setting():
+    with pytest.raises(ConfigurationError, match="\"WorkerExecutable\" is '/nowhere/python'"):
+        worker_executable("/nowhere/python")
