@@ -1,0 +1,85 @@
+"""Reading typed fields out of a JSON body, with errors that name the field and its value."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+from collections.abc import Collection, Mapping
+
+from orthanc_stl_plugin.errors import BadRequest
+
+_LONGEST_QUOTE = 80
+
+
+class Fields:
+    """The fields of one JSON object, each read once with its type.
+
+    Raises:
+        BadRequest: a field that no route's documentation knows.
+    """
+
+    def __init__(self, body: Mapping[str, object], known: Collection[str]) -> None:
+        self._body = body
+        for name in body:
+            if name not in known:
+                raise BadRequest(f"unknown field {quoted(name)}: {_hint(name, known)}")
+
+    def text(self, name: str) -> str:
+        """A text that must be there and not be empty."""
+        value = self._body.get(name)
+        if value is None:
+            raise BadRequest(f'the field "{name}" is missing')
+        if not isinstance(value, str) or not value:
+            raise BadRequest(f'"{name}" is {quoted(value)}: it must be a text that is not empty')
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        """The value of a switch: true or false."""
+        value = self._body.get(name, default)
+        if not isinstance(value, bool):
+            raise BadRequest(f'"{name}" is {quoted(value)}: it must be true or false')
+        return value
+
+    def whole(self, name: str, default: int) -> int:
+        """A whole number; its range is the business of the value that is built with it."""
+        value = self._body.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadRequest(f'"{name}" is {quoted(value)}: it must be a whole number')
+        return value
+
+    def binary(self, name: str) -> bytes:
+        """The bytes of a data URI (RFC 2397) in base64, or of plain base64 (RFC 4648)."""
+        text = self.text(name)
+        if text.startswith("data:"):
+            head, comma, text = text.partition(",")
+            if not comma or not head.endswith(";base64"):
+                raise BadRequest(f'"{name}" is a data URI without ";base64,": {quoted(head)}')
+        try:
+            plain = text.encode("ascii").translate(None, b" \t\r\n")
+            decoded = base64.b64decode(plain, validate=True)
+        except (UnicodeEncodeError, binascii.Error) as error:
+            raise BadRequest(f'"{name}" is not base64: {quoted(text)}') from error
+        if not decoded:
+            raise BadRequest(f'"{name}" holds no bytes')
+        return decoded
+
+    def mapping(self, name: str) -> dict[str, object]:
+        """An object whose values are checked by who uses them; empty when it is absent."""
+        value = self._body.get(name, {})
+        if not isinstance(value, dict):
+            raise BadRequest(f'"{name}" is {quoted(value)}: it must be an object')
+        return value
+
+
+def quoted(value: object) -> str:
+    """A value of a client for use in a message: cut when it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "..."
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if nearest:
+        return f'did you mean "{nearest[0]}"?'
+    return f"this route knows {', '.join(sorted(known))}"

@@ -1,0 +1,68 @@
+"""What comes in and what goes out, free of Orthanc's own types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orthanc_stl_plugin.errors import BadRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        method: GET, POST, PUT or DELETE.
+        path: the decoded path, from its first slash.
+        groups: what the route's pattern caught in the path.
+        query: the query arguments (of GET only: Orthanc gives no others).
+        headers: by lower-case name.
+        body: the bytes of a POST or PUT.
+    """
+
+    method: str
+    path: str
+    groups: tuple[str, ...] = ()
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def json_object(self) -> dict[str, object]:
+        """The body as a JSON object.
+
+        Raises:
+            BadRequest: it is not JSON in UTF-8, or no object.
+        """
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest(f"the body is not JSON: {_reason(error)}") from error
+        if not isinstance(value, dict):
+            raise BadRequest(f"the body is a JSON {type(value).__name__}: it must be an object")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer: body, media type, status and further headers."""
+
+    body: bytes = b""
+    media_type: str = "application/json"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """`value` as Orthanc writes JSON: indented, in UTF-8."""
+    body = json.dumps(value, indent=3, ensure_ascii=False, allow_nan=False).encode()
+    return Response(body, "application/json", status)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    return "nested too deeply"

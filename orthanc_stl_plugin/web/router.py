@@ -1,0 +1,98 @@
+"""From a request to a response: finds the route, and turns every error into an answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Final
+
+from orthanc_stl_plugin.errors import Busy, NotFound, PluginError
+from orthanc_stl_plugin.web.messages import Request, Response
+
+Handler = Callable[[Request], Response]
+_log = logging.getLogger(__name__)
+
+# Orthanc's own codes and messages for these statuses (OrthancServer, ErrorCode).
+_ORTHANC_STATUS: Final[Mapping[int, tuple[int, str]]] = {
+    400: (8, "Bad request"),
+    404: (17, "Unknown resource"),
+    409: (6, "Bad sequence of calls"),
+    413: (3, "Parameter out of range"),
+    422: (15, "Bad file format"),
+    500: (1, "Error encountered within the plugin engine"),
+    501: (2, "Not implemented yet"),
+    503: (16, "Timeout"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An address and what answers there.
+
+    Attributes:
+        template: the address as documentation writes it, for example /instances/{id}/stl.
+        handlers: by method.
+    """
+
+    template: str
+    handlers: Mapping[str, Handler]
+
+    @property
+    def pattern(self) -> str:
+        """The regular expression that matches the whole path; {name} matches one segment."""
+        return re.sub(r"\\?\{\w+\\?\}", "([^/]+)", re.escape(self.template))
+
+
+class Router:
+    """All routes of the plugin."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.routes = tuple(routes)
+        self._compiled = [(re.compile(route.pattern), route) for route in routes]
+
+    def respond(self, request: Request) -> Response:
+        """The answer to a request, whatever happens; the one place that catches everything."""
+        try:
+            return self._handled(request)
+        except PluginError as error:
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                _log.error("%s %s: %s", request.method, request.path, error)
+            return _error_response(request, error.status, str(error), error)
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.path)
+            return _error_response(request, 500, "internal error: the log of Orthanc tells more")
+
+    def _handled(self, request: Request) -> Response:
+        for pattern, route in self._compiled:
+            match = pattern.fullmatch(request.path)
+            if match is None:
+                continue
+            handler = route.handlers.get(request.method)
+            if handler is None:
+                allowed = ",".join(sorted(route.handlers))
+                return Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": allowed})
+            return handler(replace(request, groups=match.groups()))
+        raise NotFound(f"no route {request.path!r}")
+
+
+def _error_response(
+    request: Request, status: int, details: str, error: PluginError | None = None
+) -> Response:
+    """An error in the JSON shape of Orthanc's own; Orthanc itself sends it as text/plain."""
+    orthanc_status, message = _ORTHANC_STATUS[status]
+    body = {
+        "Details": details,
+        "HttpError": HTTPStatus(status).phrase,
+        "HttpStatus": status,
+        "Message": message,
+        "Method": request.method,
+        "OrthancError": message,
+        "OrthancStatus": orthanc_status,
+        "Uri": request.path,
+    }
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Busy) else {}
+    return Response(json.dumps(body, indent=3).encode(), "text/plain", status, headers)

@@ -1,0 +1,62 @@
+import pytest
+
+from orthanc_stl_plugin.errors import BadRequest
+from orthanc_stl_plugin.formats.encapsulated import RESERVED_TAGS
+from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
+from orthanc_stl_plugin.web.fields import Fields
+from orthanc_stl_plugin.web.models import instance_tags, mesh_options
+
+
+def options(**body: object) -> MeshOptions:
+    return mesh_options(Fields(body, ("Smooth", "Resolution")))
+
+
+def test_the_defaults_are_those_of_the_official_plugin():
+    assert options() == MeshOptions(resolution=256, method=SmoothingMethod.TAUBIN)
+
+
+def test_smoothing_can_be_switched_off():
+    assert options(Smooth=False).method is SmoothingMethod.NONE
+
+
+@pytest.mark.parametrize("resolution", [0, 1, -5, 1025, 10**9])
+def test_a_resolution_outside_its_range_is_refused_with_the_range(resolution: int):
+    with pytest.raises(BadRequest, match=f"Resolution is {resolution}: it must be 2-1024"):
+        options(Resolution=resolution)
+
+
+def test_a_tag_is_taken_by_keyword_and_by_number():
+    tags = instance_tags({"SeriesDescription": "a", "0042,0010": "b", "0008-103e": "c"})
+    assert tags == {"SeriesDescription": "c", "DocumentTitle": "b"}
+
+
+@pytest.mark.parametrize("name", ["Foo", "", "0042", "9999,9999", "zzzz,zzzz", "0x42,010"])
+def test_a_tag_that_dicom_does_not_know_is_refused(name: str):
+    with pytest.raises(BadRequest, match="no such DICOM keyword"):
+        instance_tags({name: "x"})
+
+
+@pytest.mark.parametrize("keyword", sorted(RESERVED_TAGS))
+def test_a_tag_that_is_not_the_clients_to_choose_is_refused(keyword: str):
+    with pytest.raises(BadRequest, match=f"may not set {keyword}"):
+        instance_tags({keyword: "x"})
+
+
+@pytest.mark.parametrize("value", [3, None, ["a"], {"a": 1}, "x" * 1025])
+def test_the_value_of_a_tag_is_a_text(value: object):
+    with pytest.raises(BadRequest, match='"Tags.SeriesDescription" is'):
+        instance_tags({"SeriesDescription": value})
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("SeriesNumber", "many"), ("ContentDate", "2026-01-02"), ("SeriesDescription", "x" * 65)],
+)
+def test_a_value_that_dicom_forbids_is_refused_with_its_representation(keyword: str, value: str):
+    with pytest.raises(BadRequest, match=f'"Tags.{keyword}" is .* no value of'):
+        instance_tags({keyword: value})
+
+
+def test_a_tag_that_holds_no_text_is_refused():
+    with pytest.raises(BadRequest, match="a value of SQ is no text"):
+        instance_tags({"SourceInstanceSequence": "x"})
