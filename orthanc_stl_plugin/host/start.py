@@ -1,0 +1,56 @@
+"""The composition root: builds every part from the settings and hands it to Orthanc."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import orthanc
+
+from orthanc_stl_plugin import __version__
+from orthanc_stl_plugin.config import SECTION, read_settings
+from orthanc_stl_plugin.errors import ConfigurationError
+from orthanc_stl_plugin.host.archive import OrthancArchive
+from orthanc_stl_plugin.host.log import log_through_orthanc
+from orthanc_stl_plugin.host.rest import register
+from orthanc_stl_plugin.services.encode import Encoder
+from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.web.models import model_routes
+from orthanc_stl_plugin.web.router import Router
+
+_log = logging.getLogger(__name__)
+
+
+def start() -> None:
+    """Starts the plugin inside Orthanc.
+
+    Raises:
+        ConfigurationError: Orthanc then ends, with the message in its log.
+    """
+    log_through_orthanc()
+    try:
+        _compose()
+    except ConfigurationError as error:
+        _log.error("the configuration is wrong, Orthanc stops: %s", error)
+        raise
+
+
+def _compose() -> None:
+    configuration = json.loads(orthanc.GetConfiguration())
+    settings = read_settings(configuration.get(SECTION, {}))
+    archive = OrthancArchive()
+    workers = Workers(settings, preload=("orthanc_stl_plugin.services.convert",))
+    spool = Spool(settings.spool_directory)
+    encoder = Encoder(archive, workers, spool, settings)
+    register(Router(model_routes(archive, encoder)))
+
+    def on_change(change: int, _level: int, _resource: str) -> None:
+        if change == orthanc.ChangeType.ORTHANC_STARTED:
+            workers.warm_up()
+        elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            workers.close()
+            spool.close()
+
+    orthanc.RegisterOnChangeCallback(on_change)
+    _log.info("version %s, %d worker processes", __version__, settings.worker_count)

@@ -1,0 +1,51 @@
+"""The archive of an Orthanc that runs `served_archive.py`, seen from outside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orthanc_stl_plugin import errors
+from orthanc_stl_plugin.services.archive import StoredInstance
+from tests.orthanc_server import OrthancServer
+
+
+class RemoteArchive:
+    """Every method of the port, called in the server."""
+
+    def __init__(self, server: OrthancServer) -> None:
+        self._server = server
+
+    def study_tags(self, study_id: str) -> Mapping[str, object]:
+        return dict(self._call("study_tags", study_id=study_id))
+
+    def instance_tags(self, instance_id: str) -> Mapping[str, object]:
+        return dict(self._call("instance_tags", instance_id=instance_id))
+
+    def encapsulated_document(self, instance_id: str) -> bytes:
+        return bytes(self._call("encapsulated_document", instance_id=instance_id))
+
+    def create_instance(
+        self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
+    ) -> StoredInstance:
+        answer = self._call(
+            "create_instance",
+            parent_study=parent_study,
+            tags=dict(tags),
+            document=str(document),
+            media_type=media_type,
+        )
+        return StoredInstance(answer["ID"], answer)
+
+    def delete_instance(self, instance_id: str) -> None:
+        self._call("delete_instance", instance_id=instance_id)
+
+    def _call(self, method: str, **arguments: object) -> Any:
+        answer = self._server.post("/conformance", {"method": method, "arguments": arguments})
+        answer.raise_for_status()
+        value = answer.json()
+        if "error" in value:
+            raise getattr(errors, value["error"])(value["message"])
+        return base64.b64decode(value["bytes"]) if "bytes" in value else value["result"]

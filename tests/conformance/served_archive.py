@@ -1,0 +1,36 @@
+"""A script for Orthanc: puts its archive behind one REST route, for the conformance suite."""
+
+import base64
+import json
+import os
+import site
+import sys
+from pathlib import Path
+
+site.addsitedir(os.environ["TEST_SITE_PACKAGES"])
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+
+import orthanc
+
+from orthanc_stl_plugin.errors import PluginError
+from orthanc_stl_plugin.host.archive import OrthancArchive
+
+
+def call(output, uri, **request):
+    order = json.loads(request["body"])
+    arguments = order["arguments"]
+    if "document" in arguments:
+        arguments["document"] = Path(arguments["document"])
+    try:
+        result = getattr(OrthancArchive(), order["method"])(**arguments)
+    except PluginError as error:
+        answer = {"error": type(error).__name__, "message": str(error)}
+    else:
+        if isinstance(result, bytes):
+            answer = {"bytes": base64.b64encode(result).decode()}
+        else:
+            answer = {"result": getattr(result, "answer", result)}
+    output.AnswerBuffer(json.dumps(answer).encode(), "application/json")
+
+
+orthanc.RegisterRestCallback("/conformance", call)

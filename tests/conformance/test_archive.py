@@ -1,0 +1,127 @@
+"""What every implementation of the archive port does; run on the fake and on a real Orthanc."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from orthanc_stl_plugin.errors import BadRequest, NotFound
+from orthanc_stl_plugin.services.archive import Archive, StoredInstance
+from tests.conformance.remote_archive import RemoteArchive
+from tests.demo import figurine
+from tests.fake_archive import FakeArchive
+from tests.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+
+SCRIPT = Path(__file__).parent / "served_archive.py"
+DOCUMENT = b"solid a\nendsolid a\n"
+TAGS = {
+    "SeriesDescription": "Hélène",
+    "ConceptNameCodeSequence": [
+        {"CodeValue": "129019", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Mixed"}
+    ],
+}
+
+
+@dataclass
+class Setting:
+    archive: Archive
+    study_id: str
+
+
+@pytest.fixture(scope="module", params=["fake", "real"])
+def setting(request: pytest.FixtureRequest) -> Iterator[Setting]:
+    if request.param == "fake":
+        study: dict[str, object] = {
+            "PatientID": figurine.PATIENT_ID,
+            "StudyDescription": "Micro-CT of a figurine",
+        }
+        yield Setting(FakeArchive(studies={"study": study}), "study")
+        return
+    with OrthancServer({PLUGIN_SCRIPT: str(SCRIPT)}) as server:
+        study_id = server.upload(next(figurine.ct_series(figurine.scan())))["ParentStudy"]
+        yield Setting(RemoteArchive(server), study_id)
+
+
+@pytest.fixture
+def stored(setting: Setting, tmp_path: Path) -> Iterator[StoredInstance]:
+    document = tmp_path / "a.stl"
+    document.write_bytes(DOCUMENT)
+    instance = setting.archive.create_instance(setting.study_id, TAGS, document, "model/stl")
+    yield instance
+    setting.archive.delete_instance(instance.instance_id)
+
+
+def test_a_study_has_the_tags_of_its_patient_and_its_own(setting: Setting):
+    tags = setting.archive.study_tags(setting.study_id)
+    assert tags["PatientID"] == figurine.PATIENT_ID
+    assert tags["StudyDescription"] == "Micro-CT of a figurine"
+
+
+@pytest.mark.parametrize("unknown", ["nope", "6ed7e8a4-60deff42-5e22a424-2128629f-158d0b3a"])
+def test_an_unknown_study_is_not_found(setting: Setting, unknown: str):
+    with pytest.raises(NotFound, match=unknown):
+        setting.archive.study_tags(unknown)
+
+
+def test_a_new_instance_is_told_with_its_place(setting: Setting, stored: StoredInstance):
+    assert stored.answer["ID"] == stored.instance_id
+    assert stored.answer["Path"] == f"/instances/{stored.instance_id}"
+    assert stored.answer["ParentStudy"] == setting.study_id
+
+
+def test_a_new_instance_has_the_tags_that_were_given(setting: Setting, stored: StoredInstance):
+    tags = setting.archive.instance_tags(stored.instance_id)
+    assert tags["SeriesDescription"] == "Hélène"
+    assert tags["ConceptNameCodeSequence"] == TAGS["ConceptNameCodeSequence"]
+
+
+def test_a_new_instance_is_an_encapsulated_stl(setting: Setting, stored: StoredInstance):
+    tags = setting.archive.instance_tags(stored.instance_id)
+    assert tags["SOPClassUID"] == "1.2.840.10008.5.1.4.1.1.104.3"
+    assert tags["Modality"] == "M3D"
+    assert tags["MIMETypeOfEncapsulatedDocument"] == "model/stl"
+    assert "EncapsulatedDocument" in tags
+
+
+def test_a_new_instance_belongs_to_the_patient(setting: Setting, stored: StoredInstance):
+    assert setting.archive.instance_tags(stored.instance_id)["PatientID"] == figurine.PATIENT_ID
+
+
+def test_the_document_comes_back_with_its_padding(setting: Setting, stored: StoredInstance):
+    assert setting.archive.encapsulated_document(stored.instance_id) == DOCUMENT + b"\0"
+
+
+def test_an_unknown_instance_is_not_found(setting: Setting):
+    for ask in (
+        setting.archive.instance_tags,
+        setting.archive.encapsulated_document,
+        setting.archive.delete_instance,
+    ):
+        with pytest.raises(NotFound, match="nope"):
+            ask("nope")
+
+
+def test_nothing_is_stored_in_an_unknown_study(setting: Setting, tmp_path: Path):
+    document = tmp_path / "a.stl"
+    document.write_bytes(DOCUMENT)
+    with pytest.raises(NotFound, match="nope"):
+        setting.archive.create_instance("nope", TAGS, document, "model/stl")
+
+
+def test_a_tag_that_dicom_does_not_know_is_refused(setting: Setting, tmp_path: Path):
+    document = tmp_path / "a.stl"
+    document.write_bytes(DOCUMENT)
+    with pytest.raises(BadRequest, match="tags"):
+        setting.archive.create_instance(
+            setting.study_id, {**TAGS, "NoSuchTag": "x"}, document, "model/stl"
+        )
+
+
+def test_a_deleted_instance_is_gone(setting: Setting, tmp_path: Path):
+    document = tmp_path / "a.stl"
+    document.write_bytes(DOCUMENT)
+    instance = setting.archive.create_instance(setting.study_id, TAGS, document, "model/stl")
+    setting.archive.delete_instance(instance.instance_id)
+    with pytest.raises(NotFound):
+        setting.archive.instance_tags(instance.instance_id)
