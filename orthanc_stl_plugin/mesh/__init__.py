@@ -1,0 +1,1 @@
+"""Surfaces from voxels: arrays in, arrays out."""

@@ -1,0 +1,22 @@
+"""Which connected parts of a volume count: the largest alone, or without its cavities."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+
+def outside_largest(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The voxels of all parts but the largest; parts touch by faces (6 neighbours)."""
+    labels, count = ndimage.label(inside)
+    if count < 2:
+        return np.zeros(inside.shape, dtype=bool)
+    sizes = np.bincount(labels.ravel(order="K"))
+    sizes[0] = 0
+    return np.asarray(inside & (labels != sizes.argmax()))
+
+
+def cavities(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The voxels outside that no path by faces connects to the border of the volume."""
+    return np.asarray(ndimage.binary_fill_holes(inside)) & ~inside

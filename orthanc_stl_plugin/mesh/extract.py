@@ -1,0 +1,125 @@
+"""Where a surface crosses the edges of the grid, and the triangles between the crossings.
+
+Everything in this module is in voxel indices. It is fastest when the last axis is contiguous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.mesh.cells import cell_tables
+
+type Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossings:
+    """A closed surface whose V vertices lie one on each edge between an inside and an outside node.
+
+    Attributes:
+        lower: (V, 3) int32 index of the lower node of a vertex's edge; -1 is the layer of outside
+            nodes before the first.
+        axis: (V,) uint8 axis 0-2 along which the edge runs.
+        is_lower_inside: (V,) bool whether the inside node is the lower one.
+        faces: (F, 3) int32 vertices, counter-clockwise from outside in right-handed axes.
+        missing_volume: (F,) float32, in voxels: what the surface through the middles of the edges
+            encloses too little near a face, compared with the voxels of the inside nodes.
+    """
+
+    lower: NDArray[np.int32]
+    axis: NDArray[np.uint8]
+    is_lower_inside: NDArray[np.bool_]
+    faces: NDArray[np.int32]
+    missing_volume: NDArray[np.float32]
+
+
+def memory_order(values: NDArray[np.generic]) -> tuple[int, int, int]:
+    """The axes of a volume from the longest stride to the shortest."""
+    first, second, third = sorted(range(3), key=lambda axis: -abs(values.strides[axis]))
+    return first, second, third
+
+
+def bounding_box(volume: NDArray[np.generic]) -> Box:
+    """The smallest box that holds every non-zero voxel of a volume (n0, n1, n2).
+
+    Raises:
+        UnusableSource: no voxel differs from zero.
+    """
+    words = _as_words(volume)
+    filled = (index for index, slab in enumerate(words) if slab.max() or slab.min())
+    first = next(filled, None)
+    if first is None:
+        raise UnusableSource("the mask is empty: no voxel is inside")
+    last = next(index for index in reversed(range(len(words))) if words[index].any())
+    plane = np.bitwise_or.reduce(words[first : last + 1], axis=0)
+    rows = _extent(plane.any(axis=1))
+    line = np.bitwise_or.reduce(plane, axis=0)
+    columns = _extent(line.view(volume.dtype) != 0 if words is not volume else line != 0)
+    return slice(first, last + 1), rows, columns
+
+
+def _as_words(volume: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The volume as 64-bit words of several voxels where its memory allows, which is faster."""
+    row_bytes = volume.shape[2] * volume.itemsize
+    is_whole = volume.strides[2] == volume.itemsize and row_bytes % 8 == 0
+    if is_whole and volume.dtype.kind in "bui" and volume.itemsize < 8:
+        return volume.view(np.uint64)
+    return volume if volume.dtype.kind in "bui" else volume != 0
+
+
+def _extent(filled: NDArray[np.bool_]) -> slice:
+    """From the first to the last element that is set; one of them is."""
+    return slice(int(filled.argmax()), int(filled.size - filled[::-1].argmax()))
+
+
+def crossings(inside: NDArray[np.bool_]) -> Crossings:
+    """The surface around the inside nodes; nodes beyond the volume (n0, n1, n2) are outside."""
+    tables = cell_tables()
+    codes = _cell_codes(inside)
+    _, rows, columns = codes.shape
+    flat = codes.ravel()
+    cells = np.flatnonzero((flat - np.uint8(1)) < np.uint8(254))
+    cell_codes = flat[cells]
+
+    owner, axis = np.nonzero(tables.crossed[cell_codes])
+    counts = np.bincount(owner, minlength=cells.size)
+    first_vertex = np.empty(flat.size, dtype=np.int32)
+    first_vertex[cells] = np.cumsum(counts) - counts
+
+    face_counts = tables.triangle_count[cell_codes]
+    face_cell = np.repeat(np.arange(cells.size, dtype=np.int32), face_counts)
+    first_face = (np.cumsum(face_counts, dtype=np.int64) - face_counts).astype(np.int32)
+    number = np.arange(face_cell.size, dtype=np.int32) - first_face[face_cell]
+    face_code = cell_codes[face_cell]
+    edges = tables.triangles[face_code, number]
+    strides = np.array([rows * columns, columns, 1])
+    owners = cells[face_cell][:, np.newaxis] + (tables.edge_offset @ strides)[edges]
+    faces = first_vertex[owners] + tables.rank[flat[owners], tables.edge_axis[edges]]
+
+    owner_cells = cells[owner]
+    plane, rest = np.divmod(owner_cells, rows * columns)
+    lower = np.stack([plane, *np.divmod(rest, columns)], axis=1).astype(np.int32) - 1
+    return Crossings(
+        lower=lower,
+        axis=axis.astype(np.uint8),
+        is_lower_inside=(cell_codes[owner] & 1).astype(np.bool_),
+        faces=faces.astype(np.int32, copy=False),
+        missing_volume=tables.missing_volume[face_code],
+    )
+
+
+def _cell_codes(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(n0 + 1, n1 + 1, n2 + 1) uint8 codes of the cells between the nodes and one layer around."""
+    padded = np.zeros([size + 2 for size in inside.shape], dtype=np.uint8)
+    padded[1:-1, 1:-1, 1:-1] = inside
+    lines = padded[:, :, 1:] << np.uint8(1)
+    lines |= padded[:, :, :-1]
+    squares = lines[:, 1:] << np.uint8(2)
+    squares |= lines[:, :-1]
+    codes = squares[1:] << np.uint8(4)
+    codes |= squares[:-1]
+    return codes

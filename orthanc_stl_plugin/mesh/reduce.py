@@ -1,0 +1,58 @@
+"""Volumes with fewer voxels: each is the mean of a block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+type Voxels = NDArray[np.bool_ | np.integer | np.floating]
+type Factors = tuple[int, int, int]
+
+
+def block_factors(shape: tuple[int, ...], resolution: int) -> Factors:
+    """The smallest block for which no axis keeps more than `resolution` voxels."""
+    first, second, third = (-(-size // resolution) for size in shape)
+    return first, second, third
+
+
+def block_occupancy(inside: NDArray[np.bool_], factors: Factors) -> NDArray[np.float32]:
+    """float32 share 0-1 of each block that is inside; what lies beyond the volume is outside."""
+    size = int(np.prod(factors))
+    dtype = np.uint8 if size < 2**8 else np.uint16 if size < 2**16 else np.uint32
+    counts = _block_sums(inside, factors, np.dtype(dtype))
+    return counts.astype(np.float32) / np.float32(size)
+
+
+def block_means(values: Voxels, factors: Factors) -> NDArray[np.floating]:
+    """The mean of each block, of the numbers in it; NaN where these are less than half of it."""
+    dtype = np.result_type(values.dtype, np.float32)
+    lengths = [_block_lengths(size, by) for size, by in zip(values.shape, factors, strict=True)]
+    sizes = np.einsum("i,j,k->ijk", *lengths)
+    if values.dtype.kind != "f":
+        return np.asarray(_block_sums(values, factors, dtype) / sizes)
+    is_number = ~np.isnan(values)
+    counts = _block_sums(is_number, factors, np.dtype(np.float32))
+    sums = _block_sums(np.where(is_number, values, 0), factors, dtype)
+    return np.where(2 * counts >= sizes, sums / np.maximum(counts, 1), np.nan)
+
+
+def _block_lengths(size: int, factor: int) -> NDArray[np.float32]:
+    """How many voxels each block holds along an axis: the last may hold fewer."""
+    starts = np.arange(0, size, factor)
+    return np.minimum(size - starts, factor).astype(np.float32)
+
+
+def _block_sums(values: Voxels, factors: Factors, dtype: np.dtype[np.number]) -> NDArray[np.number]:
+    """Axis by axis, the slowest first: the last, with short strides, then has the least to do."""
+    sums: NDArray[Any] = values
+    for axis, factor in enumerate(factors):
+        if factor > 1:
+            moved = np.moveaxis(sums, axis, 0)
+            total = moved[::factor].astype(dtype)
+            for start in range(1, factor):
+                part = moved[start::factor]
+                total[: len(part)] += part
+            sums = np.moveaxis(total, 0, axis)
+    return sums.astype(dtype, copy=False)

@@ -1,0 +1,227 @@
+"""Meshes of masks, of labels and of grey values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.mesh.extract import (
+    Box,
+    Crossings,
+    bounding_box,
+    crossings,
+    memory_order,
+)
+from orthanc_stl_plugin.mesh.net import Floats, Net, make_net
+from orthanc_stl_plugin.mesh.reduce import Voxels, block_factors, block_means, block_occupancy
+from orthanc_stl_plugin.mesh.simplify import simplify
+from orthanc_stl_plugin.mesh.smooth import (
+    MARGIN,
+    smooth,
+    smooth_lightly,
+    smooth_shrinking,
+)
+from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
+
+GREY_REACH = 0.2
+"""How far smoothing may move a vertex that grey values have placed, as a fraction of the edge."""
+
+BLOCK_REACH = 0.4
+"""The same for the shares of blocks: these are coarser steps."""
+
+
+def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: MeshOptions) -> Mesh:
+    """The closed surface around the non-zero voxels of a (columns, rows, slices) mask.
+
+    Every voxel centre of the mask lies inside, every other one outside, and the volume is that of
+    the voxels, unless the mask had to be reduced to `options.resolution`.
+
+    Raises:
+        UnusableSource: the mask is empty, or float32 cannot tell neighbouring vertices apart.
+    """
+    volume, grid = _by_memory(mask, grid)
+    box = bounding_box(volume)
+    return _box_surface(volume[box] != 0, _window(grid, box), options)
+
+
+def label_surfaces(
+    labels: NDArray[np.uint16], numbers: Sequence[int], grid: Grid, options: MeshOptions
+) -> Iterator[tuple[int, Mesh]]:
+    """Each number with the surface around its voxels in a (columns, rows, slices) volume.
+
+    Raises:
+        UnusableSource: a number has no voxel; said before the first surface is made.
+    """
+    volume, grid = _by_memory(labels, grid)
+    boxes = ndimage.find_objects(np.asarray(volume, dtype=np.uint16))
+    found: list[tuple[int, Box]] = []
+    for number in numbers:
+        box = boxes[number - 1] if 0 < number <= len(boxes) else None
+        if box is None:
+            raise UnusableSource(f"segment {number} is empty: no voxel has its number")
+        found.append((number, (box[0], box[1], box[2])))
+    return (
+        (number, _box_surface(volume[box] == number, _window(grid, box), options))
+        for number, box in found
+    )
+
+
+def isosurface(
+    values: Voxels,
+    level: float,
+    grid: Grid,
+    options: MeshOptions,
+    upper: float | None = None,
+) -> Mesh:
+    """The closed surface of where (columns, rows, slices) grey values reach `level`.
+
+    Inside are values of at least `level`, and at most `upper`; NaN is outside. Between voxel
+    centres the surface lies where linear interpolation meets the limit; at the border of the volume
+    it is closed half a voxel beyond the last centres.
+
+    Raises:
+        UnusableSource: no value is inside, or float32 cannot tell neighbouring vertices apart.
+    """
+    volume, grid = _by_memory(values, grid)
+    inside = _within(volume, level, upper)
+    if not inside.any():
+        bounds = f"from {level:g}" if upper is None else f"between {level:g} and {upper:g}"
+        raise UnusableSource(f"no voxel has a value {bounds}")
+    box = bounding_box(inside)
+    factors = block_factors(tuple(s.stop - s.start for s in box), options.resolution)
+    wide = _widened(box, factors, volume.shape)
+    grid, volume = _window(grid, wide), volume[wide]
+    if max(factors) > 1:
+        volume, grid = block_means(volume, factors), grid.reduced(factors)
+        inside = _within(volume, level, upper)
+        if not inside.any():
+            raise UnusableSource(
+                f"nothing is left at a resolution of {options.resolution}: the object is too thin"
+            )
+    else:
+        inside = inside[wide]
+    surface = crossings(inside)
+    start = _interpolated(surface, volume, level, upper)
+    return _finished(surface, start, grid, options, GREY_REACH)
+
+
+def _box_surface(inside: NDArray[np.bool_], grid: Grid, options: MeshOptions) -> Mesh:
+    factors = block_factors(inside.shape, options.resolution)
+    if max(factors) == 1:
+        surface = crossings(inside)
+        start = np.full(surface.axis.size, 0.5, dtype=np.float32)
+        return _finished(surface, start, grid, options, None)
+    occupancy = block_occupancy(inside, factors)
+    level = min(0.5, float(occupancy.max()) / 2)
+    surface = crossings(occupancy >= level)
+    start = _interpolated(surface, occupancy, level, None)
+    return _finished(surface, start, grid.reduced(factors), options, BLOCK_REACH)
+
+
+def _finished(
+    surface: Crossings,
+    start: Floats,
+    grid: Grid,
+    options: MeshOptions,
+    reach: float | None,
+) -> Mesh:
+    """The mesh of a surface; `reach` bounds the smoothing when grey values gave its start."""
+    _check_resolution(grid)
+    net = make_net(surface, grid.affine[:3, :3])
+    positions = _smoothed(net, start, options, reach)
+    faces = np.stack(net.corners, axis=1).astype(np.int32)
+    mesh = Mesh(_vertices_mm(surface, positions, grid), faces)
+    return mesh if options.triangles is None else simplify(mesh, options.triangles)
+
+
+def _vertices_mm(surface: Crossings, positions: Floats, grid: Grid) -> Floats:
+    """(V, 3) float32 LPS mm, computed in float64 column by column, which is fastest."""
+    vertices = np.empty((positions.size, 3), dtype=np.float32)
+    indices = [surface.lower[:, axis] + positions * (surface.axis == axis) for axis in range(3)]
+    for row in range(3):
+        first, second, third, offset = grid.affine[row]
+        vertices[:, row] = first * indices[0] + second * indices[1] + third * indices[2] + offset
+    return vertices
+
+
+def _smoothed(net: Net, start: Floats, options: MeshOptions, reach: float | None) -> Floats:
+    if options.method is SmoothingMethod.NONE or not options.iterations:
+        return start
+    if reach is not None:
+        return smooth_lightly(net, start, options.iterations, reach)
+    if options.method is SmoothingMethod.LAPLACIAN:
+        return smooth_shrinking(net, start, options.iterations)
+    return smooth(net, start, options.iterations)
+
+
+def _interpolated(surface: Crossings, values: Voxels, level: float, upper: float | None) -> Floats:
+    """(V,) float32 positions where the values meet the limit; the middle where one is missing."""
+    step = (surface.axis[:, np.newaxis] == np.arange(3)).astype(np.int32)
+    lower, higher = (_values_at(values, nodes) for nodes in (surface.lower, surface.lower + step))
+    outside = np.where(surface.is_lower_inside, higher, lower)
+    limit = np.full(lower.shape, level)
+    if upper is not None:
+        limit[outside > upper] = upper
+    with np.errstate(all="ignore"):
+        position = (limit - lower) / (higher - lower)
+    position[~np.isfinite(position)] = 0.5
+    return np.clip(position, MARGIN, 1 - MARGIN).astype(np.float32)
+
+
+def _values_at(values: Voxels, nodes: NDArray[np.int32]) -> NDArray[np.float64]:
+    last = np.array(values.shape) - 1
+    first, second, third = np.clip(nodes, 0, last).T
+    is_beyond = ((nodes < 0) | (nodes > last)).any(axis=1)
+    return np.where(is_beyond, np.nan, values[first, second, third].astype(np.float64))
+
+
+def _within(values: Voxels, level: float, upper: float | None) -> NDArray[np.bool_]:
+    inside = values >= level
+    if upper is not None:
+        inside &= values <= upper
+    return inside
+
+
+def _by_memory(values: Voxels, grid: Grid) -> tuple[Voxels, Grid]:
+    """The volume and its grid with their axes in the order of memory."""
+    if values.shape != grid.shape:
+        raise ValueError(f"a volume of {values.shape} voxels on a grid of {grid.shape}")
+    order = memory_order(values)
+    first, second, third = (grid.shape[axis] for axis in order)
+    affine = grid.affine[:, [*order, 3]]
+    return values.transpose(order), Grid(
+        (first, second, third), affine, grid.frame_of_reference_uid
+    )
+
+
+def _window(grid: Grid, box: Box) -> Grid:
+    first, second, third = box
+    start = (first.start, second.start, third.start)
+    shape = tuple(s.stop - s.start for s in box)
+    return grid.window(start, (shape[0], shape[1], shape[2]))
+
+
+def _widened(box: Box, margins: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
+    first, second, third = (
+        slice(max(s.start - margin, 0), min(s.stop + margin, size))
+        for s, margin, size in zip(box, margins, shape, strict=True)
+    )
+    return first, second, third
+
+
+def _check_resolution(grid: Grid) -> None:
+    """Vertices at the margin of an edge must keep their distance when rounded to float32."""
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(grid.shape) + 1) - 1
+    farthest = np.abs(grid.to_world(corners.astype(np.float64))).max()
+    step = float(np.spacing(np.float32(farthest)))
+    smallest = min(grid.voxel_size_mm)
+    if smallest * MARGIN < 2 * step:
+        raise UnusableSource(
+            f"voxels of {smallest:g} mm at {farthest:g} mm from the origin are too fine"
+            f" for the float32 coordinates of a mesh: their step there is {step:g} mm"
+        )

@@ -1,0 +1,229 @@
+import numpy as np
+import pytest
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.mesh.measure import report
+from orthanc_stl_plugin.mesh.surface import label_surfaces, mask_surface
+from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
+from tests.phantoms import Solid, letter_f, sampled, shell, sphere, tilted_grid, torus
+from tests.unit.mesh.voxelise import winding_numbers
+
+SMOOTH = MeshOptions()
+RAW = MeshOptions(method=SmoothingMethod.NONE)
+UNIT_GRID = Grid((12, 10, 9), np.eye(4))
+
+ISOTROPIC = (1.0, 1.0, 1.0)
+THICK_SLICES = (0.7, 0.7, 3.0)
+
+SOLIDS = {
+    "sphere": (sphere(18), 44),
+    "torus": (torus(16, 6), 48),
+    "thin shell": (shell(15, 2.5), 40),
+    "letter F": (letter_f((-15, -6, -22)), 66),
+}
+
+
+def mean_distance_mm(mesh: Mesh, solid: Solid) -> float:
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    areas = np.linalg.norm(
+        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+    )
+    return float(np.average(np.abs(solid.distance_mm(corners.mean(axis=1))), weights=areas))
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+@pytest.mark.parametrize("is_left_handed", [False, True])
+@pytest.mark.parametrize("spacing_mm", [ISOTROPIC, THICK_SLICES])
+def test_the_surface_lies_within_a_quarter_voxel_of_the_solid(
+    name: str, is_left_handed: bool, spacing_mm: tuple[float, float, float]
+) -> None:
+    solid, extent_mm = SOLIDS[name]
+    grid = tilted_grid(spacing_mm, extent_mm, is_left_handed=is_left_handed)
+    mesh = mask_surface(sampled(solid, grid), grid, SMOOTH)
+    assert mean_distance_mm(mesh, solid) < np.cbrt(np.prod(spacing_mm)) / 4
+
+
+@pytest.mark.parametrize("is_left_handed", [False, True])
+def test_an_f_is_not_mirrored(is_left_handed: bool) -> None:
+    solid = letter_f((-15, -6, -22))
+    grid = tilted_grid((1.0, 1.3, 2.0), 66, is_left_handed=is_left_handed)
+    found = report(mask_surface(sampled(solid, grid), grid, SMOOTH))
+    assert found.is_watertight
+    assert found.volume_mm3 == pytest.approx(solid.volume_mm3, rel=0.02)
+    assert found.centroid_mm == pytest.approx(solid.centroid_mm, abs=0.3)
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_every_voxel_centre_stays_on_its_side(name: str) -> None:
+    solid, extent_mm = SOLIDS[name]
+    grid = tilted_grid(THICK_SLICES, extent_mm)
+    mask = sampled(solid, grid)
+    assert np.array_equal(winding_numbers(mask_surface(mask, grid, SMOOTH), grid), mask)
+
+
+@pytest.mark.parametrize("spacing_mm", [ISOTROPIC, THICK_SLICES])
+def test_smoothing_takes_the_steps_off_a_sphere(spacing_mm: tuple[float, float, float]) -> None:
+    solid = sphere(18)
+    grid = tilted_grid(spacing_mm, 44)
+    mask = sampled(solid, grid)
+    raw, smooth = (mean_angle_degrees(mask_surface(mask, grid, how)) for how in (RAW, SMOOTH))
+    assert raw > 15
+    assert smooth < raw / 3
+
+
+def mean_angle_degrees(mesh: Mesh) -> float:
+    """Between the normals of the faces and those of a sphere around the origin."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    areas = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    size, middle = np.linalg.norm(areas, axis=1), corners.mean(axis=1)
+    cosine = np.einsum("fi,fi->f", areas, middle) / size / np.linalg.norm(middle, axis=1)
+    return float(np.average(np.degrees(np.arccos(np.clip(cosine, -1, 1))), weights=size))
+
+
+def test_a_thin_rod_keeps_its_volume_along_its_length() -> None:
+    mask = np.zeros((60, 12, 12), dtype=np.bool_)
+    mask[2:58, 4:6, 4:6] = True
+    mask[30:58, 3:9, 3:9] = True
+    grid = Grid(mask.shape, np.eye(4))
+    mesh = mask_surface(mask, grid, SMOOTH)
+    thin = mesh.vertices[:, 0] < 25
+    assert np.ptp(mesh.vertices[thin, 1]) == pytest.approx(2.2, abs=0.4)
+    assert report(mesh).volume_mm3 == pytest.approx(mask.sum(), rel=0.005)
+
+
+def test_a_single_voxel_keeps_its_volume() -> None:
+    mask = np.zeros(UNIT_GRID.shape, dtype=np.bool_)
+    mask[5, 5, 5] = True
+    found = report(mask_surface(mask, UNIT_GRID, SMOOTH))
+    assert found.volume_mm3 == pytest.approx(1, rel=0.05)
+    assert found.centroid_mm == pytest.approx((5, 5, 5), abs=0.01)
+
+
+def test_a_mask_that_touches_every_border_is_closed() -> None:
+    found = report(mask_surface(np.ones(UNIT_GRID.shape, dtype=np.bool_), UNIT_GRID, SMOOTH))
+    assert found.is_watertight
+    assert found.volume_mm3 == pytest.approx(12 * 10 * 9, rel=0.02)
+    assert found.centroid_mm == pytest.approx((5.5, 4.5, 4.0), abs=0.01)
+
+
+def test_voxels_that_touch_by_an_edge_make_a_watertight_mesh() -> None:
+    mask = np.zeros(UNIT_GRID.shape, dtype=np.bool_)
+    mask[4, 4, 4] = mask[5, 5, 4] = True
+    assert report(mask_surface(mask, UNIT_GRID, SMOOTH)).is_watertight
+
+
+def test_a_checkerboard_makes_a_watertight_mesh() -> None:
+    mask = np.indices(UNIT_GRID.shape).sum(axis=0) % 2 == 0
+    assert report(mask_surface(mask, UNIT_GRID, SMOOTH)).is_watertight
+
+
+def test_no_smoothing_leaves_the_vertices_half_way_between_voxels() -> None:
+    mask = np.zeros(UNIT_GRID.shape, dtype=np.bool_)
+    mask[3:7, 2:5, 4:8] = True
+    vertices = mask_surface(mask, UNIT_GRID, RAW).vertices
+    assert np.array_equal(np.sort(vertices % 1, axis=1), np.tile([0, 0, 0.5], (len(vertices), 1)))
+
+
+def test_no_iterations_leave_the_surface_as_extracted() -> None:
+    mask = sampled(sphere(4, (6, 5, 4)), UNIT_GRID)
+    plain = mask_surface(mask, UNIT_GRID, RAW)
+    still = mask_surface(mask, UNIT_GRID, MeshOptions(iterations=0))
+    assert np.array_equal(plain.vertices, still.vertices)
+
+
+def test_laplacian_smoothing_shrinks_but_keeps_voxel_centres_inside() -> None:
+    mask = sampled(sphere(4, (6, 5, 4)), UNIT_GRID)
+    options = MeshOptions(method=SmoothingMethod.LAPLACIAN, iterations=50)
+    mesh = mask_surface(mask, UNIT_GRID, options)
+    assert report(mesh).volume_mm3 < 0.95 * mask.sum()
+    assert np.array_equal(winding_numbers(mesh, UNIT_GRID), mask)
+
+
+def test_the_order_of_the_array_in_memory_changes_nothing() -> None:
+    solid = letter_f((-15, -6, -22))
+    grid = tilted_grid((2.0, 2.0, 3.0), 66, is_left_handed=True)
+    mask = sampled(solid, grid)
+    found = report(mask_surface(np.asfortranarray(mask), grid, RAW))
+    expected = report(mask_surface(np.ascontiguousarray(mask), grid, RAW))
+    assert found.volume_mm3 == pytest.approx(expected.volume_mm3, rel=2e-3)
+    assert found.centroid_mm == pytest.approx(expected.centroid_mm, abs=0.05)
+    assert found.is_watertight
+
+
+def test_a_strided_read_only_view_is_accepted() -> None:
+    big = np.zeros((24, 10, 18), dtype=np.uint8)
+    big[6:18:2, 3:7, 5:14] = 7
+    view = big[::2, :, ::2]
+    view.flags.writeable = False
+    mesh = mask_surface(view, UNIT_GRID, SMOOTH)
+    assert report(mesh).volume_mm3 == pytest.approx(np.count_nonzero(view), rel=0.02)
+
+
+def test_an_object_larger_than_the_resolution_is_reduced() -> None:
+    solid = sphere(18)
+    grid = tilted_grid(ISOTROPIC, 44)
+    mask = sampled(solid, grid)
+    fine = mask_surface(mask, grid, SMOOTH)
+    coarse = mask_surface(mask, grid, MeshOptions(resolution=18))
+    assert len(coarse.faces) < len(fine.faces) / 3
+    assert report(coarse).is_watertight
+    assert report(coarse).volume_mm3 == pytest.approx(solid.volume_mm3, rel=0.02)
+    assert mean_distance_mm(coarse, solid) < 0.3
+
+
+def test_a_shell_thinner_than_a_block_is_not_lost() -> None:
+    mask = np.zeros((1, 40, 40), dtype=np.bool_)
+    mask[0, :, ::7] = True
+    mesh = mask_surface(mask, Grid(mask.shape, np.eye(4)), MeshOptions(resolution=10))
+    assert report(mesh).is_watertight
+
+
+def test_an_upper_bound_of_triangles_is_kept() -> None:
+    grid = tilted_grid(ISOTROPIC, 44)
+    mesh = mask_surface(sampled(sphere(18), grid), grid, MeshOptions(triangles=1000))
+    assert 900 <= len(mesh.faces) <= 1000
+    assert report(mesh).is_watertight
+
+
+def test_an_empty_mask_is_refused() -> None:
+    with pytest.raises(UnusableSource, match="the mask is empty"):
+        mask_surface(np.zeros(UNIT_GRID.shape, dtype=np.bool_), UNIT_GRID, SMOOTH)
+
+
+def test_a_mask_of_another_shape_than_its_grid_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match=r"\(3, 4, 5\)"):
+        mask_surface(np.ones((3, 4, 5), dtype=np.bool_), UNIT_GRID, SMOOTH)
+
+
+def test_voxels_too_fine_for_float32_coordinates_are_refused() -> None:
+    affine = np.diag([1e-3, 1e-3, 1e-3, 1.0])
+    affine[:3, 3] = 1e4
+    with pytest.raises(UnusableSource, match="float32"):
+        mask_surface(np.ones((3, 4, 5), dtype=np.bool_), Grid((3, 4, 5), affine), SMOOTH)
+
+
+def test_labels_come_in_the_order_asked_for_each_with_its_own_surface() -> None:
+    labels = np.zeros(UNIT_GRID.shape, dtype=np.uint16)
+    labels[1:5, 1:5, 1:5] = 3
+    labels[6:11, 2:8, 2:7] = 40000
+    found = list(label_surfaces(labels, [40000, 3], UNIT_GRID, RAW))
+    assert [number for number, _ in found] == [40000, 3]
+    assert report(found[0][1]).centroid_mm == pytest.approx((8.0, 4.5, 4.0), abs=1e-4)
+    assert report(found[1][1]).centroid_mm == pytest.approx((2.5, 2.5, 2.5), abs=1e-4)
+
+
+def test_a_label_is_the_surface_of_its_mask() -> None:
+    labels = np.zeros(UNIT_GRID.shape, dtype=np.uint16)
+    labels[1:5, 1:5, 1:5] = 3
+    labels[5:11, 2:8, 2:7] = 2
+    ((_, mesh),) = label_surfaces(labels, [3], UNIT_GRID, SMOOTH)
+    assert np.array_equal(mesh.vertices, mask_surface(labels == 3, UNIT_GRID, SMOOTH).vertices)
+
+
+@pytest.mark.parametrize("number", [0, 2, 9])
+def test_a_label_without_voxels_is_refused(number: int) -> None:
+    labels = np.zeros(UNIT_GRID.shape, dtype=np.uint16)
+    labels[1:5, 1:5, 1:5] = 3
+    with pytest.raises(UnusableSource, match=f"segment {number} is empty"):
+        label_surfaces(labels, [3, number], UNIT_GRID, SMOOTH)
