@@ -6,6 +6,8 @@ SOP class and modality M3D, from the media type.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,16 +15,25 @@ from typing import Final
 from pydicom.uid import generate_uid
 
 from orthanc_stl_plugin import __version__
-from orthanc_stl_plugin.model.labels import Code
+from orthanc_stl_plugin.formats.colour import cielab_from_rgb
+from orthanc_stl_plugin.model.identity import Reference
+from orthanc_stl_plugin.model.labels import Code, Segment
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 
 STL_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.104.3"
 MANUFACTURER: Final = "orthanc_stl_plugin"
 MILLIMETRE: Final = Code("mm", "UCUM", "millimeter")  # CID 7063
-_MIXED: Final = Code("129019", "DCM", "Mixed Modality 3D CAM model")  # CID 7061
+_MIXED: Final = Code("129019", "DCM", "Mixed Modality 3D CAM model")
+_CONCEPTS: Final = {  # CID 7061
+    "CT": Code("85040-4", "LN", "CT 3D CAM model"),
+    "MR": Code("85041-2", "LN", "MR 3D CAM model"),
+    "US": Code("129018", "DCM", "US 3D CAM model"),
+}
 _ALGORITHM_FAMILY: Final = Code("123103", "DCM", "Edge Detection")  # CID 7162
 _LONGEST_LO: Final = 64  # PS3.5 section 6.2
 _LONGEST_ST: Final = 1024
+_LONGEST_LT: Final = 10_240
+_NO_TEXT: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
 # What a client may not choose: it belongs to the parent, or to what is being made.
 RESERVED_TAGS: Final = frozenset(
@@ -30,6 +41,7 @@ RESERVED_TAGS: Final = frozenset(
         "AccessionNumber",
         "EncapsulatedDocument",
         "EncapsulatedDocumentLength",
+        "FrameOfReferenceUID",
         "MIMETypeOfEncapsulatedDocument",
         "MeasurementUnitsCodeSequence",
         "Modality",
@@ -41,6 +53,7 @@ RESERVED_TAGS: Final = frozenset(
         "ReferringPhysicianName",
         "SOPClassUID",
         "SOPInstanceUID",
+        "SeriesInstanceUID",
         "StudyDate",
         "StudyDescription",
         "StudyID",
@@ -52,47 +65,71 @@ RESERVED_TAGS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class ModelDescription:
-    """What is to be told of a model.
+class SeriesIdentity:
+    """What the models of one request share.
 
     Attributes:
-        title: the name of the structure or object.
-        frame_of_reference_uid: of the source, or None where it is unknown: a new one is made.
-        algorithm_parameters: how the surface was made, for people to read.
-        document_bytes: the length of the STL file.
+        description: of their series.
+        series_instance_uid: of their series.
+        model_group_uid: marks the parts of an assembly (PS3.3 C.35.1); None for a single model.
         made_at: local time.
     """
 
-    title: str
-    frame_of_reference_uid: str | None
-    algorithm_parameters: str
-    document_bytes: int
+    description: str
+    series_instance_uid: str
+    model_group_uid: str | None
     made_at: datetime
 
 
-def stl_tags(description: ModelDescription) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What is to be told of one model.
+
+    Attributes:
+        segment: its identity.
+        number: its place in the series, from 1.
+        frame_of_reference_uid: of the source, or None where it is unknown: a new one is made.
+        references: the instances that it was made from.
+        modality: of the images that were measured, or None.
+        algorithm_parameters: how the surface was made, for people to read.
+        document_bytes: the length of the STL file.
+        icon: an item of the Icon Image Sequence.
+    """
+
+    segment: Segment
+    number: int
+    frame_of_reference_uid: str | None
+    references: Sequence[Reference]
+    modality: str | None
+    algorithm_parameters: str
+    document_bytes: int
+    icon: Mapping[str, str]
+
+
+def stl_tags(model: ModelDescription, series: SeriesIdentity) -> dict[str, object]:
     """The tags by keyword: texts, and lists of mappings for sequences."""
-    date, time = f"{description.made_at:%Y%m%d}", f"{description.made_at:%H%M%S}"
-    return {
-        "SeriesDescription": description.title[:_LONGEST_LO],
+    date, time = f"{series.made_at:%Y%m%d}", f"{series.made_at:%H%M%S}"
+    tags: dict[str, object] = {
+        "SeriesInstanceUID": series.series_instance_uid,
+        "SeriesDescription": _text(series.description, _LONGEST_LO),
         "SeriesNumber": "1",
         "SeriesDate": date,
         "SeriesTime": time,
-        "FrameOfReferenceUID": description.frame_of_reference_uid or generate_uid(),
+        "FrameOfReferenceUID": model.frame_of_reference_uid or generate_uid(),
         "PositionReferenceIndicator": "",
         "Manufacturer": MANUFACTURER,
         "ManufacturerModelName": MANUFACTURER,
         "DeviceSerialNumber": "1",
         "SoftwareVersions": __version__,
-        "InstanceNumber": "1",
+        "InstanceNumber": str(model.number),
         "ContentDate": date,
         "ContentTime": time,
         "AcquisitionDateTime": "",
         "BurnedInAnnotation": "NO",
-        "DocumentTitle": description.title[:_LONGEST_ST],
-        "ContentDescription": description.title[:_LONGEST_LO],
-        "ConceptNameCodeSequence": [_item(_MIXED)],
-        "EncapsulatedDocumentLength": str(description.document_bytes),
+        "DocumentTitle": _text(model.segment.name, _LONGEST_ST),
+        "ContentDescription": _text(model.segment.name, _LONGEST_LO),
+        "ConceptNameCodeSequence": [_item(_CONCEPTS.get(model.modality or "", _MIXED))],
+        "EncapsulatedDocumentLength": str(model.document_bytes),
         "MeasurementUnitsCodeSequence": [_item(MILLIMETRE)],
         "ModelModification": "NO",
         "ModelMirroring": "NO",
@@ -101,10 +138,20 @@ def stl_tags(description: ModelDescription) -> dict[str, object]:
                 "AlgorithmFamilyCodeSequence": [_item(_ALGORITHM_FAMILY)],
                 "AlgorithmName": f"{MANUFACTURER} marching cubes",
                 "AlgorithmVersion": __version__,
-                "AlgorithmParameters": description.algorithm_parameters[:_LONGEST_ST],
+                "AlgorithmParameters": _text(model.algorithm_parameters, _LONGEST_LT),
             }
         ],
+        "IconImageSequence": [dict(model.icon)],
     }
+    if model.references:
+        tags["SourceInstanceSequence"] = [_instance(one) for one in model.references]
+        tags["ReferencedSeriesSequence"] = _by_series(model.references)
+    if model.segment.rgb is not None:
+        cielab = cielab_from_rgb(model.segment.rgb)
+        tags["RecommendedDisplayCIELabValue"] = "\\".join(map(str, cielab))
+    if series.model_group_uid is not None:
+        tags["ModelGroupUID"] = series.model_group_uid
+    return tags
 
 
 def parameters_text(options: MeshOptions) -> str:
@@ -116,6 +163,30 @@ def parameters_text(options: MeshOptions) -> str:
     )
     bound = f", at most {options.triangles} triangles" if options.triangles else ""
     return f"resolution {options.resolution}, smoothing {smoothing}{bound}"
+
+
+def _instance(reference: Reference) -> dict[str, str]:
+    return {
+        "ReferencedSOPClassUID": reference.sop_class_uid,
+        "ReferencedSOPInstanceUID": reference.sop_instance_uid,
+    }
+
+
+def _by_series(references: Sequence[Reference]) -> list[dict[str, object]]:
+    """The Referenced Series Sequence (PS3.3 C.12.2): every source lies in the same study."""
+    series: dict[str, list[dict[str, str]]] = {}
+    for reference in references:
+        if reference.series_instance_uid is not None:
+            series.setdefault(reference.series_instance_uid, []).append(_instance(reference))
+    return [
+        {"SeriesInstanceUID": uid, "ReferencedInstanceSequence": instances}
+        for uid, instances in series.items()
+    ]
+
+
+def _text(text: str, longest: int) -> str:
+    """A text that any representation takes: no control characters, no backslash, not too long."""
+    return _NO_TEXT.sub(" ", text).replace("\\", "/").strip()[:longest].strip()
 
 
 def _item(code: Code) -> dict[str, str]:

@@ -31,10 +31,12 @@ class NiftiVolume:
     Attributes:
         values: (columns, rows, slices), the stored type or, where scl_slope asks for it, float64.
         grid: where they lie, LPS mm.
+        extensions: the contents of the header's extensions.
     """
 
     values: NDArray[Any]
     grid: Grid
+    extensions: tuple[bytes, ...] = ()
 
 
 def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
@@ -57,7 +59,8 @@ def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
     affine[:3] *= units
     if units != 1.0:
         _log.info("the NIfTI header counts in units of %g mm", units)
-    return NiftiVolume(values, Grid(shape, affine))
+    extensions = tuple(bytes(one.content) for one in image.header.extensions)
+    return NiftiVolume(values, Grid(shape, affine), extensions)
 
 
 def foreground(volume: NiftiVolume) -> NDArray[np.bool_]:

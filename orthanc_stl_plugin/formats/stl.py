@@ -1,20 +1,33 @@
-"""STL, binary: 80 bytes of header, a count, then 50 bytes for each triangle."""
+"""STL: binary (80 bytes of header, a count, then 50 bytes for each triangle), or ASCII to read."""
 
 from __future__ import annotations
 
+import re
+from itertools import batched
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
+from orthanc_stl_plugin.mesh.measure import welded_faces
 from orthanc_stl_plugin.model.mesh import Mesh
 
 MEDIA_TYPE: Final = "model/stl"
 HEADER_BYTES: Final = 84
+MOST_TRIANGLES: Final = 40_000_000
+LARGEST_COORDINATE: Final = 1e9
 _HEADER: Final = b"binary STL, DICOM patient coordinates (LPS), millimetres"
 _TRIANGLE: Final = np.dtype(
     [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")]
 )
+_FACETS_AT_ONCE: Final = 20_000
+# Possessive and bounded: the time stays linear in the length of any document.
+_VERTEX: Final = rb"vertex" + rb"\s++(\S{1,48}+)" * 3 + rb"\s++"
+_FACET: Final = re.compile(rb"\bouter\s++loop\s++" + _VERTEX * 3 + rb"endloop\b", re.IGNORECASE)
+_END_OF_LOOP: Final = re.compile(rb"\bendloop\b", re.IGNORECASE)
+_END_OF_SOLID: Final = re.compile(rb"\bendsolid\b", re.IGNORECASE)
 
 
 def write_stl(mesh: Mesh, path: Path) -> None:
@@ -37,3 +50,105 @@ def is_binary(content: bytes) -> bool:
         return False
     triangles = int.from_bytes(content[80:HEADER_BYTES], "little")
     return len(content) == HEADER_BYTES + triangles * _TRIANGLE.itemsize
+
+
+def read_stl(content: bytes, max_triangles: int = MOST_TRIANGLES) -> Mesh:
+    """The surface in an STL file, binary or ASCII, in the unit and the axes of the file.
+
+    Corners of equal coordinates become one vertex, in order of appearance; triangles with two
+    equal corners are dropped.
+
+    Raises:
+        TooLarge: it has more than `max_triangles`.
+        UnusableSource: it is no STL, is truncated, has no triangle, or a coordinate that is no
+            finite number or is above `LARGEST_COORDINATE`.
+    """
+    if _is_text(content):
+        corners = _text_corners(content, max_triangles)
+    else:
+        corners = _binary_corners(content, max_triangles)
+    is_sound = np.isfinite(corners).all(axis=(1, 2))
+    if not is_sound.all():
+        raise UnusableSource(
+            f"{np.count_nonzero(~is_sound)} of the {len(corners)} triangles of the STL document"
+            " have coordinates that are no finite numbers"
+        )
+    if np.abs(corners).max(initial=0) > LARGEST_COORDINATE:
+        raise UnusableSource(
+            f"the STL document holds the coordinate {np.abs(corners).max():g},"
+            f" above the limit of {LARGEST_COORDINATE:g}"
+        )
+    return _welded(corners)
+
+
+def _is_text(content: bytes) -> bool:
+    """Binary files may begin with "solid" too, but theirs is followed by zero bytes."""
+    start = content[:HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    return start.startswith(b"solid") and b"\0" not in start and not is_binary(content)
+
+
+def _binary_corners(content: bytes, max_triangles: int) -> NDArray[np.float32]:
+    """(F, 3, 3) float32 corners."""
+    if len(content) < HEADER_BYTES:
+        raise UnusableSource(
+            f"the document of {len(content)} bytes is no STL: its header alone takes {HEADER_BYTES}"
+        )
+    count = int.from_bytes(content[80:HEADER_BYTES], "little")
+    if not is_binary(content):
+        raise UnusableSource(
+            f"the document of {len(content)} bytes is no STL, or is truncated: the {count}"
+            f" triangles of its header take {HEADER_BYTES + count * _TRIANGLE.itemsize}"
+        )
+    _check_count(count, max_triangles)
+    triangles = np.frombuffer(content, dtype=_TRIANGLE, offset=HEADER_BYTES)
+    return triangles["corners"].astype(np.float32)
+
+
+def _text_corners(content: bytes, max_triangles: int) -> NDArray[np.float32]:
+    """(F, 3, 3) float32 corners."""
+    parts = [np.empty((0, 3, 3), dtype=np.float32)]
+    count, end = 0, 0
+    for facets in batched(_FACET.finditer(content), _FACETS_AT_ONCE):
+        count, end = count + len(facets), facets[-1].end()
+        _check_count(count, max_triangles)
+        try:
+            numbers = np.array([facet.groups() for facet in facets]).astype(np.float64)
+        except ValueError as error:
+            raise UnusableSource("a coordinate of the ASCII STL document is no number") from error
+        with np.errstate(over="ignore"):
+            parts.append(numbers.astype(np.float32).reshape(-1, 3, 3))
+    loops = sum(1 for _ in _END_OF_LOOP.finditer(content))
+    if loops != count:
+        raise UnusableSource(
+            f"{loops - count} of the {loops} facets of the ASCII STL document are no triangles"
+        )
+    if _END_OF_SOLID.search(content, end) is None:
+        raise UnusableSource(
+            f'the ASCII STL document is truncated: no "endsolid" follows its {count} triangles'
+        )
+    return np.concatenate(parts)
+
+
+def _check_count(count: int, max_triangles: int) -> None:
+    if count > max_triangles:
+        raise TooLarge(
+            f"the STL document has {count} triangles or more, above MaxTriangles = {max_triangles}"
+        )
+
+
+def _welded(corners: NDArray[np.float32]) -> Mesh:
+    soup = Mesh(corners.reshape(-1, 3), np.arange(len(corners) * 3, dtype=np.int32).reshape(-1, 3))
+    faces = welded_faces(soup) if len(corners) else soup.faces
+    is_triangle = (faces != faces[:, [1, 2, 0]]).all(axis=1)
+    if not is_triangle.any():
+        raise UnusableSource(
+            f"the STL document has no triangle that encloses an area: {len(faces)} in all"
+        )
+    numbers, first, place = np.unique(
+        faces[is_triangle].ravel(), return_index=True, return_inverse=True
+    )
+    order = np.argsort(first)
+    rank = np.empty(len(numbers), dtype=np.int32)
+    rank[order] = np.arange(len(numbers), dtype=np.int32)
+    vertices = corners[is_triangle].reshape(-1, 3)[first[order]]
+    return Mesh(vertices, rank[place].reshape(-1, 3))

@@ -1,0 +1,126 @@
+"""DICOM files -> data sets: tolerant of odd values, strict about what is missing."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import warnings
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from pydicom import dcmread
+from pydicom.errors import BytesLengthException, InvalidDicomError
+
+from orthanc_stl_plugin.errors import UnusableSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydicom.dataset import Dataset
+
+type DicomSource = bytes | str | os.PathLike[str]
+"""The bytes of a DICOM file, or where the file is."""
+
+MALFORMED = (
+    BytesLengthException,
+    InvalidDicomError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+"""What pydicom raises on bytes that are not the DICOM they claim to be."""
+
+ELEMENT_HEADER_BYTES = 8
+
+
+class _WatchedStream:
+    """A stream that remembers whether it ended in the middle of something.
+
+    pydicom takes a file that ends within an element for a complete one.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.is_cut = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        content = self._stream.read(size)
+        ends_between_elements = not content and size == ELEMENT_HEADER_BYTES
+        if len(content) < size and not ends_between_elements and self.tell() > 132:
+            self.is_cut = True
+        return content
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+@contextmanager
+def tolerating(what: str) -> Iterator[None]:
+    """Values out of the ordinary are accepted in silence; what cannot be parsed is refused.
+
+    Raises:
+        UnusableSource: pydicom could not make sense of `what`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except MALFORMED as error:
+            raise UnusableSource(
+                f"{what} is malformed or truncated ({type(error).__name__})"
+            ) from error
+
+
+def read_dataset(source: DicomSource, *, stop_before_pixels: bool = False) -> Dataset:
+    """The data set of a DICOM file, which may lack preamble and file meta information.
+
+    Raises:
+        UnusableSource: the source is not DICOM, or ends too early.
+        OSError: the file cannot be opened.
+    """
+    with _opened(source) as stream, tolerating("the DICOM file"):
+        watched = _WatchedStream(stream)
+        dataset = dcmread(watched, force=True, stop_before_pixels=stop_before_pixels)
+        is_dicom = "SOPClassUID" in dataset and "SOPInstanceUID" in dataset
+    if not is_dicom:
+        raise UnusableSource("the file is not DICOM: it has no SOP Class UID or SOP Instance UID")
+    if watched.is_cut:
+        raise UnusableSource("the DICOM file is truncated: it ends within a data element")
+    return dataset
+
+
+@contextmanager
+def _opened(source: DicomSource) -> Iterator[IO[bytes]]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    with Path(source).open("rb") as stream:
+        yield stream
+
+
+def uid_of(dataset: Dataset, keyword: str) -> str | None:
+    """The UID of that name, or None when it is absent or empty."""
+    with tolerating(keyword):
+        value = dataset.get(keyword)
+        return str(value) if value else None
+
+
+def items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
+    """The items of a sequence, none when it is absent or empty."""
+    return dataset.get(keyword) or ()

@@ -1,0 +1,173 @@
+"""Regions of interest of an RT Structure Set (PS3.3 C.8.8.5, C.8.8.6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats import contours as planar
+from orthanc_stl_plugin.formats.dicomfile import items, uid_of
+from orthanc_stl_plugin.model.labels import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+CLOSED_TYPES: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Roi:
+    """A region of interest.
+
+    Attributes:
+        segment: its ROI number, name and colour.
+        contour_count: contours in the file, of any kind.
+        contours: the closed ones, (N, 3) float64 LPS millimetres each.
+        obstacle: why it encloses no volume, as the end of a sentence; None when it does.
+        notes: what was ignored in reading it.
+        volume_mm3: sum of enclosed area times thickness; 0 when there is an obstacle.
+        spacing_mm: of its planes, else that of the other planes in the set, else None.
+        slab_thickness_mm: ContourSlabThickness, when the file tells.
+        frame_of_reference_uid: of the contours.
+    """
+
+    segment: Segment
+    contour_count: int
+    contours: tuple[NDArray[np.float64], ...]
+    obstacle: str | None
+    notes: tuple[str, ...]
+    volume_mm3: float
+    spacing_mm: float | None
+    slab_thickness_mm: float | None
+    frame_of_reference_uid: str | None
+
+
+def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None) -> Roi:
+    """A ROI without its volume.
+
+    Args:
+        item: of the Structure Set ROI Sequence.
+        drawn: the items of the ROI Contour Sequence with that number.
+        default_frame: frame of reference, unless the item names one.
+    """
+    number = int(item.ROINumber)
+    name = str(item.get("ROIName") or "").strip() or f"ROI {number}"
+    found = [contour for part in drawn for contour in items(part, "ContourSequence")]
+    kinds = Counter(_kind(contour) for contour in found)
+    closed = [contour for contour in found if _kind(contour) in CLOSED_TYPES]
+    notes = [
+        f"{count} {kind} contours ignored"
+        for kind, count in kinds.items()
+        if kind not in CLOSED_TYPES
+    ]
+    obstacle = None
+    loops: list[NDArray[np.float64]] = []
+    try:
+        loops = [_points(contour) for contour in closed]
+    except (TypeError, ValueError):
+        obstacle = "has contour data that are not triplets of numbers"
+    usable = tuple(loop for loop in loops if len(loop) >= 3)
+    if len(usable) < len(loops):
+        notes.append(f"{len(loops) - len(usable)} contours of fewer than 3 points ignored")
+    if not usable and obstacle is None:
+        obstacle = _why_nothing_is_closed(kinds)
+    return Roi(
+        segment=Segment(number, name, _rgb(drawn)),
+        contour_count=len(found),
+        contours=usable,
+        obstacle=obstacle,
+        notes=tuple(notes),
+        volume_mm3=0.0,
+        spacing_mm=None,
+        slab_thickness_mm=_slab_thickness_mm(closed),
+        frame_of_reference_uid=uid_of(item, "ReferencedFrameOfReferenceUID") or default_frame,
+    )
+
+
+def _kind(contour: Dataset) -> str:
+    return str(contour.get("ContourGeometricType") or "untyped").strip().upper()
+
+
+def _why_nothing_is_closed(kinds: Counter[str]) -> str:
+    if not kinds:
+        return "has no contours"
+    if all(kind in CLOSED_TYPES for kind in kinds):
+        return "has no contour of three points or more"
+    return f"has no closed contour, only {' and '.join(sorted(kinds))}"
+
+
+def _rgb(drawn: Sequence[Dataset]) -> tuple[int, int, int] | None:
+    try:
+        red, green, blue = (int(part) for part in drawn[0].ROIDisplayColor)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        return None
+    return (red, green, blue) if all(0 <= part <= 255 for part in (red, green, blue)) else None
+
+
+def _slab_thickness_mm(contours: Sequence[Dataset]) -> float | None:
+    try:
+        found = {float(contour.ContourSlabThickness) for contour in contours}
+    except (AttributeError, TypeError, ValueError):
+        return None
+    thickness = found.pop() if len(found) == 1 else 0.0
+    return thickness if np.isfinite(thickness) and thickness > 0 else None
+
+
+def _points(contour: Dataset) -> NDArray[np.float64]:
+    """(N, 3) float64 LPS millimetres; repeated neighbours and the repeated first point dropped.
+
+    The stored text is parsed as it is: pydicom's decimal strings cost a hundred times more, and do
+    not come about when the value representation is lost (UN).
+    """
+    value = contour.get_item("ContourData").value
+    if isinstance(value, str):
+        value = value.encode()
+    parts = value.strip(b"\0 \\\r\n").split(b"\\") if isinstance(value, bytes) else value
+    points = np.array([float(part) for part in parts or ()], dtype=np.float64).reshape(-1, 3)
+    if not np.isfinite(points).all():
+        raise ValueError("not finite")
+    moves = np.any(points != np.roll(points, 1, axis=0), axis=1)
+    return points[moves]
+
+
+def with_volumes(rois: Sequence[Roi]) -> tuple[Roi, ...]:
+    """The ROIs with spacing and volume, for which the set is looked at as a whole."""
+    stacks: dict[int, planar.PlaneStack] = {}
+    obstacles: dict[int, str] = {}
+    for index, roi in enumerate(rois):
+        if roi.obstacle is None:
+            try:
+                stacks[index] = planar.stack_planes(roi.contours)
+            except UnusableSource as error:
+                obstacles[index] = f"cannot be meshed: {error}"
+    gaps = [planar.typical_gap_mm(stack.positions_mm) for stack in stacks.values()]
+    known = sorted(gap for gap in gaps if gap is not None)
+    usual = known[(len(known) - 1) // 2] if known else None
+    completed = []
+    for index, roi in enumerate(rois):
+        if index in obstacles:
+            completed.append(replace(roi, obstacle=obstacles[index]))
+        elif index in stacks:
+            completed.append(_with_volume(roi, stacks[index], usual))
+        else:
+            completed.append(roi)
+    return tuple(completed)
+
+
+def _with_volume(roi: Roi, stack: planar.PlaneStack, usual_mm: float | None) -> Roi:
+    own = planar.typical_gap_mm(stack.positions_mm)
+    if own is None:
+        spacing = roi.slab_thickness_mm or usual_mm
+    elif len(stack.positions_mm) == 2:
+        spacing = min(own, usual_mm or own)
+    else:
+        spacing = own
+    volume = planar.volume_mm3(stack, spacing or planar.DEFAULT_SPACING_MM)
+    return replace(roi, spacing_mm=spacing, volume_mm3=volume)

@@ -1,0 +1,170 @@
+"""RT Structure Sets -> regions of interest -> structures (PS3.3 A.19.3, C.8.8.5, C.8.8.6)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats import contours as planar
+from orthanc_stl_plugin.formats import rasterisation
+from orthanc_stl_plugin.formats.dicomfile import items, read_dataset, tolerating, uid_of
+from orthanc_stl_plugin.formats.roi import Roi, read_roi, with_volumes
+from orthanc_stl_plugin.formats.selection import select
+from orthanc_stl_plugin.model.labels import Segment, Structure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+    from orthanc_stl_plugin.formats.dicomfile import DicomSource
+    from orthanc_stl_plugin.model.geometry import Grid
+
+RT_STRUCTURE_SET: Final = "1.2.840.10008.5.1.4.1.1.481.3"
+DEFAULT_RESOLUTION: Final = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RtStruct:
+    """A structure set.
+
+    Attributes:
+        rois: in the order of the Structure Set ROI Sequence.
+        sop_instance_uid: its own.
+        series_instance_uid: its own.
+        study_instance_uid: its own.
+        frame_of_reference_uid: of the first ROI that has one.
+        referenced_series_uids: series of the images it was drawn on.
+        referenced_instance_uids: these images; they need not exist.
+    """
+
+    rois: tuple[Roi, ...]
+    sop_instance_uid: str
+    series_instance_uid: str | None
+    study_instance_uid: str | None
+    frame_of_reference_uid: str | None
+    referenced_series_uids: tuple[str, ...]
+    referenced_instance_uids: tuple[str, ...]
+
+    def roi(self, wanted: int | str) -> Roi:
+        """The ROI of that number (int) or name (str).
+
+        Raises:
+            BadRequest: none or several answer.
+        """
+        found = select([roi.segment for roi in self.rois], wanted, "ROI")
+        return next(roi for roi in self.rois if roi.segment is found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Occupancy:
+    """The share of each voxel that is inside a structure.
+
+    Attributes:
+        segment: the structure.
+        values: (columns, rows, slices) float32, 0 to 1; the surface is at .5.
+        grid: where these voxels lie.
+    """
+
+    segment: Segment
+    values: NDArray[np.float32]
+    grid: Grid
+
+
+def read_rtstruct(source: DicomSource) -> RtStruct:
+    """The structure set in the bytes of a DICOM file, or in the file at a path.
+
+    Raises:
+        UnusableSource: it is not a readable RT Structure Set, or it holds no ROI.
+    """
+    dataset = read_dataset(source)
+    if dataset.SOPClassUID != RT_STRUCTURE_SET:
+        raise UnusableSource(f"SOP class {dataset.SOPClassUID} is not RT Structure Set Storage")
+    with tolerating("the RT Structure Set"):
+        references = list(_references(dataset))
+        default_frame = _default_frame(dataset)
+        drawn: dict[int, list[Dataset]] = defaultdict(list)
+        for item in items(dataset, "ROIContourSequence"):
+            drawn[int(item.get("ReferencedROINumber", -1))].append(item)
+        rois = [
+            read_roi(item, drawn[int(item.ROINumber)], default_frame)
+            for item in items(dataset, "StructureSetROISequence")
+        ]
+    if not rois:
+        raise UnusableSource("the RT Structure Set has no ROI")
+    return RtStruct(
+        rois=with_volumes(rois),
+        sop_instance_uid=str(dataset.SOPInstanceUID),
+        series_instance_uid=uid_of(dataset, "SeriesInstanceUID"),
+        study_instance_uid=uid_of(dataset, "StudyInstanceUID"),
+        frame_of_reference_uid=next(
+            (roi.frame_of_reference_uid for roi in rois if roi.frame_of_reference_uid), None
+        ),
+        referenced_series_uids=_unique(uid for kind, uid in references if kind == "series"),
+        referenced_instance_uids=_unique(uid for kind, uid in references if kind == "instance"),
+    )
+
+
+def occupancy(
+    roi: Roi, *, resolution: int = DEFAULT_RESOLUTION, image_spacing_mm: float | None = None
+) -> Occupancy:
+    """What a ROI fills, in grey: the better input for a surface than its mask.
+
+    The spacing of the planes is the ROI's own, else ContourSlabThickness, else that of the set's
+    other planes, else `image_spacing_mm`, else 3 mm.
+
+    Raises:
+        UnusableSource: the ROI encloses nothing.
+        BadRequest: the resolution, the most voxels along each axis, is below 16.
+    """
+    if roi.obstacle is not None:
+        raise UnusableSource(f"ROI {roi.segment.number} {roi.segment.name!r} {roi.obstacle}")
+    stack = planar.stack_planes(roi.contours)
+    spacing = roi.spacing_mm or image_spacing_mm or planar.DEFAULT_SPACING_MM
+    values, grid = rasterisation.occupancy(stack, spacing, resolution, roi.frame_of_reference_uid)
+    return Occupancy(roi.segment, values, grid)
+
+
+def rasterise(
+    roi: Roi, *, resolution: int = DEFAULT_RESOLUTION, image_spacing_mm: float | None = None
+) -> Structure:
+    """The voxels that a ROI fills at least half; arguments and errors as `occupancy`."""
+    grey = occupancy(roi, resolution=resolution, image_spacing_mm=image_spacing_mm)
+    mask = grey.values >= 0.5
+    if not mask.any():
+        raise UnusableSource(
+            f"ROI {roi.segment.number} {roi.segment.name!r} is thinner than a voxel of"
+            f" {grey.grid.voxel_size_mm[0]:.3g} mm everywhere"
+        )
+    bounds = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    column, row, level = (int(found[0]) for found in bounds)
+    columns, rows, levels = (int(found[-1] - found[0]) + 1 for found in bounds)
+    cropped = mask[column : column + columns, row : row + rows, level : level + levels]
+    grid = grey.grid.window((column, row, level), (columns, rows, levels))
+    return Structure(roi.segment, np.ascontiguousarray(cropped), grid)
+
+
+def _unique(uids: Iterator[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(uids))
+
+
+def _references(dataset: Dataset) -> Iterator[tuple[str, str]]:
+    for frame in items(dataset, "ReferencedFrameOfReferenceSequence"):
+        for study in items(frame, "RTReferencedStudySequence"):
+            for series in items(study, "RTReferencedSeriesSequence"):
+                if uid := uid_of(series, "SeriesInstanceUID"):
+                    yield "series", uid
+                for image in items(series, "ContourImageSequence"):
+                    if uid := uid_of(image, "ReferencedSOPInstanceUID"):
+                        yield "instance", uid
+
+
+def _default_frame(dataset: Dataset) -> str | None:
+    frames = items(dataset, "ReferencedFrameOfReferenceSequence")
+    listed = [uid_of(frame, "FrameOfReferenceUID") for frame in frames]
+    return uid_of(dataset, "FrameOfReferenceUID") or next((uid for uid in listed if uid), None)

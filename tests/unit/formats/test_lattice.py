@@ -1,0 +1,91 @@
+"""Slice positions -> a regular lattice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.lattice import Lattice, fit_lattice, unit_orientation
+from tests.dicom_samples import rotation
+
+AXIAL = np.array([1.0, 0, 0, 0, 1, 0])
+
+
+def at_heights(heights: list[float]) -> NDArray[np.float64]:
+    return np.array([[10.0, -20.0, height] for height in heights])
+
+
+def fit(heights: list[float], spacing_mm: float | None = None, is_sparse: bool = True) -> Lattice:
+    return fit_lattice(at_heights(heights), AXIAL, spacing_mm, 0.1, is_sparse=is_sparse)
+
+
+def test_slices_are_numbered_upwards_along_the_normal() -> None:
+    lattice = fit([4.0, -1.0, 1.5, 4.0])
+    assert lattice.indices.tolist() == [2, 0, 1, 2]
+    assert lattice.count == 3
+    np.testing.assert_allclose(lattice.origin_mm, [10, -20, -1], atol=1e-9)
+    np.testing.assert_allclose(lattice.step_mm, [0, 0, 2.5], atol=1e-9)
+
+
+def test_positions_rounded_to_a_tenth_of_a_millimetre_do_not_drift() -> None:
+    heights = [round(0.625 * index, 1) for index in range(200)]
+    lattice = fit(heights, is_sparse=False)
+    assert lattice.indices.tolist() == list(range(200))
+    assert lattice.step_mm[2] == pytest.approx(0.625, abs=1e-4)
+
+
+def test_a_stated_spacing_is_used_only_where_the_positions_need_it() -> None:
+    assert fit([0.0, 2.0, 4.0], spacing_mm=1.0).count == 3
+    assert fit([0.0, 2.0, 5.0], spacing_mm=1.0).count == 6
+    assert fit([0.0, 2.0, 5.0]).indices.tolist() == [0, 2, 5]
+
+
+def test_a_dense_stack_does_not_split_its_smallest_gap() -> None:
+    with pytest.raises(UnusableSource, match="irregular: from 2 to 3 mm"):
+        fit([0.0, 2.0, 5.0], spacing_mm=1.0, is_sparse=False)
+
+
+def test_positions_that_no_spacing_explains_are_refused() -> None:
+    with pytest.raises(UnusableSource, match="of the 4 slices is irregular"):
+        fit([0.0, 1.0, 2.37, 3.9], spacing_mm=0.9)
+
+
+def test_positions_that_wander_in_the_plane_are_refused() -> None:
+    positions = at_heights([0.0, 1.0, 2.0, 3.0])
+    positions[2, 0] += 5
+    with pytest.raises(UnusableSource, match="irregular"):
+        fit_lattice(positions, AXIAL, None, 0.1)
+
+
+@settings(deadline=None)
+@given(
+    st.tuples(*[st.floats(-3, 3)] * 3),
+    st.lists(st.integers(0, 30), min_size=2, max_size=12, unique=True),
+    st.floats(0.05, 8),
+    st.floats(-0.6, 0.6),
+)
+def test_a_sheared_oblique_lattice_is_found_from_any_of_its_slices(
+    angles: tuple[float, float, float], slices: list[int], spacing: float, shear: float
+) -> None:
+    turn = rotation(*angles)
+    orientation = np.concatenate([turn[:, 0], turn[:, 1]])
+    step = turn @ [0, shear * spacing, spacing]
+    slices = [*slices, 31, 32]
+    positions = np.array([[5.0, -60, 7] + index * step for index in slices])
+    lattice = fit_lattice(positions, orientation, None, 0.01, is_sparse=True)
+    np.testing.assert_allclose(lattice.step_mm, step, atol=1e-6)
+    assert (lattice.indices + min(slices)).tolist() == slices
+
+
+def test_an_orientation_is_made_of_unit_vectors() -> None:
+    np.testing.assert_allclose(unit_orientation(np.array([2.0, 0, 0, 0, 0.999, 0])), AXIAL)
+
+
+@pytest.mark.parametrize("wrong", [[0.0] * 6, [1.0, 0, 0, 1, 0, 0], [np.nan] * 6])
+def test_an_orientation_without_two_directions_is_refused(wrong: list[float]) -> None:
+    with pytest.raises(UnusableSource, match="orientation"):
+        unit_orientation(np.array(wrong))
