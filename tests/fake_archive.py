@@ -9,17 +9,24 @@ from uuid import uuid4
 
 from pydicom.datadict import tag_for_keyword
 
-from orthanc_stl_plugin.errors import BadRequest, NotFound
+from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
-from orthanc_stl_plugin.services.archive import StoredInstance
+from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 
 
 @dataclass
 class FakeArchive:
-    """Studies by identifier with their tags; instances with their tags and document."""
+    """Studies by identifier with their tags; instances with their tags and document.
+
+    `full_after` instances it refuses to store more, as a full disk would.
+    """
 
     studies: dict[str, dict[str, object]] = field(default_factory=dict)
     instances: dict[str, tuple[dict[str, object], bytes | None]] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    known_series: dict[str, SeriesRecord] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    full_after: int = 1000
 
     def study_tags(self, study_id: str) -> Mapping[str, object]:
         if study_id not in self.studies:
@@ -30,6 +37,20 @@ class FakeArchive:
         if instance_id not in self.instances:
             raise NotFound(f"there is no instance {instance_id!r}")
         return self.instances[instance_id][0]
+
+    def study_of(self, instance_id: str) -> str:
+        self.instance_tags(instance_id)
+        return self.parents.get(instance_id, "")
+
+    def series(self, series_id: str) -> SeriesRecord:
+        if series_id not in self.known_series:
+            raise NotFound(f"there is no series {series_id!r}")
+        return self.known_series[series_id]
+
+    def instance_file(self, instance_id: str) -> bytes:
+        if instance_id not in self.files:
+            raise NotFound(f"there is no instance {instance_id!r}")
+        return self.files[instance_id]
 
     def encapsulated_document(self, instance_id: str) -> bytes:
         document = self.instances.get(instance_id, ({}, None))[1]
@@ -43,7 +64,10 @@ class FakeArchive:
         study = self.study_tags(parent_study)
         if unknown := [keyword for keyword in tags if tag_for_keyword(keyword) is None]:
             raise BadRequest(f"Orthanc refuses the tags of the new instance: {unknown}")
+        if len(self.instances) >= self.full_after:
+            raise ArchiveRefused("the storage is full")
         instance_id = str(uuid4())
+        self.parents[instance_id] = parent_study
         made = {
             "SOPClassUID": STL_SOP_CLASS_UID,
             "Modality": "M3D",

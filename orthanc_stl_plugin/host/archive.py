@@ -11,7 +11,7 @@ from typing import Any, Final
 import orthanc
 
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, PluginError
-from orthanc_stl_plugin.services.archive import StoredInstance
+from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 
 _ENCAPSULATED_DOCUMENT: Final = "0042-0011"
 _MISSING: Final = frozenset(
@@ -49,6 +49,40 @@ class OrthancArchive:
         tags: dict[str, object] = _get_json(uri, f"instance {instance_id!r}")
         return tags
 
+    def study_of(self, instance_id: str) -> str:
+        """See the port."""
+        return str(_get_json(f"/instances/{instance_id}/study", f"instance {instance_id!r}")["ID"])
+
+    def series(self, series_id: str) -> SeriesRecord:
+        """See the port."""
+        series = _get_json(f"/series/{series_id}", f"series {series_id!r}")
+        find = {
+            "Level": "Instance",
+            "Query": {},
+            "ParentSeries": series_id,
+            "ResponseContent": ["MainDicomTags", "Metadata"],
+        }
+        instances = json.loads(orthanc.RestApiPost("/tools/find", json.dumps(find).encode()))
+        first = self.instance_tags(series["Instances"][0])
+        tags = series["MainDicomTags"]
+        return SeriesRecord(
+            series_id=series_id,
+            series_instance_uid=tags["SeriesInstanceUID"],
+            study_id=series["ParentStudy"],
+            instance_ids=tuple(one["ID"] for one in instances),
+            references=tuple(
+                (one["Metadata"]["SopClassUid"], one["MainDicomTags"]["SOPInstanceUID"])
+                for one in instances
+            ),
+            modality=tags.get("Modality", ""),
+            description=tags.get("SeriesDescription", ""),
+            frame_of_reference_uid=str(first.get("FrameOfReferenceUID") or "") or None,
+        )
+
+    def instance_file(self, instance_id: str) -> bytes:
+        """See the port."""
+        return _get(f"/instances/{instance_id}/file", f"instance {instance_id!r}")
+
     def encapsulated_document(self, instance_id: str) -> bytes:
         """See the port."""
         uri = f"/instances/{instance_id}/content/{_ENCAPSULATED_DOCUMENT}"
@@ -58,7 +92,8 @@ class OrthancArchive:
         self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
     ) -> StoredInstance:
         """See the port."""
-        fields = json.dumps({"Parent": parent_study, "Tags": tags}).encode()
+        # Force allows the SeriesInstanceUID that the parts of an assembly share.
+        fields = json.dumps({"Parent": parent_study, "Tags": tags, "Force": True}).encode()
         # The document is large: its base64 goes into the body without a detour through json.
         encoded = base64.b64encode(document.read_bytes())
         head = b'{"Content":"data:' + media_type.encode() + b";base64,"

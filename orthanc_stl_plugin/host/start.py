@@ -14,8 +14,10 @@ from orthanc_stl_plugin.host.archive import OrthancArchive
 from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.rest import register
 from orthanc_stl_plugin.services.encode import Encoder
+from orthanc_stl_plugin.services.model_files import ModelFiles
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.router import Router
 
@@ -40,10 +42,12 @@ def _compose() -> None:
     configuration = json.loads(orthanc.GetConfiguration())
     settings = read_settings(configuration.get(SECTION, {}))
     archive = OrthancArchive()
-    workers = Workers(settings, preload=("orthanc_stl_plugin.services.convert",))
+    preload = ("orthanc_stl_plugin.services.convert", "orthanc_stl_plugin.services.model_files")
+    workers = Workers(settings, preload)
     spool = Spool(settings.spool_directory)
     encoder = Encoder(archive, workers, spool, settings)
-    register(Router(model_routes(archive, encoder)))
+    files = ModelFiles(archive, workers, spool, settings)
+    register(Router([*model_routes(encoder), *model_file_routes(files)]))
 
     def on_change(change: int, _level: int, _resource: str) -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:

@@ -21,6 +21,31 @@ class StoredInstance:
     answer: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesRecord:
+    """What the archive knows of a series.
+
+    Attributes:
+        series_id: its Orthanc identifier.
+        series_instance_uid: its UID.
+        study_id: that of its study.
+        instance_ids: those of its instances.
+        references: SOP class and instance UIDs of its instances.
+        modality: CT, MR, ...
+        description: SeriesDescription; may be empty.
+        frame_of_reference_uid: of its first instance, or None.
+    """
+
+    series_id: str
+    series_instance_uid: str
+    study_id: str
+    instance_ids: tuple[str, ...]
+    references: tuple[tuple[str, str], ...]
+    modality: str
+    description: str
+    frame_of_reference_uid: str | None
+
+
 class Archive(Protocol):
     """A DICOM archive. One conformance suite runs on every implementation.
 
@@ -38,6 +63,30 @@ class Archive(Protocol):
 
     def instance_tags(self, instance_id: str) -> Mapping[str, object]:
         """The tags of an instance; binary values are absent or empty.
+
+        Raises:
+            NotFound: no such instance.
+        """
+        ...
+
+    def study_of(self, instance_id: str) -> str:
+        """The Orthanc identifier of an instance's study.
+
+        Raises:
+            NotFound: no such instance.
+        """
+        ...
+
+    def series(self, series_id: str) -> SeriesRecord:
+        """What is known of a series.
+
+        Raises:
+            NotFound: no such series.
+        """
+        ...
+
+    def instance_file(self, instance_id: str) -> bytes:
+        """The DICOM file of an instance.
 
         Raises:
             NotFound: no such instance.

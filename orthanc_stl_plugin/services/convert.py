@@ -1,52 +1,88 @@
-"""What runs in a worker process: from the file of a segmentation to the file of a model."""
+"""What runs in a worker process: from the file of a segmentation to the files of models."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from orthanc_stl_plugin.errors import TooLarge, UnusableSource
-from orthanc_stl_plugin.formats.nifti import foreground, read_nifti
+from orthanc_stl_plugin.formats.encapsulated import parameters_text
+from orthanc_stl_plugin.formats.icon import ICON_PX, icon_item
 from orthanc_stl_plugin.formats.stl import write_stl
 from orthanc_stl_plugin.mesh.measure import report
-from orthanc_stl_plugin.mesh.surface import mask_surface
-from orthanc_stl_plugin.model.mesh import MeshOptions, MeshReport
+from orthanc_stl_plugin.mesh.preview import shaded
+from orthanc_stl_plugin.model.identity import Reference
+from orthanc_stl_plugin.model.labels import Segment
+from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, MeshReport
+from orthanc_stl_plugin.services.sources import Source, Surface, surfaces
 
 
 @dataclass(frozen=True, slots=True)
-class NiftiTask:
-    """Turn the NIfTI file `source` into the STL file `target`, within the limits."""
+class ConversionTask:
+    """Turn `source` into STL files in `folder`, each of at most `max_triangles`."""
 
-    source: Path
-    target: Path
+    source: Source
+    folder: Path
     options: MeshOptions
-    max_bytes: int
     max_triangles: int
 
 
-def nifti_to_stl(task: NiftiTask) -> MeshReport:
-    """Makes one model of all voxels that are set.
+@dataclass(frozen=True, slots=True)
+class MadeModel:
+    """A model in a file, and what is to be told of it; see `Surface`."""
+
+    path: Path
+    report: MeshReport
+    segment: Segment
+    frame_of_reference_uid: str | None
+    references: tuple[Reference, ...]
+    modality: str | None
+    parameters: str
+    icon: Mapping[str, str]
+
+
+def make_models(task: ConversionTask) -> list[MadeModel]:
+    """Makes every model of the source.
 
     Raises:
-        TooLarge: the volume has more than `max_bytes`, or the surface more than `max_triangles`.
-        UnusableSource: the file is no NIfTI mask, no voxel is set, or no closed surface came out.
+        BadRequest: a structure that is wanted does not exist.
+        TooLarge: the source or a surface is above its limit.
+        UnusableSource: the source cannot be read, a structure is empty, or no closed surface came
+            out; the message names the structure.
     """
-    volume = read_nifti(task.source.read_bytes(), task.max_bytes)
-    mask = foreground(volume)
-    if not mask.any():
-        shape = " x ".join(map(str, volume.grid.shape))
-        raise UnusableSource(f"the mask is empty: all of its {shape} voxels are zero")
-    mesh = mask_surface(mask, volume.grid, task.options)
+    found = surfaces(task.source, task.options)
+    return [_written(task, number, surface) for number, surface in enumerate(found, start=1)]
+
+
+def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
+    name, mesh = surface.segment.name, surface.mesh
     if len(mesh.faces) > task.max_triangles:
         raise TooLarge(
-            f"the surface has {len(mesh.faces)} triangles, above MaxTriangles ="
+            f"the surface of {name!r} has {len(mesh.faces)} triangles, above MaxTriangles ="
             f" {task.max_triangles}: a lower Resolution makes fewer"
         )
-    made = report(mesh)
-    if not made.is_watertight or made.volume_mm3 <= 0:
+    path = task.folder / f"{number}.stl"
+    measured = _checked(mesh, name)
+    write_stl(mesh, path)
+    note = f"{surface.note}, " if surface.note else ""
+    return MadeModel(
+        path=path,
+        report=measured,
+        segment=surface.segment,
+        frame_of_reference_uid=surface.frame_of_reference_uid,
+        references=surface.references,
+        modality=surface.modality,
+        parameters=note + parameters_text(task.options),
+        icon=icon_item(shaded(mesh, size_px=ICON_PX, rgb=surface.segment.rgb)),
+    )
+
+
+def _checked(mesh: Mesh, name: str) -> MeshReport:
+    measured = report(mesh)
+    if not measured.is_watertight or measured.volume_mm3 <= 0:
         raise UnusableSource(
-            f"no closed surface could be made: {made.triangles} triangles"
-            f" enclose {made.volume_mm3:g} mm3"
+            f"no closed surface could be made of {name!r}: {measured.triangles} triangles"
+            f" enclose {measured.volume_mm3:g} mm3"
         )
-    write_stl(mesh, task.target)
-    return made
+    return measured

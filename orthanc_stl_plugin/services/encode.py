@@ -1,45 +1,108 @@
-"""Making models: fetch or take the source, let a worker mesh it, store the result."""
+"""Making models: fetch or take the source, let a worker mesh it, store the results."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
+from pydicom.uid import generate_uid
+
 from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import PluginError, UnusableSource
 from orthanc_stl_plugin.formats import stl
-from orthanc_stl_plugin.formats.encapsulated import ModelDescription, parameters_text, stl_tags
+from orthanc_stl_plugin.formats.encapsulated import ModelDescription, SeriesIdentity, stl_tags
+from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.mesh import MeshOptions
-from orthanc_stl_plugin.services.archive import Archive, StoredInstance
-from orthanc_stl_plugin.services.convert import NiftiTask, nifti_to_stl
+from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
+from orthanc_stl_plugin.services.convert import ConversionTask, MadeModel, make_models
+from orthanc_stl_plugin.services.listing import roi_list, segment_list
+from orthanc_stl_plugin.services.sources import (
+    NiftiSource,
+    RtStructSource,
+    SegSource,
+    SeriesSource,
+    Source,
+    Wanted,
+)
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 
-NIFTI_TITLE: Final = "Model from NIfTI"
+_NAMES_IN_DESCRIPTION: Final = 3
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Making:
+    """What every order can say.
+
+    Attributes:
+        options: how to make the surfaces.
+        tags: tags of the new instances by keyword; they win over those that are made here.
+    """
+
+    options: MeshOptions = field(default_factory=MeshOptions)
+    tags: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class NiftiOrder:
-    """What a client asks for: a model of a NIfTI mask, in a study.
+    """Models of a NIfTI mask or label map, in a study.
 
     Attributes:
         nifti: the bytes of a .nii or .nii.gz file.
-        parent_study: Orthanc identifier of the study that receives the model.
-        options: how to make the surface.
-        tags: tags of the new instance by keyword; they win over those that are made here.
+        parent_study: Orthanc identifier of the study that receives the models.
+        wanted: labels by number or name; None for all.
+        split: one model for each label, instead of one of all.
+        label_names: names of labels that the file does not name.
+        reference_series: Orthanc identifier of the series whose coordinates the file is in.
     """
 
     nifti: bytes
     parent_study: str
-    options: MeshOptions
-    tags: Mapping[str, object]
+    wanted: Wanted = None
+    split: bool = False
+    label_names: Mapping[int, str] = field(default_factory=dict)
+    reference_series: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StructuresOrder:
+    """Models of the ROIs of an RT-STRUCT, or of the segments of a SEG, by Orthanc identifier."""
+
+    instance: str
+    wanted: Wanted = None
+    split: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesOrder:
+    """A model of an image series, by Orthanc identifier; see `SeriesSource`."""
+
+    series: str
+    threshold: float | None = None
+    upper: float | None = None
+    keep_largest: bool = False
+    fill_holes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NamedInstance:
+    """A stored model and the name of its structure."""
+
+    name: str
+    stored: StoredInstance
 
 
 class Encoder:
-    """Makes models and stores them in the archive."""
+    """Makes models and stores them in the archive; what fails leaves nothing stored.
+
+    Every method raises NotFound for a study, series or instance that does not exist, and otherwise
+    what `make_models` and the archive raise.
+    """
 
     def __init__(
         self, archive: Archive, workers: Workers, spool: Spool, settings: Settings
@@ -49,42 +112,156 @@ class Encoder:
         self._spool = spool
         self._settings = settings
 
-    def encode_nifti(self, order: NiftiOrder) -> StoredInstance:
-        """One model of all non-zero voxels, stored as Encapsulated STL.
-
-        Raises:
-            NotFound: no such study.
-            PluginError: whatever making or storing the model met; then nothing is stored.
-        """
+    def encode_nifti(self, order: NiftiOrder, making: Making) -> list[NamedInstance]:
+        """The models of a NIfTI file."""
         self._archive.study_tags(order.parent_study)
+        reference = None
+        if order.reference_series is not None:
+            reference = _registered(self._archive.series(order.reference_series))
+
+        def spooled(folder: Path) -> Source:
+            path = folder / "source.nii"
+            path.write_bytes(order.nifti)
+            limit = self._settings.max_volume_mib << 20
+            return NiftiSource(path, limit, order.wanted, order.split, order.label_names)
+
+        return self._encode(order.parent_study, spooled, making, reference)
+
+    def encode_rtstruct(self, order: StructuresOrder, making: Making) -> list[NamedInstance]:
+        """The models of an RT Structure Set, in its study."""
+
+        def spooled(folder: Path) -> Source:
+            path = self._spooled_instance(order.instance, folder)
+            return RtStructSource(path, order.wanted, order.split)
+
+        return self._encode(self._archive.study_of(order.instance), spooled, making)
+
+    def encode_seg(self, order: StructuresOrder, making: Making) -> list[NamedInstance]:
+        """The models of a DICOM Segmentation, in its study."""
+
+        def spooled(folder: Path) -> Source:
+            path = self._spooled_instance(order.instance, folder)
+            return SegSource(path, order.wanted, order.split)
+
+        return self._encode(self._archive.study_of(order.instance), spooled, making)
+
+    def encode_series(self, order: SeriesOrder, making: Making) -> list[NamedInstance]:
+        """The model of an image series, in its study."""
+        series = self._archive.series(order.series)
+
+        def spooled(folder: Path) -> Source:
+            paths = tuple(self._spooled_instance(one, folder) for one in series.instance_ids)
+            return SeriesSource(
+                paths,
+                series.series_instance_uid,
+                order.threshold,
+                order.upper,
+                order.keep_largest,
+                order.fill_holes,
+                title=f"Surface of {series.description}" if series.description else "Surface",
+            )
+
+        return self._encode(series.study_id, spooled, making)
+
+    def rois(self, instance_id: str) -> list[dict[str, object]]:
+        """The ROIs of an RT Structure Set; see `roi_list`."""
+        return self._listed(roi_list, instance_id)
+
+    def segments(self, instance_id: str) -> list[dict[str, object]]:
+        """The segments of a DICOM Segmentation; see `segment_list`."""
+        return self._listed(segment_list, instance_id)
+
+    def _listed(
+        self, listing: Callable[[Path], list[dict[str, object]]], instance_id: str
+    ) -> list[dict[str, object]]:
         with self._spool.task_folder() as folder:
-            source, target = folder / "source.nii", folder / "model.stl"
-            source.write_bytes(order.nifti)
-            task = NiftiTask(
-                source,
-                target,
-                order.options,
-                max_bytes=self._settings.max_volume_mib << 20,
-                max_triangles=self._settings.max_triangles,
+            return self._workers.run(listing, self._spooled_instance(instance_id, folder))
+
+    def _spooled_instance(self, instance_id: str, folder: Path) -> Path:
+        path = folder / f"{instance_id}.dcm"
+        path.write_bytes(self._archive.instance_file(instance_id))
+        return path
+
+    def _encode(
+        self,
+        study_id: str,
+        spooled: Callable[[Path], Source],
+        making: Making,
+        reference: SeriesRecord | None = None,
+    ) -> list[NamedInstance]:
+        with self._spool.task_folder() as folder:
+            task = ConversionTask(
+                spooled(folder), folder, making.options, self._settings.max_triangles
             )
-            made = self._workers.run(nifti_to_stl, task)
-            description = ModelDescription(
-                title=NIFTI_TITLE,
-                frame_of_reference_uid=None,
-                algorithm_parameters=parameters_text(order.options),
-                document_bytes=target.stat().st_size,
-                made_at=datetime.now().astimezone(),
-            )
-            stored = self._archive.create_instance(
-                order.parent_study,
-                stl_tags(description) | dict(order.tags),
-                target,
-                stl.MEDIA_TYPE,
-            )
-        _log.info(
-            "stored model %s: %d triangles, %.0f mm3",
-            stored.instance_id,
-            made.triangles,
-            made.volume_mm3,
+            models = self._workers.run(make_models, task)
+            if reference is not None:
+                models = [_placed(model, reference) for model in models]
+            stored = self._stored(study_id, models, making.tags)
+        for model, instance in zip(models, stored, strict=True):
+            _log.info("stored %s: %d triangles", instance.instance_id, model.report.triangles)
+        return [
+            NamedInstance(model.segment.name, instance)
+            for model, instance in zip(models, stored, strict=True)
+        ]
+
+    def _stored(
+        self, study_id: str, models: Sequence[MadeModel], tags: Mapping[str, object]
+    ) -> list[StoredInstance]:
+        series = SeriesIdentity(
+            description=_series_description([model.segment.name for model in models]),
+            series_instance_uid=generate_uid(),
+            model_group_uid=generate_uid() if len(models) > 1 else None,
+            made_at=datetime.now().astimezone(),
         )
+        stored: list[StoredInstance] = []
+        try:
+            for number, model in enumerate(models, start=1):
+                all_tags = stl_tags(_description(model, number), series) | dict(tags)
+                stored.append(
+                    self._archive.create_instance(study_id, all_tags, model.path, stl.MEDIA_TYPE)
+                )
+        except PluginError:
+            for instance in stored:
+                self._archive.delete_instance(instance.instance_id)
+            raise
         return stored
+
+
+def _registered(series: SeriesRecord) -> SeriesRecord:
+    if series.frame_of_reference_uid is None:
+        raise UnusableSource(
+            f"ReferenceSeries {series.series_id} has no FrameOfReferenceUID to share"
+        )
+    return series
+
+
+def _placed(model: MadeModel, reference: SeriesRecord) -> MadeModel:
+    return replace(
+        model,
+        frame_of_reference_uid=reference.frame_of_reference_uid,
+        references=tuple(
+            Reference(reference.series_instance_uid, sop_class, instance)
+            for sop_class, instance in reference.references
+        ),
+        modality=reference.modality,
+    )
+
+
+def _description(model: MadeModel, number: int) -> ModelDescription:
+    return ModelDescription(
+        segment=model.segment,
+        number=number,
+        frame_of_reference_uid=model.frame_of_reference_uid,
+        references=model.references,
+        modality=model.modality,
+        algorithm_parameters=model.parameters,
+        document_bytes=model.path.stat().st_size,
+        icon=model.icon,
+    )
+
+
+def _series_description(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return names[0]
+    listed = ", ".join(names[:_NAMES_IN_DESCRIPTION])
+    return f"{len(names)} models: {listed}" + ("..." if len(names) > _NAMES_IN_DESCRIPTION else "")

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import stl
+from orthanc_stl_plugin.formats.colour import rgb_from_cielab
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.services.archive import Archive
 
 _NAMING_TAGS: Final = ("ContentDescription", "DocumentTitle", "SeriesDescription")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
+# CID 7063, and the inch; case matters in UCUM.
+_MILLIMETRES_PER_UNIT: Final[Mapping[str, float]] = {
+    "um": 0.001, "mm": 1.0, "cm": 10.0, "m": 1000.0, "[in_i]": 25.4,
+}  # fmt: skip
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,37 @@ class StlDocument:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the tags of an instance tell of its model.
+
+    Attributes:
+        name: of the structure or object.
+        rgb: sRGB, 0-255 each, or None when no colour is recommended.
+        opacity: 0 (invisible) to 1.
+        millimetres_per_unit: the scale of the document's coordinates.
+    """
+
+    name: str
+    rgb: tuple[int, int, int] | None
+    opacity: float
+    millimetres_per_unit: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """An STL document with the look that its instance gives it."""
+
+    document: StlDocument
+    look: Look
+
+    @property
+    def digest(self) -> str:
+        """Identifies what this version of the plugin makes of the model."""
+        parts = repr((self.document.digest, self.look, __version__))
+        return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+
+
 def stl_document(archive: Archive, instance_id: str) -> StlDocument:
     """The STL file in an instance.
 
@@ -39,7 +79,28 @@ def stl_document(archive: Archive, instance_id: str) -> StlDocument:
         NotFound: no such instance.
         UnusableSource: it holds no STL, or an empty one.
     """
+    return _document(archive, instance_id, archive.instance_tags(instance_id))
+
+
+def stored_model(archive: Archive, instance_id: str) -> StoredModel:
+    """The STL file in an instance, its name, colour and unit.
+
+    Raises:
+        NotFound: no such instance.
+        UnusableSource: it holds no STL, or an empty one, or its unit is unknown.
+    """
     tags = archive.instance_tags(instance_id)
+    document = _document(archive, instance_id, tags)
+    look = Look(
+        name=next(filter(None, (_text(tags, keyword) for keyword in _NAMING_TAGS)), "model"),
+        rgb=_rgb(_text(tags, "RecommendedDisplayCIELabValue"), instance_id),
+        opacity=_opacity(_text(tags, "RecommendedPresentationOpacity"), instance_id),
+        millimetres_per_unit=_millimetres_per_unit(tags, instance_id),
+    )
+    return StoredModel(document, look)
+
+
+def _document(archive: Archive, instance_id: str, tags: Mapping[str, object]) -> StlDocument:
     media_type = str(tags.get("MIMETypeOfEncapsulatedDocument", ""))
     sop_class = str(tags.get("SOPClassUID", ""))
     if sop_class != STL_SOP_CLASS_UID and media_type.casefold() != stl.MEDIA_TYPE:
@@ -72,3 +133,44 @@ def _file_name(tags: Mapping[str, object]) -> str:
         if name:
             return f"{name[:64]}.stl"
     return "model.stl"
+
+
+def _text(tags: Mapping[str, object], keyword: str) -> str:
+    value = tags.get(keyword)
+    return value.strip(" \0") if isinstance(value, str) else ""
+
+
+def _rgb(value: str, instance_id: str) -> tuple[int, int, int] | None:
+    parts = value.split("\\")
+    if len(parts) == 3 and all(part.isascii() and part.isdigit() for part in parts):
+        encoded = [int(part) for part in parts]
+        if max(encoded) <= 0xFFFF:
+            return rgb_from_cielab(encoded)
+    if value:
+        _log.warning("instance %s: its colour is ignored, it is not CIELab", instance_id)
+    return None
+
+
+def _opacity(value: str, instance_id: str) -> float:
+    try:
+        opacity = float(value) if value else 1.0
+    except ValueError:
+        opacity = math.nan
+    if not 0 <= opacity <= 1:
+        _log.warning("instance %s: its opacity is ignored, it is not in 0-1", instance_id)
+        return 1.0
+    return opacity
+
+
+def _millimetres_per_unit(tags: Mapping[str, object], instance_id: str) -> float:
+    items = tags.get("MeasurementUnitsCodeSequence")
+    if not isinstance(items, list) or not items:
+        return 1.0
+    unit = _text(items[0], "CodeValue")
+    if not unit:
+        _log.warning("instance %s: its unit has no code, it is taken for mm", instance_id)
+        return 1.0
+    if unit not in _MILLIMETRES_PER_UNIT:
+        known = ", ".join(_MILLIMETRES_PER_UNIT)
+        raise UnusableSource(f"instance {instance_id} has the unit {unit!r}: known are {known}")
+    return _MILLIMETRES_PER_UNIT[unit]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import math
 from collections.abc import Collection, Mapping
 
 from orthanc_stl_plugin.errors import BadRequest
@@ -48,6 +49,45 @@ class Fields:
             raise BadRequest(f'"{name}" is {quoted(value)}: it must be a whole number')
         return value
 
+    def optional_text(self, name: str) -> str | None:
+        """A text that is not empty, or None when the field is absent."""
+        return self.text(name) if name in self._body else None
+
+    def optional_whole(self, name: str) -> int | None:
+        """A whole number, or None when the field is absent."""
+        return self.whole(name, 0) if name in self._body else None
+
+    def optional_number(self, name: str) -> float | None:
+        """A finite number, or None when the field is absent."""
+        if name not in self._body:
+            return None
+        value = self._body[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+            raise BadRequest(f'"{name}" is {quoted(value)}: it must be a finite number')
+        return float(value)
+
+    def choice(self, name: str) -> tuple[int | str, ...] | None:
+        """Numbers and names in a list that is not empty, or None when the field is absent."""
+        if name not in self._body:
+            return None
+        value = self._body[name]
+        if not isinstance(value, list) or not value:
+            raise BadRequest(f'"{name}" is {quoted(value)}: it must be a list that is not empty')
+        for one in value:
+            if isinstance(one, bool) or not isinstance(one, int | str):
+                raise BadRequest(f'"{name}" holds {quoted(one)}: it must hold numbers or names')
+        if len(set(value)) < len(value):
+            raise BadRequest(f'"{name}" is {quoted(value)}: it names something twice')
+        return tuple(value)
+
+    def is_text(self, name: str) -> bool:
+        """True when the field is a text."""
+        return isinstance(self._body.get(name), str)
+
+    def has(self, name: str) -> bool:
+        """True when the field is there."""
+        return name in self._body
+
     def binary(self, name: str) -> bytes:
         """The bytes of a data URI (RFC 2397) in base64, or of plain base64 (RFC 4648)."""
         text = self.text(name)
@@ -70,6 +110,13 @@ class Fields:
         if not isinstance(value, dict):
             raise BadRequest(f'"{name}" is {quoted(value)}: it must be an object')
         return value
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def quoted(value: object) -> str:

@@ -1,120 +1,136 @@
-"""The routes of 3D models."""
+"""The routes that make 3D models, and that list what models can be made of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
-from pydicom.config import RAISE
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
-from pydicom.valuerep import STR_VR, validate_value
-
 from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.formats import stl
-from orthanc_stl_plugin.formats.encapsulated import RESERVED_TAGS
-from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
-from orthanc_stl_plugin.services.archive import Archive
-from orthanc_stl_plugin.services.encode import Encoder, NiftiOrder
-from orthanc_stl_plugin.services.stored_models import stl_document
+from orthanc_stl_plugin.services.encode import (
+    Encoder,
+    NamedInstance,
+    NiftiOrder,
+    SeriesOrder,
+    StructuresOrder,
+)
 from orthanc_stl_plugin.web.fields import Fields, quoted
+from orthanc_stl_plugin.web.making import MAKING_FIELDS, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
 from orthanc_stl_plugin.web.router import Route
 
-_NIFTI_FIELDS: Final = ("Nifti", "ParentStudy", "Smooth", "Resolution", "Tags")
-_LONGEST_TAG: Final = 1024
-_DEFAULTS: Final = MeshOptions()
+_NIFTI_FIELDS: Final = (
+    "Nifti", "ParentStudy", "Labels", "LabelNames", "Split", "ReferenceSeries", *MAKING_FIELDS,
+)  # fmt: skip
+_RTSTRUCT_FIELDS: Final = ("Instance", "RoiNames", "Split", "Strict", *MAKING_FIELDS)
+_SEG_FIELDS: Final = ("Instance", "Segments", "Split", *MAKING_FIELDS)
+_SERIES_FIELDS: Final = (
+    "Series", "Threshold", "Upper", "KeepLargest", "FillHoles", *MAKING_FIELDS,
+)  # fmt: skip
+_OTSU: Final = "Otsu"
 
 
-def model_routes(archive: Archive, encoder: Encoder) -> list[Route]:
-    """The routes that make models and give them back."""
-    api = _ModelApi(archive, encoder)
+def model_routes(encoder: Encoder) -> list[Route]:
+    """The routes that make models, and that list what models can be made of."""
+    api = _ModelApi(encoder)
     return [
         Route("/stl/encode-nifti", {"POST": api.encode_nifti}),
-        Route("/instances/{id}/stl", {"GET": api.stl}),
+        Route("/stl/encode-rtstruct", {"POST": api.encode_rtstruct}),
+        Route("/stl/encode-seg", {"POST": api.encode_seg}),
+        Route("/stl/encode-series", {"POST": api.encode_series}),
+        Route("/stl/rt-struct/{id}", {"GET": api.rois}),
+        Route("/stl/seg/{id}", {"GET": api.segments}),
     ]
 
 
 class _ModelApi:
-    def __init__(self, archive: Archive, encoder: Encoder) -> None:
-        self._archive = archive
+    def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
 
     def encode_nifti(self, request: Request) -> Response:
         fields = Fields(request.json_object(), _NIFTI_FIELDS)
+        wanted = fields.choice("Labels")
         order = NiftiOrder(
             parent_study=fields.text("ParentStudy"),
-            options=mesh_options(fields),
-            tags=instance_tags(fields.mapping("Tags")),
+            wanted=wanted,
+            split=fields.flag("Split", default=wanted is not None),
+            label_names=_label_names(fields.mapping("LabelNames")),
+            reference_series=fields.optional_text("ReferenceSeries"),
             nifti=fields.binary("Nifti"),
         )
-        return json_response(self._encoder.encode_nifti(order).answer)
+        return _answer(self._encoder.encode_nifti(order, making(fields)))
 
-    def stl(self, request: Request) -> Response:
-        document = stl_document(self._archive, request.groups[0])
-        etag = f'"{document.digest}"'
-        headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(status=304, headers=headers)
-        headers["Content-Disposition"] = f'attachment; filename="{document.file_name}"'
-        return Response(document.content, stl.MEDIA_TYPE, headers=headers)
+    def encode_rtstruct(self, request: Request) -> Response:
+        fields = Fields(request.json_object(), _RTSTRUCT_FIELDS)
+        fields.flag("Strict", default=True)  # the official plugin's: here every source is checked
+        wanted = fields.choice("RoiNames")
+        order = StructuresOrder(
+            instance=fields.text("Instance"),
+            wanted=wanted,
+            split=fields.flag("Split", default=wanted is None),
+        )
+        return _answer(self._encoder.encode_rtstruct(order, making(fields)))
+
+    def encode_seg(self, request: Request) -> Response:
+        fields = Fields(request.json_object(), _SEG_FIELDS)
+        order = StructuresOrder(
+            instance=fields.text("Instance"),
+            wanted=fields.choice("Segments"),
+            split=fields.flag("Split", default=True),
+        )
+        return _answer(self._encoder.encode_seg(order, making(fields)))
+
+    def encode_series(self, request: Request) -> Response:
+        fields = Fields(request.json_object(), _SERIES_FIELDS)
+        order = SeriesOrder(
+            series=fields.text("Series"),
+            threshold=_threshold(fields),
+            upper=fields.optional_number("Upper"),
+            keep_largest=fields.flag("KeepLargest", default=False),
+            fill_holes=fields.flag("FillHoles", default=False),
+        )
+        if order.upper is not None and order.threshold is not None:
+            _check_bounds(order.threshold, order.upper)
+        return _answer(self._encoder.encode_series(order, making(fields)))
+
+    def rois(self, request: Request) -> Response:
+        rois = self._encoder.rois(request.groups[0])
+        if "details" in request.query:
+            return json_response(rois)
+        return json_response([roi["Name"] for roi in rois])
+
+    def segments(self, request: Request) -> Response:
+        return json_response(self._encoder.segments(request.groups[0]))
 
 
-def mesh_options(fields: Fields) -> MeshOptions:
-    """The fields that tell how to make a surface.
-
-    Raises:
-        BadRequest: a value of the wrong type or outside its range.
-    """
-    smooth = fields.flag("Smooth", default=True)
-    return MeshOptions(
-        resolution=fields.whole("Resolution", _DEFAULTS.resolution),
-        method=SmoothingMethod.TAUBIN if smooth else SmoothingMethod.NONE,
-    )
+def _answer(models: list[NamedInstance]) -> Response:
+    """The answer of /tools/create-dicom for the first; all of them when there are several."""
+    answer = dict(models[0].stored.answer)
+    if len(models) > 1:
+        answer["Instances"] = [{**one.stored.answer, "Name": one.name} for one in models]
+    return json_response(answer)
 
 
-def instance_tags(tags: Mapping[str, object]) -> dict[str, object]:
-    """The tags that a client wants in the new instance, by keyword.
-
-    Raises:
-        BadRequest: a tag that DICOM does not know, that is not the client's to choose, or whose
-            value is no text.
-    """
-    checked: dict[str, object] = {}
-    for name, value in tags.items():
-        keyword = _keyword(name)
-        if keyword in RESERVED_TAGS:
-            raise BadRequest(f'"Tags" may not set {keyword}: the study or the model decides it')
-        if not isinstance(value, str) or len(value) > _LONGEST_TAG:
-            raise BadRequest(
-                f'"Tags.{keyword}" is {quoted(value)}:'
-                f" it must be a text of at most {_LONGEST_TAG} characters"
-            )
-        _check_representation(keyword, value)
-        checked[keyword] = value
+def _label_names(names: dict[str, object]) -> dict[int, str]:
+    checked: dict[int, str] = {}
+    for number, name in names.items():
+        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 65535):
+            raise BadRequest(f'"LabelNames" has the key {quoted(number)}: it must be 1-65535')
+        if not isinstance(name, str) or not name.strip():
+            raise BadRequest(f'"LabelNames.{number}" is {quoted(name)}: it must be a name')
+        checked[int(number)] = name.strip()
     return checked
 
 
-def _check_representation(keyword: str, value: str) -> None:
-    representation = dictionary_VR(keyword)
-    if representation not in STR_VR:
-        raise BadRequest(f'"Tags" may not set {keyword}: a value of {representation} is no text')
-    try:
-        validate_value(representation, value, RAISE)
-    except ValueError as error:
-        raise BadRequest(
-            f'"Tags.{keyword}" is {quoted(value)}: that is no value of {representation}'
-            " (PS3.5 section 6.2)"
-        ) from error
+def _threshold(fields: Fields) -> float | None:
+    """The number, or None for Otsu's method."""
+    if fields.has("Threshold") and fields.is_text("Threshold"):
+        if fields.text("Threshold") != _OTSU:
+            raise BadRequest(
+                f'"Threshold" is {quoted(fields.text("Threshold"))}: a number or "{_OTSU}"'
+            )
+        return None
+    return fields.optional_number("Threshold")
 
 
-def _keyword(name: str) -> str:
-    if name and tag_for_keyword(name) is not None:
-        return name
-    digits = name.replace(",", "").replace("-", "")
-    try:
-        keyword = keyword_for_tag(int(digits, 16)) if len(digits) == 8 else ""
-    except (ValueError, OverflowError):
-        keyword = ""
-    if not keyword:
-        raise BadRequest(f'"Tags" names {quoted(name)}: no such DICOM keyword or tag (gggg,eeee)')
-    return keyword
+def _check_bounds(threshold: float, upper: float) -> None:
+    if upper <= threshold:
+        raise BadRequest(f'"Upper" is {upper:g}: it must be above "Threshold" = {threshold:g}')

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orthanc_stl_plugin import errors
-from orthanc_stl_plugin.services.archive import StoredInstance
+from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 from tests.orthanc_server import OrthancServer
 
 
@@ -23,6 +23,18 @@ class RemoteArchive:
 
     def instance_tags(self, instance_id: str) -> Mapping[str, object]:
         return dict(self._call("instance_tags", instance_id=instance_id))
+
+    def study_of(self, instance_id: str) -> str:
+        return str(self._call("study_of", instance_id=instance_id))
+
+    def series(self, series_id: str) -> SeriesRecord:
+        record = self._call("series", series_id=series_id)
+        record["instance_ids"] = tuple(record["instance_ids"])
+        record["references"] = tuple(map(tuple, record["references"]))
+        return SeriesRecord(**record)
+
+    def instance_file(self, instance_id: str) -> bytes:
+        return bytes(self._call("instance_file", instance_id=instance_id))
 
     def encapsulated_document(self, instance_id: str) -> bytes:
         return bytes(self._call("encapsulated_document", instance_id=instance_id))

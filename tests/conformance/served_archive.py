@@ -5,6 +5,7 @@ import json
 import os
 import site
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 site.addsitedir(os.environ["TEST_SITE_PACKAGES"])
@@ -14,6 +15,7 @@ import orthanc
 
 from orthanc_stl_plugin.errors import PluginError
 from orthanc_stl_plugin.host.archive import OrthancArchive
+from orthanc_stl_plugin.services.archive import SeriesRecord
 
 
 def call(output, uri, **request):
@@ -24,10 +26,12 @@ def call(output, uri, **request):
     try:
         result = getattr(OrthancArchive(), order["method"])(**arguments)
     except PluginError as error:
-        answer = {"error": type(error).__name__, "message": str(error)}
+        answer: dict[str, object] = {"error": type(error).__name__, "message": str(error)}
     else:
         if isinstance(result, bytes):
             answer = {"bytes": base64.b64encode(result).decode()}
+        elif isinstance(result, SeriesRecord):
+            answer = {"result": asdict(result)}
         else:
             answer = {"result": getattr(result, "answer", result)}
     output.AnswerBuffer(json.dumps(answer).encode(), "application/json")

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from orthanc_stl_plugin.errors import BadRequest, NotFound
-from orthanc_stl_plugin.services.archive import Archive, StoredInstance
+from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
 from tests.conformance.remote_archive import RemoteArchive
 from tests.demo import figurine
 from tests.fake_archive import FakeArchive
@@ -23,24 +26,58 @@ TAGS = {
 }
 
 
+SLICES = list(islice(figurine.ct_series(figurine.scan()), 2))
+
+
 @dataclass
 class Setting:
+    """An archive with one study of one series of two images."""
+
     archive: Archive
     study_id: str
+    series_id: str
+    image_ids: list[str]
 
 
 @pytest.fixture(scope="module", params=["fake", "real"])
 def setting(request: pytest.FixtureRequest) -> Iterator[Setting]:
     if request.param == "fake":
-        study: dict[str, object] = {
-            "PatientID": figurine.PATIENT_ID,
-            "StudyDescription": "Micro-CT of a figurine",
-        }
-        yield Setting(FakeArchive(studies={"study": study}), "study")
+        yield Setting(fake_archive(), "study", "series", ["image0", "image1"])
         return
     with OrthancServer({PLUGIN_SCRIPT: str(SCRIPT)}) as server:
-        study_id = server.upload(next(figurine.ct_series(figurine.scan())))["ParentStudy"]
-        yield Setting(RemoteArchive(server), study_id)
+        stored = [server.upload(image) for image in SLICES]
+        yield Setting(
+            RemoteArchive(server),
+            stored[0]["ParentStudy"],
+            stored[0]["ParentSeries"],
+            [one["ID"] for one in stored],
+        )
+
+
+def fake_archive() -> FakeArchive:
+    images = [pydicom.dcmread(BytesIO(image)) for image in SLICES]
+    names = ["image0", "image1"]
+    record = SeriesRecord(
+        series_id="series",
+        series_instance_uid=images[0].SeriesInstanceUID,
+        study_id="study",
+        instance_ids=tuple(names),
+        references=tuple((image.SOPClassUID, image.SOPInstanceUID) for image in images),
+        modality="CT",
+        description="CT",
+        frame_of_reference_uid=images[0].FrameOfReferenceUID,
+    )
+    study: dict[str, object] = {
+        "PatientID": figurine.PATIENT_ID,
+        "StudyDescription": "Micro-CT of a figurine",
+    }
+    return FakeArchive(
+        studies={"study": study},
+        instances={name: ({}, None) for name in names},
+        parents=dict.fromkeys(names, "study"),
+        known_series={"series": record},
+        files=dict(zip(names, SLICES, strict=True)),
+    )
 
 
 @pytest.fixture
@@ -125,3 +162,32 @@ def test_a_deleted_instance_is_gone(setting: Setting, tmp_path: Path):
     setting.archive.delete_instance(instance.instance_id)
     with pytest.raises(NotFound):
         setting.archive.instance_tags(instance.instance_id)
+
+
+def test_an_instance_knows_its_study(setting: Setting, stored: StoredInstance):
+    assert setting.archive.study_of(setting.image_ids[0]) == setting.study_id
+    assert setting.archive.study_of(stored.instance_id) == setting.study_id
+
+
+def test_a_series_tells_of_its_images(setting: Setting):
+    series = setting.archive.series(setting.series_id)
+    images = [pydicom.dcmread(BytesIO(image)) for image in SLICES]
+    assert (series.series_id, series.study_id) == (setting.series_id, setting.study_id)
+    assert series.series_instance_uid == images[0].SeriesInstanceUID
+    assert sorted(series.instance_ids) == sorted(setting.image_ids)
+    assert set(series.references) == {(one.SOPClassUID, one.SOPInstanceUID) for one in images}
+    assert (series.modality, series.description) == ("CT", "CT")
+    assert series.frame_of_reference_uid == images[0].FrameOfReferenceUID
+
+
+def test_the_file_of_an_instance_comes_back(setting: Setting):
+    content = setting.archive.instance_file(setting.image_ids[1])
+    sent, received = (pydicom.dcmread(BytesIO(one)) for one in (SLICES[1], content))
+    assert received.SOPInstanceUID == sent.SOPInstanceUID
+    assert received.PixelData == sent.PixelData
+
+
+def test_unknown_resources_are_not_found(setting: Setting):
+    for ask in (setting.archive.series, setting.archive.study_of, setting.archive.instance_file):
+        with pytest.raises(NotFound, match="nope"):
+            ask("nope")

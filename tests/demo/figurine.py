@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 
 import nibabel as nib
@@ -87,14 +88,17 @@ def _joined(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(np.minimum(one, other) - seam**2 / (4 * _SEAM_MM))
 
 
+@cache
 def scan() -> NDArray[np.int16]:
-    """(columns, rows, slices) int16 Hounsfield units, with partial volume and noise."""
+    """(columns, rows, slices) int16 Hounsfield units, with partial volume and noise; read-only."""
     place = grid()
     indices = np.indices(place.shape).reshape(3, -1).T
     distance = signed_distance_mm(place.to_world(indices.astype(float))).reshape(place.shape)
     share = np.clip(0.5 - distance / np.mean(place.voxel_size_mm), 0, 1)
     noise = np.random.default_rng(7).normal(0, NOISE_HU, place.shape)
-    return np.round(AIR_HU + share * (CLAY_HU - AIR_HU) + noise).astype(np.int16)
+    values = np.round(AIR_HU + share * (CLAY_HU - AIR_HU) + noise).astype(np.int16)
+    values.flags.writeable = False
+    return values
 
 
 def mask(values: NDArray[np.int16]) -> NDArray[np.uint8]:
@@ -136,7 +140,7 @@ def _identified(study_uid: str, series_uid: str, number: int) -> Dataset:
     image.file_meta.MediaStorageSOPClassUID = image.SOPClassUID = CTImageStorage
     image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = _uid(f"slice {number}")
     image.StudyInstanceUID, image.SeriesInstanceUID = study_uid, series_uid
-    image.PatientName, image.PatientID = "Clay figurine", PATIENT_ID
+    image.PatientName, image.PatientID = "Figurine^Clay", PATIENT_ID
     image.PatientBirthDate, image.PatientSex = "", "O"
     image.StudyDate, image.StudyTime = "20260102", "101500"
     image.StudyDescription, image.SeriesDescription = "Micro-CT of a figurine", "CT"

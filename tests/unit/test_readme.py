@@ -8,13 +8,13 @@ from typing import Any, cast
 import pytest
 
 from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
-from tests.fake_archive import FakeArchive
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ROUTES = [
     f"{method} {route.template}"
-    for route in model_routes(FakeArchive(), cast("Any", None))
+    for route in [*model_routes(cast("Any", None)), *model_file_routes(cast("Any", None))]
     for method in route.handlers
 ]
 

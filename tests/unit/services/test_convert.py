@@ -5,37 +5,42 @@ import numpy as np
 import pytest
 import trimesh
 
-from orthanc_stl_plugin.errors import TooLarge, UnusableSource
+from orthanc_stl_plugin.errors import TooLarge
 from orthanc_stl_plugin.model.mesh import MeshOptions
-from orthanc_stl_plugin.services.convert import NiftiTask, nifti_to_stl
+from orthanc_stl_plugin.services.convert import ConversionTask, make_models
+from orthanc_stl_plugin.services.sources import NiftiSource
 
 
-def task(folder: Path, mask: np.ndarray, max_triangles: int = 10_000) -> NiftiTask:
-    source = folder / "source.nii"
-    source.write_bytes(nib.Nifti1Image(mask, np.diag([-1.0, -1, 2, 1])).to_bytes())
-    return NiftiTask(source, folder / "model.stl", MeshOptions(), 1 << 20, max_triangles)
+def task(folder: Path, labels: np.ndarray, max_triangles: int = 10_000) -> ConversionTask:
+    path = folder / "source.nii"
+    path.write_bytes(nib.Nifti1Image(labels, np.diag([-1.0, -1, 2, 1])).to_bytes())
+    source = NiftiSource(path, 1 << 20, split=True, label_names={7: "Seven"})
+    return ConversionTask(source, folder, MeshOptions(), max_triangles)
 
 
-def block() -> np.ndarray:
-    mask = np.zeros((12, 14, 16), dtype=np.uint8)
-    mask[2:10, 3:11, 4:12] = 1
-    return mask
+def two_blocks() -> np.ndarray:
+    labels = np.zeros((12, 14, 26), dtype=np.uint8)
+    labels[2:10, 3:11, 4:12] = 3
+    labels[3:9, 3:9, 15:21] = 7
+    return labels
 
 
-def test_a_mask_file_becomes_an_stl_file(tmp_path: Path):
-    report = nifti_to_stl(task(tmp_path, block()))
-    mesh = trimesh.load_mesh(tmp_path / "model.stl")
-    assert len(mesh.faces) == report.triangles
-    assert mesh.volume == pytest.approx(8 * 8 * 8 * 2, rel=0.1)
+def test_each_structure_becomes_a_file_with_its_report(tmp_path: Path):
+    models = make_models(task(tmp_path, two_blocks()))
+    assert [model.segment.name for model in models] == ["Label 3", "Seven"]
+    for model, voxels in zip(models, (512, 216), strict=True):
+        mesh = trimesh.load_mesh(model.path)
+        assert len(mesh.faces) == model.report.triangles
+        assert mesh.volume == pytest.approx(voxels * 2, rel=0.1)
 
 
-def test_an_empty_mask_is_refused_and_writes_nothing(tmp_path: Path):
-    with pytest.raises(UnusableSource, match="all of its 12 x 14 x 16 voxels are zero"):
-        nifti_to_stl(task(tmp_path, block() * 0))
-    assert not (tmp_path / "model.stl").exists()
+def test_each_model_has_an_icon_and_its_parameters(tmp_path: Path):
+    model = make_models(task(tmp_path, two_blocks()))[0]
+    assert (model.icon["Rows"], model.icon["Columns"]) == ("64", "64")
+    assert model.parameters == "resolution 256, smoothing Taubin x 15"
 
 
 def test_a_surface_with_too_many_triangles_is_refused_with_the_limit(tmp_path: Path):
-    with pytest.raises(TooLarge, match="MaxTriangles = 100: a lower Resolution"):
-        nifti_to_stl(task(tmp_path, block(), max_triangles=100))
-    assert not (tmp_path / "model.stl").exists()
+    with pytest.raises(TooLarge, match="'Label 3' has .* above MaxTriangles = 100: a lower"):
+        make_models(task(tmp_path, two_blocks(), max_triangles=100))
+    assert list(tmp_path.glob("*.stl")) == []

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -6,16 +7,28 @@ import numpy as np
 import pytest
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import NotFound, UnusableSource
-from orthanc_stl_plugin.model.mesh import MeshOptions
-from orthanc_stl_plugin.services.encode import Encoder, NiftiOrder
+from orthanc_stl_plugin.errors import ArchiveRefused, NotFound, UnusableSource
+from orthanc_stl_plugin.services.archive import SeriesRecord
+from orthanc_stl_plugin.services.encode import Encoder, Making, NiftiOrder
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 from tests.fake_archive import FakeArchive
 
 SETTINGS = Settings(workers=1)
-MASK = np.zeros((8, 9, 10), dtype=np.uint8)
+MASK = np.zeros((8, 9, 20), dtype=np.uint8)
 MASK[2:6, 3:6, 4:7] = 1
+TWO = MASK.copy()
+TWO[2:6, 3:7, 10:15] = 2
+CT = SeriesRecord(
+    series_id="c",
+    series_instance_uid="1.4",
+    study_id="s",
+    instance_ids=("i",),
+    references=(("1.2.840.10008.5.1.4.1.1.2", "1.5"),),
+    modality="CT",
+    description="Head",
+    frame_of_reference_uid="1.7",
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +40,10 @@ def workers() -> Iterator[Workers]:
 
 @pytest.fixture
 def archive() -> FakeArchive:
-    return FakeArchive(studies={"s": {"PatientID": "p"}})
+    return FakeArchive(
+        studies={"s": {"PatientID": "p"}},
+        known_series={"c": CT, "bare": replace(CT, frame_of_reference_uid=None)},
+    )
 
 
 @pytest.fixture
@@ -38,29 +54,64 @@ def encoder(archive: FakeArchive, workers: Workers, tmp_path: Path) -> Iterator[
     spool.close()
 
 
-def order(mask: np.ndarray, study: str = "s", **tags: str) -> NiftiOrder:
+def order(mask: np.ndarray, study: str = "s", *, split: bool = False, **more: str) -> NiftiOrder:
     nifti = nib.Nifti1Image(mask, np.eye(4)).to_bytes()
-    return NiftiOrder(nifti, study, MeshOptions(), tags)
+    return NiftiOrder(nifti, study, split=split, **more)  # type: ignore[arg-type]
 
 
 def test_a_model_is_stored_with_the_length_of_its_document(encoder: Encoder, archive: FakeArchive):
-    stored = encoder.encode_nifti(order(MASK))
-    tags, document = archive.instances[stored.instance_id]
+    [model] = encoder.encode_nifti(order(MASK), Making())
+    tags, document = archive.instances[model.stored.instance_id]
     assert document is not None
     assert tags["EncapsulatedDocumentLength"] == str(len(document))
 
 
 def test_the_tags_of_the_order_win(encoder: Encoder, archive: FakeArchive):
-    stored = encoder.encode_nifti(order(MASK, DocumentTitle="Liver"))
-    assert archive.instances[stored.instance_id][0]["DocumentTitle"] == "Liver"
+    [model] = encoder.encode_nifti(order(MASK), Making(tags={"DocumentTitle": "Liver"}))
+    assert archive.instances[model.stored.instance_id][0]["DocumentTitle"] == "Liver"
 
 
-def test_an_unknown_study_is_found_out_before_any_work(encoder: Encoder):
+def test_the_parts_of_one_order_share_series_and_group(encoder: Encoder, archive: FakeArchive):
+    encoder.encode_nifti(order(TWO, split=True), Making())
+    tags = [tags for tags, _ in archive.instances.values()]
+    assert len(tags) == 2
+    for keyword in ("SeriesInstanceUID", "ModelGroupUID", "SeriesDescription", "SeriesDate"):
+        assert len({str(one[keyword]) for one in tags}) == 1
+    assert [one["InstanceNumber"] for one in tags] == ["1", "2"]
+    assert [one["DocumentTitle"] for one in tags] == ["Label 1", "Label 2"]
+
+
+def test_a_reference_series_gives_its_place_to_the_model(encoder: Encoder, archive: FakeArchive):
+    [model] = encoder.encode_nifti(order(MASK, reference_series="c"), Making())
+    tags = archive.instances[model.stored.instance_id][0]
+    assert tags["FrameOfReferenceUID"] == "1.7"
+    assert tags["SourceInstanceSequence"] == [
+        {
+            "ReferencedSOPClassUID": "1.2.840.10008.5.1.4.1.1.2",
+            "ReferencedSOPInstanceUID": "1.5",
+        }
+    ]
+
+
+def test_a_reference_series_without_a_frame_of_reference_is_refused(encoder: Encoder):
+    with pytest.raises(UnusableSource, match="has no FrameOfReferenceUID"):
+        encoder.encode_nifti(order(MASK, reference_series="bare"), Making())
+
+
+@pytest.mark.parametrize("wrong", [{"study": "x"}, {"reference_series": "x"}])
+def test_an_unknown_place_is_found_out_before_any_work(encoder: Encoder, wrong: dict[str, str]):
     with pytest.raises(NotFound, match="'x'"):
-        encoder.encode_nifti(order(MASK, study="x"))
+        encoder.encode_nifti(order(MASK, **wrong), Making())  # type: ignore[arg-type]
 
 
 def test_nothing_is_stored_when_the_mask_is_empty(encoder: Encoder, archive: FakeArchive):
-    with pytest.raises(UnusableSource):
-        encoder.encode_nifti(order(MASK * 0))
+    with pytest.raises(UnusableSource, match="all of its 8 x 9 x 20 voxels are zero"):
+        encoder.encode_nifti(order(MASK * 0), Making())
+    assert archive.instances == {}
+
+
+def test_what_was_stored_before_a_failure_is_removed(encoder: Encoder, archive: FakeArchive):
+    archive.full_after = 1
+    with pytest.raises(ArchiveRefused, match="full"):
+        encoder.encode_nifti(order(TWO, split=True), Making())
     assert archive.instances == {}

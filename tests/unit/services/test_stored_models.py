@@ -2,7 +2,7 @@ import pytest
 
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
-from orthanc_stl_plugin.services.stored_models import stl_document
+from orthanc_stl_plugin.services.stored_models import Look, stl_document, stored_model
 from tests.fake_archive import FakeArchive
 
 ASCII = b"solid x\nendsolid x\n"
@@ -70,3 +70,60 @@ def test_an_unknown_instance_is_not_found():
 )
 def test_the_file_name_comes_from_the_title_and_is_safe(tags: dict[str, object], name: str):
     assert stl_document(holding(BINARY, **tags), "i").file_name == name
+
+
+def look(**tags: object) -> Look:
+    return stored_model(holding(BINARY, **tags), "i").look
+
+
+def test_a_model_without_further_tags_is_in_millimetres_opaque_and_of_no_colour():
+    assert look() == Look("model", rgb=None, opacity=1.0, millimetres_per_unit=1.0)
+
+
+def test_the_name_is_told_as_it_was_written():
+    assert look(ContentDescription="Foie gauche/2", DocumentTitle="x").name == "Foie gauche/2"
+
+
+def test_the_recommended_colour_and_opacity_are_taken():
+    red = look(
+        RecommendedDisplayCIELabValue="34885\\53485\\50171", RecommendedPresentationOpacity="0.4"
+    )
+    assert (red.rgb, red.opacity) == ((255, 0, 0), 0.4)
+
+
+@pytest.mark.parametrize("value", ["", "1\\2", "a\\b\\c", "70000\\0\\0", "-1\\0\\0"])
+def test_a_colour_that_cannot_be_read_is_none(value: str):
+    assert look(RecommendedDisplayCIELabValue=value).rgb is None
+
+
+@pytest.mark.parametrize("value", ["", "half", "nan", "-0.1", "1.1"])
+def test_an_opacity_that_cannot_be_read_is_1(value: str):
+    assert look(RecommendedPresentationOpacity=value).opacity == 1
+
+
+@pytest.mark.parametrize(
+    ("unit", "millimetres"), [("um", 0.001), ("mm", 1), ("cm", 10), ("m", 1000), ("[in_i]", 25.4)]
+)
+def test_the_unit_of_the_document_is_known(unit: str, millimetres: float):
+    units = [{"CodeValue": unit, "CodingSchemeDesignator": "UCUM"}]
+    assert look(MeasurementUnitsCodeSequence=units).millimetres_per_unit == millimetres
+
+
+@pytest.mark.parametrize("units", [[], [{}], [{"CodeValue": ""}], ""])
+def test_a_unit_that_is_left_empty_means_millimetres(units: object):
+    assert look(MeasurementUnitsCodeSequence=units).millimetres_per_unit == 1
+
+
+def test_an_unknown_unit_is_refused_because_any_size_would_be_a_guess():
+    with pytest.raises(UnusableSource, match="has the unit 'MM': known are um, mm, cm, m"):
+        look(MeasurementUnitsCodeSequence=[{"CodeValue": "MM"}])
+
+
+def test_the_digest_changes_with_the_document_and_with_the_look():
+    def digest(document: bytes, **tags: object) -> str:
+        return stored_model(holding(document, **tags), "i").digest
+
+    other = BINARY[:-1] + b"\1"
+    digests = {digest(BINARY), digest(other), digest(BINARY, DocumentTitle="Rib")}
+    assert len(digests) == 3
+    assert digest(BINARY) in digests

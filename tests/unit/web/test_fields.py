@@ -80,3 +80,24 @@ def test_a_long_value_is_cut_in_the_message():
     with pytest.raises(BadRequest) as caught:
         fields(Nifti=text).binary("Nifti")
     assert len(str(caught.value)) < 200
+
+
+def test_a_choice_holds_numbers_and_names():
+    assert fields(Tags=[5, "liver"]).choice("Tags") == (5, "liver")
+    assert fields().choice("Tags") is None
+
+
+@pytest.mark.parametrize("value", [[], "liver", 5, [True], [1.5], [None], [["a"]], [3, 3]])
+def test_a_choice_that_chooses_nothing_clear_is_refused(value: object):
+    with pytest.raises(BadRequest, match='"Tags"'):
+        fields(Tags=value).choice("Tags")
+
+
+@pytest.mark.parametrize("value", ["3", True, None, float("nan"), float("inf"), 10**400])
+def test_a_number_must_be_finite(value: object):
+    with pytest.raises(BadRequest, match="finite number"):
+        fields(Resolution=value).optional_number("Resolution")
+
+
+def test_a_number_may_have_decimals_and_a_sign():
+    assert fields(Resolution=-2.5).optional_number("Resolution") == -2.5

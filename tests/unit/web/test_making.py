@@ -4,11 +4,11 @@ from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.formats.encapsulated import RESERVED_TAGS
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.web.fields import Fields
-from orthanc_stl_plugin.web.models import instance_tags, mesh_options
+from orthanc_stl_plugin.web.making import MAKING_FIELDS, instance_tags, mesh_options
 
 
 def options(**body: object) -> MeshOptions:
-    return mesh_options(Fields(body, ("Smooth", "Resolution")))
+    return mesh_options(Fields(body, MAKING_FIELDS))
 
 
 def test_the_defaults_are_those_of_the_official_plugin():
@@ -17,6 +17,41 @@ def test_the_defaults_are_those_of_the_official_plugin():
 
 def test_smoothing_can_be_switched_off():
     assert options(Smooth=False).method is SmoothingMethod.NONE
+
+
+def test_a_method_and_its_steps_can_be_chosen():
+    chosen = options(Smoothing={"Method": "Laplacian", "Iterations": 30})
+    assert (chosen.method, chosen.iterations) == (SmoothingMethod.LAPLACIAN, 30)
+
+
+def test_an_unknown_method_is_refused_with_the_known_ones():
+    with pytest.raises(BadRequest, match="'Gauss': it is one of Taubin, Laplacian, None"):
+        options(Smoothing={"Method": "Gauss"})
+
+
+def test_a_method_without_smoothing_is_a_contradiction():
+    with pytest.raises(BadRequest, match='"Smooth" is false, but "Smoothing.Method" is'):
+        options(Smooth=False, Smoothing={"Method": "Taubin"})
+
+
+def test_a_misspelt_part_of_the_smoothing_is_refused():
+    with pytest.raises(BadRequest, match='did you mean "Iterations"'):
+        options(Smoothing={"Iteration": 3})
+
+
+@pytest.mark.parametrize("iterations", [-1, 201])
+def test_steps_outside_their_range_are_refused(iterations: int):
+    with pytest.raises(BadRequest, match=f"Iterations is {iterations}: it must be 0-200"):
+        options(Smoothing={"Iterations": iterations})
+
+
+def test_a_bound_of_triangles_is_taken():
+    assert options(Triangles=5000).triangles == 5000
+
+
+def test_too_few_triangles_are_refused():
+    with pytest.raises(BadRequest, match="Triangles is 99: it must be at least 100"):
+        options(Triangles=99)
 
 
 @pytest.mark.parametrize("resolution", [0, 1, -5, 1025, 10**9])

@@ -1,0 +1,221 @@
+"""Segmentations of every kind as surfaces; runs in a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats import dicomseg, nifti, nifti_labels, rtstruct
+from orthanc_stl_plugin.formats.imageseries import otsu_threshold, read_series
+from orthanc_stl_plugin.formats.union import united_masks, united_occupancy, united_segment
+from orthanc_stl_plugin.mesh.components import cavities, outside_largest
+from orthanc_stl_plugin.mesh.surface import isosurface, mask_surface
+from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.identity import Reference
+from orthanc_stl_plugin.model.labels import Segment
+from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
+
+Wanted = tuple[int | str, ...] | None
+Grey = NDArray[np.int16] | NDArray[np.float32]
+_HALF: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class NiftiSource:
+    """A NIfTI file. Without wanted labels and split: all voxels that are not zero, as one."""
+
+    path: Path
+    max_bytes: int
+    wanted: Wanted = None
+    split: bool = False
+    label_names: Mapping[int, str] = field(default_factory=dict)
+    title: str = "Model from NIfTI"
+
+
+@dataclass(frozen=True, slots=True)
+class RtStructSource:
+    """An RT Structure Set. Without wanted ROIs: all that can be meshed."""
+
+    path: Path
+    wanted: Wanted = None
+    split: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SegSource:
+    """A DICOM Segmentation. Without wanted segments: all that have a voxel."""
+
+    path: Path
+    wanted: Wanted = None
+    split: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSource:
+    """The files of an image series, and what of it is the object.
+
+    Attributes:
+        paths: one file for each instance.
+        series_instance_uid: of the series.
+        threshold: the lowest value inside, in the rescaled unit; None: found by Otsu's method.
+        upper: the highest value inside, or None.
+        keep_largest: only the largest connected part.
+        fill_holes: without cavities.
+        title: what to call the object.
+    """
+
+    paths: tuple[Path, ...]
+    series_instance_uid: str | None = None
+    threshold: float | None = None
+    upper: float | None = None
+    keep_largest: bool = False
+    fill_holes: bool = False
+    title: str = "Surface"
+
+
+Source = NiftiSource | RtStructSource | SegSource | SeriesSource
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """One model: what it is, its mesh, and what it comes from.
+
+    Attributes:
+        segment: its identity.
+        mesh: LPS mm.
+        frame_of_reference_uid: of the source, or None.
+        references: the instances that it was made from.
+        modality: of the images that were measured, or None where it is not known.
+        note: how the surface was found, for people to read; may be empty.
+    """
+
+    segment: Segment
+    mesh: Mesh
+    frame_of_reference_uid: str | None = None
+    references: tuple[Reference, ...] = ()
+    modality: str | None = None
+    note: str = ""
+
+
+def surfaces(source: Source, options: MeshOptions) -> Iterator[Surface]:
+    """The surfaces of a source, one at a time.
+
+    Raises:
+        BadRequest: a structure that is wanted does not exist.
+        TooLarge: the source is larger than its limit.
+        UnusableSource: it cannot be read, or what is wanted is empty.
+    """
+    match source:
+        case NiftiSource():
+            return _nifti(source, options)
+        case RtStructSource():
+            return _rtstruct(source, options)
+        case SegSource():
+            return _seg(source, options)
+        case SeriesSource():
+            return _series(source, options)
+
+
+def _nifti(source: NiftiSource, options: MeshOptions) -> Iterator[Surface]:
+    volume = nifti.read_nifti(source.path.read_bytes(), source.max_bytes)
+    if source.wanted is None and not source.split:
+        mask = nifti.foreground(volume)
+        if not mask.any():
+            shape = " x ".join(map(str, volume.grid.shape))
+            raise UnusableSource(f"the mask is empty: all of its {shape} voxels are zero")
+        yield Surface(Segment(1, source.title), mask_surface(mask, volume.grid, options))
+        return
+    known = nifti_labels.segments(volume, source.label_names)
+    if source.wanted is not None:
+        wanted = nifti_labels.chosen(known, source.wanted)
+    else:
+        wanted = nifti_labels.present(volume, known)
+    parts = nifti_labels.structures(volume, wanted)
+    for part in parts if source.split else [united_masks(list(parts))]:
+        yield Surface(part.segment, mask_surface(part.mask, part.grid, options))
+
+
+def _rtstruct(source: RtStructSource, options: MeshOptions) -> Iterator[Surface]:
+    structure_set = rtstruct.read_rtstruct(source.path)
+    reference = Reference(
+        structure_set.series_instance_uid,
+        rtstruct.RT_STRUCTURE_SET,
+        structure_set.sop_instance_uid,
+    )
+    if source.wanted is None:
+        rois = [roi for roi in structure_set.rois if roi.obstacle is None]
+        if not rois:
+            obstacles = "; ".join(f"{r.segment.name!r} {r.obstacle}" for r in structure_set.rois)
+            raise UnusableSource(f"no ROI encloses anything: {obstacles[:500]}")
+    else:
+        rois = [structure_set.roi(one) for one in source.wanted]
+    filled = (rtstruct.occupancy(roi, resolution=max(16, options.resolution)) for roi in rois)
+    parts: Iterator[tuple[Segment, NDArray[np.float32], Grid]]
+    if source.split:
+        parts = ((one.segment, one.values, one.grid) for one in filled)
+    else:
+        segment = united_segment([roi.segment for roi in rois])
+        united = united_occupancy([(one.values, one.grid) for one in filled], options.resolution)
+        parts = iter([(segment, *united)])
+    for segment, values, grid in parts:
+        mesh = isosurface(values, _HALF, grid, options)
+        yield Surface(segment, mesh, grid.frame_of_reference_uid, (reference,))
+
+
+def _seg(source: SegSource, options: MeshOptions) -> Iterator[Surface]:
+    seg = dicomseg.read_seg(source.path)
+    reference = Reference(
+        seg.series_instance_uid, str(seg.dataset.SOPClassUID), seg.sop_instance_uid
+    )
+    numbers = None
+    if source.wanted is not None:
+        numbers = [seg.segment(one).number for one in source.wanted]
+    parts = dicomseg.structures(seg, numbers)
+    for part in parts if source.split else [united_masks(list(parts))]:
+        mesh = mask_surface(part.mask, part.grid, options)
+        yield Surface(part.segment, mesh, seg.frame_of_reference_uid, (reference,))
+
+
+def _series(source: SeriesSource, options: MeshOptions) -> Iterator[Surface]:
+    volume = read_series(source.paths)
+    values = volume.values
+    level = otsu_threshold(values) if source.threshold is None else source.threshold
+    inside = values >= level
+    if source.upper is not None:
+        inside &= values <= source.upper
+    if not inside.any():
+        bound = "" if source.upper is None else f" up to {source.upper:g}"
+        raise UnusableSource(
+            f"no voxel has a value from {level:g}{bound}:"
+            f" they go from {values.min():g} to {values.max():g} {volume.unit}"
+        )
+    if source.keep_largest:
+        values = _changed(values, outside_largest(inside), np.nan)
+        inside &= ~np.isnan(values)
+    if source.fill_holes:
+        values = _changed(values, cavities(inside), level)
+    mesh = isosurface(values, level, volume.grid, options, source.upper)
+    references = tuple(
+        Reference(source.series_instance_uid, volume.sop_class_uid, uid)
+        for uid in volume.source_instance_uids
+    )
+    found = "Otsu" if source.threshold is None else "given"
+    bound = f"-{source.upper:g}" if source.upper is not None else ""
+    note = f"threshold {level:g}{bound} {volume.unit} ({found})"
+    frame = volume.grid.frame_of_reference_uid
+    segment = Segment(1, source.title)
+    yield Surface(segment, mesh, frame, references, volume.modality, note)
+
+
+def _changed(values: Grey, where: NDArray[np.bool_], value: float) -> Grey:
+    if not where.any():
+        return values
+    changed = values.astype(np.float32)
+    changed[where] = value
+    return changed

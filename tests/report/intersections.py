@@ -1,0 +1,63 @@
+"""Triangles of one mesh that cross each other."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+MOST_TRIANGLES: Final = 60_000
+_PAIRS_AT_ONCE: Final = 500_000
+
+type Corners = NDArray[np.float64]
+
+
+def count_intersections(vertices: Corners, faces: NDArray[np.int32]) -> int | None:
+    """How many pairs of triangles without a common vertex cross; None above `MOST_TRIANGLES`.
+
+    The vertices are best given as voxel indices: an affine map does not change the answer, and
+    triangles of like extent along all axes have few neighbours. Triangles that lie in one plane,
+    or merely touch, do not count.
+    """
+    if len(faces) > MOST_TRIANGLES:
+        return None
+    corners = vertices[faces]
+    middles = corners.mean(axis=1)
+    reach = np.linalg.norm(corners - middles[:, np.newaxis], axis=2).max()
+    pairs = cKDTree(middles).query_pairs(2 * reach, output_type="ndarray")
+    low, high = corners.min(axis=1), corners.max(axis=1)
+    count = 0
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        first, second = pairs[start : start + _PAIRS_AT_ONCE].T
+        is_near = (low[first] <= high[second]).all(axis=1) & (low[second] <= high[first]).all(
+            axis=1
+        )
+        first, second = first[is_near], second[is_near]
+        is_shared = (faces[first][:, :, np.newaxis] == faces[second][:, np.newaxis]).any(
+            axis=(1, 2)
+        )
+        first, second = corners[first[~is_shared]], corners[second[~is_shared]]
+        count += int(np.count_nonzero(_pierces(first, second) | _pierces(second, first)))
+    return count
+
+
+def _pierces(first: Corners, second: Corners) -> NDArray[np.bool_]:
+    """(N,) whether a side of the first triangle passes through the second; (N, 3, 3) each."""
+    a, b, c = np.moveaxis(second, 1, 0)
+    normal = np.cross(b - a, c - a)
+    height = np.einsum("nki,ni->nk", first - a[:, np.newaxis], normal)
+    found = np.zeros(len(first), dtype=np.bool_)
+    for side in range(3):
+        start, stop = height[:, side], height[:, (side + 1) % 3]
+        chosen = np.flatnonzero((start > 0) != (stop > 0))
+        origin = first[chosen, side]
+        way = first[chosen, (side + 1) % 3] - origin
+        turns = [
+            np.einsum("ni,ni->n", way, np.cross(one[chosen] - origin, other[chosen] - origin))
+            for one, other in ((a, b), (b, c), (c, a))
+        ]
+        signs = np.sign(np.stack(turns))
+        found[chosen] |= (signs > 0).all(axis=0) | (signs < 0).all(axis=0)
+    return found
