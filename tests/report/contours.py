@@ -20,6 +20,8 @@ from tests.report.reference import MARGIN, Reference
 type Points = NDArray[np.float64]
 
 PIXELS_ACROSS: Final = 400
+PIXELS_ACROSS_LOOP: Final = 60
+_MOST_VOXELS: Final = 40e6
 _JOINED_SPACINGS: Final = 2.05
 _SAME_PLANE: Final = 0.1
 _LAST_RESORT_MM: Final = 3.0
@@ -93,7 +95,7 @@ def _gap(heights: Points) -> float:
 def _slabs(axes: Points, heights: Points, loops: list[list[Points]], spacing: float) -> Reference:
     every = np.concatenate([loop for plane in loops for loop in plane])
     low, high = every.min(axis=0), every.max(axis=0)
-    pixel = float((high - low).max()) / PIXELS_ACROSS
+    pixel = _pixel_mm(loops, high - low)
     columns, rows = (np.ceil((high - low) / pixel).astype(int) + 2 * MARGIN).tolist()
     corner = low + pixel * (0.5 - MARGIN)
     mask = np.zeros((columns, rows, len(heights)), dtype=np.bool_)
@@ -107,6 +109,13 @@ def _slabs(axes: Points, heights: Points, loops: list[list[Points]], spacing: fl
     at = heights - heights[0]
     below, above = np.append(spacing / 2, reach), np.append(reach, spacing / 2)
     return Reference(mask, Grid(mask.shape, affine), at, at - below, at + above)
+
+
+def _pixel_mm(loops: list[list[Points]], extent: Points) -> float:
+    """As fine as the whole and the typical contour need, as coarse as memory demands."""
+    sizes = [np.sqrt(np.prod(np.ptp(loop, axis=0))) for plane in loops for loop in plane]
+    wanted = min(float(extent.max()) / PIXELS_ACROSS, float(np.median(sizes)) / PIXELS_ACROSS_LOOP)
+    return max(wanted, float(np.sqrt(np.prod(extent) * len(loops) / _MOST_VOXELS)))
 
 
 def filled(loops: list[Points], columns: int, rows: int) -> NDArray[np.bool_]:

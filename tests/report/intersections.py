@@ -10,6 +10,8 @@ from scipy.spatial import cKDTree
 
 MOST_TRIANGLES: Final = 60_000
 _PAIRS_AT_ONCE: Final = 500_000
+_TOUCHING: Final = 1e-6
+"""Rounding to float32 moves vertices about this far, in voxels."""
 
 type Corners = NDArray[np.float64]
 
@@ -47,11 +49,13 @@ def _pierces(first: Corners, second: Corners) -> NDArray[np.bool_]:
     """(N,) whether a side of the first triangle passes through the second; (N, 3, 3) each."""
     a, b, c = np.moveaxis(second, 1, 0)
     normal = np.cross(b - a, c - a)
+    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), np.finfo(float).tiny)
     height = np.einsum("nki,ni->nk", first - a[:, np.newaxis], normal)
+    height[np.abs(height) < _TOUCHING] = 0
     found = np.zeros(len(first), dtype=np.bool_)
     for side in range(3):
         start, stop = height[:, side], height[:, (side + 1) % 3]
-        chosen = np.flatnonzero((start > 0) != (stop > 0))
+        chosen = np.flatnonzero(start * stop < 0)
         origin = first[chosen, side]
         way = first[chosen, (side + 1) % 3] - origin
         turns = [

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Final
 
-from tests.report.contours import PIXELS_ACROSS
+from tests.report.contours import PIXELS_ACROSS, PIXELS_ACROSS_LOOP
 from tests.report.conversion import ALL, Row
 from tests.report.figures import MEASURED_VERTICES, NEAR_FACES, Figures
 from tests.report.intersections import MOST_TRIANGLES
@@ -20,8 +20,9 @@ apart; of NIfTI files also all that is not zero as one. What is measured is the 
 equal float32 coordinates welded.
 
 - **Reference**: the voxels of the structure; for RT-STRUCT its contours, filled by the even-odd
-  rule on {PIXELS_ACROSS} pixels across, each plane a slab that reaches half-way to its neighbours
-  (half a spacing at the ends and at gaps of more than two). Both are read by code of the report.
+  rule on {PIXELS_ACROSS} pixels across ({PIXELS_ACROSS_LOOP} across the typical contour, if that is finer), each plane a
+  slab that reaches half-way to its neighbours (half a spacing at the ends and at gaps of more than
+  two). Both are read by code of the report.
 - **Dice**: of the reference and the mesh voxelised on the same grid: a voxel is inside when its
   centre is; for RT-STRUCT, the centre of a pixel on the plane of the contours.
 - **Volume**: that of the mesh compared with that of the reference. **Centroid**: distance of both.
