@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import orthanc
 
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Router
+
+
+# orthanc-python 5.0 lets go of its callbacks after the interpreter has ended: to free one then
+# would end Orthanc with SIGSEGV, so this list keeps them for ever.
+_kept: Final[list[Callable[..., None]]] = []
 
 
 def register(router: Router) -> None:
@@ -17,6 +23,7 @@ def register(router: Router) -> None:
     def answer(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
         send(output, router.respond(_request(uri, request)))
 
+    _kept.append(answer)
     for route in router.routes:
         orthanc.RegisterRestCallback(route.pattern, answer)
 

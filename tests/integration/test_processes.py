@@ -105,6 +105,7 @@ def test_nothing_is_left_when_orthanc_stops():
         wait_until(lambda: bool(workers(server)))
         children = server.children()
         server.stop()
+        assert server.process.returncode == 0, server.log[-2000:]
         wait_until(lambda: not any(alive(child) for child in children), 5)
         assert list(server.spool.iterdir()) == []
 

@@ -14,6 +14,7 @@ from orthanc_stl_plugin.formats.stl import read_stl
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.services.convert import ConversionTask, MadeModel, make_models
 from tests.report.figures import Figures, measured
+from tests.report.masks import nifti_labels
 from tests.report.reference import Reference
 from tests.report.samples import Sample
 
@@ -44,6 +45,8 @@ class Row:
 def rows(sample: Sample) -> list[Row]:
     """One row for each structure, and one for the file when it is refused as a whole."""
     references = sample.references()
+    if sample.kind == "foreground" and len(nifti_labels(sample.path)) == 1:
+        return []  # its one label is the same model
     given = sample.given_references()
     names = sample.names()
     found: list[Row] = []

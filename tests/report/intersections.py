@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-MOST_TRIANGLES: Final = 60_000
+MOST_TRIANGLES: Final = 400_000
 _PAIRS_AT_ONCE: Final = 500_000
 _TOUCHING: Final = 1e-6
 """Rounding to float32 moves vertices about this far, in voxels."""
