@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 # IEC 61966-2-1 primaries to CIE XYZ relative to D65; rows X, Y, Z.
 LINEAR_RGB_TO_XYZ: Final = np.array(

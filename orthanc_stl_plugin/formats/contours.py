@@ -13,17 +13,14 @@ keyholes close (PS3.3 C.8.8.6.3). Along the normal:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 BRIDGED_SPACINGS: Final = 2.05
 DEFAULT_SPACING_MM: Final = 3.0

@@ -7,19 +7,16 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from orthanc_stl_plugin.errors import UnusableSource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from pydicom.dataset import Dataset
 
 type DicomSource = bytes | str | os.PathLike[str]
 """The bytes of a DICOM file, or where the file is."""

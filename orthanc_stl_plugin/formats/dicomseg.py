@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from scipy import ndimage
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.colour import rgb_from_cielab
-from orthanc_stl_plugin.formats.dicomfile import items, read_dataset, tolerating, uid_of
+from orthanc_stl_plugin.formats.dicomfile import (
+    DicomSource,
+    items,
+    read_dataset,
+    tolerating,
+    uid_of,
+)
 from orthanc_stl_plugin.formats.functionalgroups import (
     common_orientation,
     frame_groups,
@@ -22,14 +31,6 @@ from orthanc_stl_plugin.formats.pixelframes import PixelFrames
 from orthanc_stl_plugin.formats.selection import select
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.labels import Code, Segment, Structure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
-
-    from orthanc_stl_plugin.formats.dicomfile import DicomSource
 
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.7"

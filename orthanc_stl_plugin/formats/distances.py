@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 NEGLIGIBLE: Final = 1e-4
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.dicomfile import items
 from orthanc_stl_plugin.formats.lattice import SAME_DIRECTION, unit_orientation
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

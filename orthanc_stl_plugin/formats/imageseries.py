@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_modality_lut
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.formats.dicomfile import items, read_dataset, tolerating, uid_of
+from orthanc_stl_plugin.formats.dicomfile import (
+    DicomSource,
+    items,
+    read_dataset,
+    tolerating,
+    uid_of,
+)
 from orthanc_stl_plugin.formats.functionalgroups import (
     FramePlane,
     frame_count,
@@ -26,14 +35,6 @@ from orthanc_stl_plugin.formats.lattice import (
 )
 from orthanc_stl_plugin.formats.pixelframes import PixelFrames
 from orthanc_stl_plugin.model.geometry import Grid
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
-
-    from orthanc_stl_plugin.formats.dicomfile import DicomSource
 
 MAJORITY: Final = 0.75
 OTSU_BINS: Final = 1024

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
@@ -13,10 +15,6 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.dicomfile import tolerating
 from orthanc_stl_plugin.formats.functionalgroups import frame_count
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
 
 DEFLATED_IMAGE_FRAME: Final = "1.2.840.10008.1.2.8.1"
 RLE_HEADER_BYTES: Final = 64

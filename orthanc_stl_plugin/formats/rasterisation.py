@@ -8,24 +8,21 @@ volume that their areas ask for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.formats.contours import PlaneStack, coverage, is_bridged, reaches_mm
 from orthanc_stl_plugin.formats.distances import signed_distance
 from orthanc_stl_plugin.model.geometry import Grid
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
 FINEST_NEEDED_MM: Final = 0.5
-PIXELS_ACROSS: Final = 20
+PIXELS_ACROSS: Final = 64
 SMALLEST_RESOLUTION: Final = 16
 MARGIN_PIXELS: Final = 2
 SATURATION_GAPS: Final = 1.5
@@ -96,7 +93,7 @@ def occupancy(
 ) -> tuple[NDArray[np.float32], Grid]:
     """(columns, rows, slices) float32 share of each voxel that is inside, and the grid.
 
-    A pixel is a 20th of the structure's lesser width, not finer than it takes (at most .5 mm, then
+    A pixel is a 64th of the structure's lesser width, not finer than it takes (at most .5 mm, then
     as coarse as `resolution` demands); a slice is a whole fraction of the spacing, near to that.
 
     Args:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import contours as planar
 from orthanc_stl_plugin.formats.dicomfile import items, uid_of
 from orthanc_stl_plugin.model.labels import Segment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
 
 CLOSED_TYPES: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 

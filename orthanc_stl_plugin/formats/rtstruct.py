@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import contours as planar
 from orthanc_stl_plugin.formats import rasterisation
-from orthanc_stl_plugin.formats.dicomfile import items, read_dataset, tolerating, uid_of
+from orthanc_stl_plugin.formats.dicomfile import (
+    DicomSource,
+    items,
+    read_dataset,
+    tolerating,
+    uid_of,
+)
+from orthanc_stl_plugin.formats.pieces import pieces
 from orthanc_stl_plugin.formats.roi import Roi, read_roi, with_volumes
 from orthanc_stl_plugin.formats.selection import select
-from orthanc_stl_plugin.model.labels import Segment, Structure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
-
-    from orthanc_stl_plugin.formats.dicomfile import DicomSource
-    from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.labels import Segment
 
 RT_STRUCTURE_SET: Final = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFAULT_RESOLUTION: Final = 256
@@ -110,10 +112,10 @@ def read_rtstruct(source: DicomSource) -> RtStruct:
     )
 
 
-def occupancy(
+def occupancies(
     roi: Roi, *, resolution: int = DEFAULT_RESOLUTION, image_spacing_mm: float | None = None
-) -> Occupancy:
-    """What a ROI fills, in grey: the better input for a surface than its mask.
+) -> Iterator[Occupancy]:
+    """What each separate piece of a ROI fills, in grey, as fine as the piece needs.
 
     The spacing of the planes is the ROI's own, else ContourSlabThickness, else that of the set's
     other planes, else `image_spacing_mm`, else 3 mm.
@@ -124,29 +126,11 @@ def occupancy(
     """
     if roi.obstacle is not None:
         raise UnusableSource(f"ROI {roi.segment.number} {roi.segment.name!r} {roi.obstacle}")
-    stack = planar.stack_planes(roi.contours)
     spacing = roi.spacing_mm or image_spacing_mm or planar.DEFAULT_SPACING_MM
-    values, grid = rasterisation.occupancy(stack, spacing, resolution, roi.frame_of_reference_uid)
-    return Occupancy(roi.segment, values, grid)
-
-
-def rasterise(
-    roi: Roi, *, resolution: int = DEFAULT_RESOLUTION, image_spacing_mm: float | None = None
-) -> Structure:
-    """The voxels that a ROI fills at least half; arguments and errors as `occupancy`."""
-    grey = occupancy(roi, resolution=resolution, image_spacing_mm=image_spacing_mm)
-    mask = grey.values >= 0.5
-    if not mask.any():
-        raise UnusableSource(
-            f"ROI {roi.segment.number} {roi.segment.name!r} is thinner than a voxel of"
-            f" {grey.grid.voxel_size_mm[0]:.3g} mm everywhere"
-        )
-    bounds = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    column, row, level = (int(found[0]) for found in bounds)
-    columns, rows, levels = (int(found[-1] - found[0]) + 1 for found in bounds)
-    cropped = mask[column : column + columns, row : row + rows, level : level + levels]
-    grid = grey.grid.window((column, row, level), (columns, rows, levels))
-    return Structure(roi.segment, np.ascontiguousarray(cropped), grid)
+    frame = roi.frame_of_reference_uid
+    for piece in pieces(planar.stack_planes(roi.contours), spacing):
+        values, grid = rasterisation.occupancy(piece, spacing, resolution, frame)
+        yield Occupancy(roi.segment, values, grid)
 
 
 def _unique(uids: Iterator[str]) -> tuple[str, ...]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from orthanc_stl_plugin.errors import BadRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from orthanc_stl_plugin.model.labels import Segment
+from orthanc_stl_plugin.model.labels import Segment
 
 MOST_LISTED = 60
 

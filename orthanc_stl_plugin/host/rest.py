@@ -11,7 +11,6 @@ import orthanc
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Router
 
-
 # orthanc-python 5.0 lets go of its callbacks after the interpreter has ended: to free one then
 # would end Orthanc with SIGSEGV, so this list keeps them for ever.
 _kept: Final[list[Callable[..., None]]] = []

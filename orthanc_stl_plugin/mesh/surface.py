@@ -110,6 +110,18 @@ def isosurface(
     return _finished(surface, start, grid, options, GREY_REACH)
 
 
+def joined(meshes: Sequence[Mesh]) -> Mesh:
+    """Several meshes as one, none of their vertices shared."""
+    if len(meshes) == 1:
+        return meshes[0]
+    starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])
+    faces = [mesh.faces + start for mesh, start in zip(meshes, starts, strict=True)]
+    return Mesh(
+        np.concatenate([mesh.vertices for mesh in meshes]),
+        np.concatenate(faces).astype(np.int32),
+    )
+
+
 def _box_surface(inside: NDArray[np.bool_], grid: Grid, options: MeshOptions) -> Mesh:
     factors = block_factors(inside.shape, options.resolution)
     if max(factors) == 1:

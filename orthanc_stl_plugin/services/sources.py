@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import dicomseg, nifti, nifti_labels, rtstruct
 from orthanc_stl_plugin.formats.imageseries import otsu_threshold, read_series
+from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
+from orthanc_stl_plugin.formats.roi import Roi
 from orthanc_stl_plugin.formats.union import united_masks, united_occupancy, united_segment
 from orthanc_stl_plugin.mesh.components import cavities, outside_largest
-from orthanc_stl_plugin.mesh.surface import isosurface, mask_surface
-from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.mesh.simplify import simplify
+from orthanc_stl_plugin.mesh.surface import isosurface, joined, mask_surface
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
@@ -155,17 +157,37 @@ def _rtstruct(source: RtStructSource, options: MeshOptions) -> Iterator[Surface]
             raise UnusableSource(f"no ROI encloses anything: {obstacles[:500]}")
     else:
         rois = [structure_set.roi(one) for one in source.wanted]
-    filled = (rtstruct.occupancy(roi, resolution=max(16, options.resolution)) for roi in rois)
-    parts: Iterator[tuple[Segment, NDArray[np.float32], Grid]]
-    if source.split:
-        parts = ((one.segment, one.values, one.grid) for one in filled)
-    else:
-        segment = united_segment([roi.segment for roi in rois])
-        united = united_occupancy([(one.values, one.grid) for one in filled], options.resolution)
-        parts = iter([(segment, *united)])
-    for segment, values, grid in parts:
-        mesh = isosurface(values, _HALF, grid, options)
-        yield Surface(segment, mesh, grid.frame_of_reference_uid, (reference,))
+    if source.split or len(rois) == 1:
+        for roi in rois:
+            mesh = _roi_mesh(roi, options)
+            yield Surface(roi.segment, mesh, roi.frame_of_reference_uid, (reference,))
+        return
+    resolution = _raster_resolution(options)
+    parts = [
+        (piece.values, piece.grid)
+        for roi in rois
+        for piece in rtstruct.occupancies(roi, resolution=resolution)
+    ]
+    values, grid = united_occupancy(parts, resolution)
+    mesh = isosurface(values, _HALF, grid, options)
+    segment = united_segment([roi.segment for roi in rois])
+    yield Surface(segment, mesh, grid.frame_of_reference_uid, (reference,))
+
+
+def _roi_mesh(roi: Roi, options: MeshOptions) -> Mesh:
+    """The surfaces of all pieces of a ROI, each as fine as it needs, as one mesh."""
+    unbounded = replace(options, triangles=None)
+    mesh = joined(
+        [
+            isosurface(piece.values, _HALF, piece.grid, unbounded)
+            for piece in rtstruct.occupancies(roi, resolution=_raster_resolution(options))
+        ]
+    )
+    return mesh if options.triangles is None else simplify(mesh, options.triangles)
+
+
+def _raster_resolution(options: MeshOptions) -> int:
+    return max(SMALLEST_RESOLUTION, options.resolution)
 
 
 def _seg(source: SegSource, options: MeshOptions) -> Iterator[Surface]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import resource
@@ -11,11 +10,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from queue import SimpleQueue
+from typing import Any, Final, ParamSpec, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, WorkerDied
@@ -23,11 +24,10 @@ from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, Worker
 _PARENT_WATCH_S: Final = 1.0
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_log = logging.getLogger(__name__)
 
 
 class Workers:
-    """A pool of processes; one that dies fails its own task only and is replaced.
+    """Worker processes, each in a pool of its own: what happens to one concerns its task alone.
 
     Args:
         settings: number of processes, their time and memory bounds, their interpreter.
@@ -39,20 +39,21 @@ class Workers:
 
     def __init__(self, settings: Settings, preload: tuple[str, ...] = ()) -> None:
         self._settings = settings
-        context = multiprocessing.get_context("spawn")
+        self._preload = preload
+        self._context = multiprocessing.get_context("spawn")
         # Inside Orthanc sys.executable is Orthanc, which cannot run a worker.
-        context.set_executable(str(worker_executable(settings.worker_executable)))
-        self._pool = ProcessPool(
-            max_workers=settings.worker_count,
-            initializer=_prepare,
-            initargs=(os.getpid(), settings.max_task_memory_mib, preload),
-            context=context,
-        )
+        self._context.set_executable(str(worker_executable(settings.worker_executable)))
+        self._is_closed = False
+        self._guard = threading.Lock()
+        self._pools: list[ProcessPool] = []
+        self._idle: SimpleQueue[ProcessPool] = SimpleQueue()
+        for _ in range(settings.worker_count):
+            self._idle.put(self._new_pool())
 
     def warm_up(self) -> None:
         """Starts the processes without waiting for them."""
-        for _ in range(self._settings.worker_count):
-            self._pool.schedule(_nothing)
+        for pool in self._pools:
+            pool.schedule(_nothing)
 
     def run(self, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
         """The result of `function`, a function of a module with small picklable arguments.
@@ -60,34 +61,64 @@ class Workers:
         Raises:
             TooLarge: it took more time or memory than the settings allow.
             WorkerDied: its process ended before it answered.
-            Busy: the pool is shutting down.
+            Busy: the workers are shutting down.
             Exception: whatever `function` raises.
         """
-        limit_s = self._settings.max_task_seconds
+        pool = self._idle.get()
         try:
-            future = self._pool.schedule(function, args=args, kwargs=kwargs, timeout=limit_s)
-            result: _R = future.result()
+            if not pool.active:
+                pool = self._replaced(pool)
+            limit_s = self._settings.max_task_seconds
+            future = pool.schedule(function, args=args, kwargs=kwargs, timeout=limit_s)
+            result: _R = self._result(future)
+            return result
+        finally:
+            self._idle.put(pool)
+
+    def close(self) -> None:
+        """Ends every process, whatever it does."""
+        with self._guard:
+            self._is_closed = True
+        for pool in self._pools:
+            pool.stop()  # type: ignore[no-untyped-call]  # Pebble has no annotation here
+            pool.join()
+
+    def _result(self, future: ProcessFuture[Any]) -> Any:
+        try:
+            return future.result()
         except TimeoutError as error:
+            limit_s = self._settings.max_task_seconds
             raise TooLarge(f"the task took longer than MaxTaskSeconds = {limit_s}") from error
         except MemoryError as error:
             limit_mib = self._settings.max_task_memory_mib
             bound = f"MaxTaskMemoryMiB = {limit_mib}" if limit_mib else "this machine has"
             raise TooLarge(f"the task needs more memory than {bound}") from error
         except ProcessExpired as error:
-            raise WorkerDied(
-                f"the worker process {error.pid} ended with code {error.exitcode}"
-                " before the work was done; another one takes its place"
-            ) from error
-        except (CancelledError, RuntimeError) as error:
-            if self._pool.active:
-                raise
-            raise Busy("the server is shutting down") from error
-        return result
+            raise _death(f"with code {error.exitcode}") from error
+        except (CancelledError, BrokenProcessPool) as error:
+            if self._is_closed:
+                raise Busy("the server is shutting down") from error
+            raise _death("while it took the task") from error
 
-    def close(self) -> None:
-        """Ends every process, whatever it does."""
-        self._pool.stop()  # type: ignore[no-untyped-call]  # Pebble has no annotation here
-        self._pool.join()
+    def _replaced(self, pool: ProcessPool) -> ProcessPool:
+        """Another pool for one that was closed, or whose process was killed while it was idle."""
+        with self._guard:
+            if self._is_closed:
+                raise Busy("the server is shutting down")
+            self._pools.remove(pool)
+            return self._new_pool()
+
+    def _new_pool(self) -> ProcessPool:
+        parameters = (os.getpid(), self._settings.max_task_memory_mib, self._preload)
+        pool = ProcessPool(
+            max_workers=1, initializer=_prepare, initargs=parameters, context=self._context
+        )
+        self._pools.append(pool)
+        return pool
+
+
+def _death(how: str) -> WorkerDied:
+    return WorkerDied(f"the worker process ended {how}: another one takes its place")
 
 
 def worker_executable(configured: str) -> Path:

@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="files whose path holds this text")
     arguments = parser.parse_args()
     if not DATA.is_dir():
-        print(f"There is nothing to report on: the shared data, {DATA}, are absent.")
+        print("There is nothing to report on: the shared data, ../shared/data, are absent.")
         return 0
     chosen = [sample for sample in samples() if arguments.only in sample.name]
     found = _without_repeats(_all_rows(chosen))

@@ -41,11 +41,17 @@ class Reference:
 
     @property
     def centroid_mm(self) -> NDArray[np.float64]:
-        weights = self.mask * (self.upper - self.lower)
+        thickness = self.upper - self.lower
+        by_row = np.count_nonzero(self.mask, axis=0)
+        column = np.count_nonzero(self.mask, axis=1) @ thickness
+        row = by_row @ thickness
+        layer = by_row.sum(axis=0) * thickness
         middle = (self.lower + self.upper) / 2
-        sums = [weights.sum(axis=axes) for axes in ((1, 2), (0, 2), (0, 1))]
-        places = [np.arange(self.mask.shape[0]), np.arange(self.mask.shape[1]), middle]
-        index = [place @ total / total.sum() for place, total in zip(places, sums, strict=True)]
+        places = [np.arange(len(column)), np.arange(len(row)), middle]
+        index = [
+            place @ weights / weights.sum()
+            for place, weights in zip(places, (column, row, layer), strict=True)
+        ]
         return np.asarray(self.grid.to_world(np.array([index]))[0])
 
     @property

@@ -20,9 +20,9 @@ apart; of NIfTI files also all that is not zero as one. What is measured is the 
 equal float32 coordinates welded.
 
 - **Reference**: the voxels of the structure; for RT-STRUCT its contours, filled by the even-odd
-  rule on {PIXELS_ACROSS} pixels across ({PIXELS_ACROSS_LOOP} across the typical contour, if that is finer), each plane a
-  slab that reaches half-way to its neighbours (half a spacing at the ends and at gaps of more than
-  two). Both are read by code of the report.
+  rule on {PIXELS_ACROSS} pixels across ({PIXELS_ACROSS_LOOP} across the typical contour, if finer),
+  each plane a slab that reaches half-way to its neighbours (half a spacing at the ends and at gaps
+  of more than two). All are read by code of the report.
 - **Dice**: of the reference and the mesh voxelised on the same grid: a voxel is inside when its
   centre is; for RT-STRUCT, the centre of a pixel on the plane of the contours.
 - **Volume**: that of the mesh compared with that of the reference. **Centroid**: distance of both.
@@ -44,7 +44,7 @@ _MEASURES: Final[tuple[tuple[str, Callable[[Figures], float], str], ...]] = (
     ("centroid, mm", lambda one: one.centroid_mm, ".3f"),
     ("mean distance, mm", lambda one: one.mean_mm, ".3f"),
     ("max distance, mm", lambda one: one.max_mm, ".3f"),
-    ("crossings", lambda one: one.intersections or 0, "d"),
+    ("crossings", lambda one: one.intersections or 0, "g"),
 )
 
 
@@ -62,8 +62,11 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join([*parts, "## Summary\n", *_summary(rows)])
 
 
-def _table(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    marks = ["---" if place < 3 else "---:" for place in range(len(columns))]
+def _table(
+    columns: Sequence[str], lines: Iterable[Sequence[str]], words: Sequence[int] = (0, 1, 2)
+) -> str:
+    """A table; the columns of words are aligned to the left, those of numbers to the right."""
+    marks = ["---" if place in words else "---:" for place in range(len(columns))]
     return "".join(f"| {' | '.join(one)} |\n" for one in (columns, marks, *lines))
 
 
@@ -104,14 +107,14 @@ def _summary(rows: Sequence[Row]) -> list[str]:
         reasons = Counter(_reason(row) for row in refused).most_common()
         parts.append(_table(("refused", "for example", "because"), _reasons(refused, reasons)))
     if measured:
-        parts.append(_table(("figure", "median", "worst", "of"), _extremes(measured)))
+        parts.append(_table(("figure", "median", "worst", "of"), _extremes(measured), words=(0, 3)))
     watertight = sum(figures.is_watertight for _, figures in measured)
     parts.append(f"{watertight} of {len(measured)} models are watertight.\n")
     parts.append(f"{sum(bool(row.problems) for row in rows)} break a limit.\n")
     parts += [
         f"- {row.file}, {row.structure}: {'; '.join(row.problems)}" for row in rows if row.problems
     ]
-    return [part if part.endswith("\n") else f"{part}" for part in parts] + [""]
+    return [*parts, ""]
 
 
 def _reason(row: Row) -> str:
@@ -136,10 +139,9 @@ def _extremes(
         values = [measure(figures) for _, figures in measured]
         worst = max(range(len(values)), key=values.__getitem__)
         row = measured[worst][0]
-        middle = median(values)
         yield (
             title,
-            f"{abs(middle):{form.replace('d', 'g')}}",
+            f"{abs(median(values)):{form}}",
             f"{abs(values[worst]):{form}}",
-            f"{row.file}, {row.structure}",
+            f"{row.file}, {row.structure}" if values[worst] else "",
         )

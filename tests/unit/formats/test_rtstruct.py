@@ -15,8 +15,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 from orthanc_stl_plugin.errors import BadRequest, UnusableSource
 from orthanc_stl_plugin.formats.roi import Roi
-from orthanc_stl_plugin.formats.rtstruct import occupancy, rasterise, read_rtstruct
-from orthanc_stl_plugin.model.labels import Structure
+from orthanc_stl_plugin.formats.rtstruct import Occupancy, occupancies, read_rtstruct
 from tests.dicom_samples import (
     F_AREA_MM2,
     F_CENTROID_MM,
@@ -44,12 +43,31 @@ def only_roi(*contours: NDArray[np.float64], kind: str = "CLOSED_PLANAR") -> Roi
     return read_rtstruct(content).rois[0]
 
 
-def volume_mm3(structure: Structure) -> float:
-    return float(structure.mask.sum()) * structure.grid.voxel_volume_mm3
+def volume_mm3(pieces: list[Occupancy]) -> float:
+    return sum(float(one.values.sum(dtype=float)) * one.grid.voxel_volume_mm3 for one in pieces)
 
 
-def centroid_mm(structure: Structure) -> NDArray[np.float64]:
-    return structure.grid.to_world(np.argwhere(structure.mask).astype(float)).mean(axis=0)
+def centroid_mm(pieces: list[Occupancy]) -> NDArray[np.float64]:
+    """The centre of what is filled, each voxel weighing its share."""
+    points = np.concatenate(
+        [one.grid.to_world(np.argwhere(one.values).astype(float)) for one in pieces]
+    )
+    shares = np.concatenate([one.values[one.values != 0] for one in pieces])
+    return np.average(points, axis=0, weights=shares)
+
+
+def contains(pieces: list[Occupancy], point_mm: tuple[float, float, float]) -> bool:
+    """Whether the voxel at a point is filled at least half, in any piece."""
+    for one in pieces:
+        index = one.grid.to_index(np.array([point_mm]))[0].round().astype(int)
+        is_there = bool((index >= 0).all() and (index < one.values.shape).all())
+        if is_there and one.values[tuple(index)] >= 0.5:
+            return True
+    return False
+
+
+def filled(roi: Roi, **choices: float) -> list[Occupancy]:
+    return list(occupancies(roi, **choices))  # type: ignore[arg-type]
 
 
 def test_a_roi_knows_number_name_colour_and_contours() -> None:
@@ -89,60 +107,54 @@ def test_contours_are_joined_by_number_not_by_position() -> None:
 
 def test_an_f_has_its_volume_and_its_centroid() -> None:
     roi = only_roi(*prism(F_OUTLINE, HEIGHTS))
-    structure = rasterise(roi)
+    pieces = filled(roi)
     assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
-    assert volume_mm3(structure) == pytest.approx(F_VOLUME_MM3, rel=0.01)
-    np.testing.assert_allclose(centroid_mm(structure), [*F_CENTROID_MM, 0], atol=0.1)
+    assert volume_mm3(pieces) == pytest.approx(F_VOLUME_MM3, rel=0.01)
+    np.testing.assert_allclose(centroid_mm(pieces), [*F_CENTROID_MM, 0], atol=0.1)
 
 
 def test_the_arms_of_the_f_point_to_where_they_were_drawn() -> None:
-    structure = rasterise(only_roi(*prism(F_OUTLINE, HEIGHTS)))
-    places = np.array([[28.0, 45, 8], [20, 26, -8], [28, 26, 0], [20, 5, 0], [5, 5, -10]])
-    found = structure.grid.to_index(places).round().astype(int)
-    inside = [
-        bool((index >= 0).all() and (index < structure.mask.shape).all())
-        and bool(structure.mask[tuple(index)])
-        for index in found
-    ]
-    assert inside == [True, True, False, False, True]
+    pieces = filled(only_roi(*prism(F_OUTLINE, HEIGHTS)))
+    places = [(28.0, 45, 8), (20, 26, -8), (28, 26, 0), (20, 5, 0), (5, 5, -10)]
+    assert [contains(pieces, place) for place in places] == [True, True, False, False, True]
 
 
 @pytest.mark.parametrize("which", [0, 3, 6])
 def test_a_contour_wound_the_other_way_changes_nothing(which: int) -> None:
     contours = list(prism(F_OUTLINE, HEIGHTS))
-    plain = occupancy(only_roi(*contours))
+    [plain] = filled(only_roi(*contours))
     contours[which] = contours[which][::-1]
-    turned = occupancy(only_roi(*contours))
+    [turned] = filled(only_roi(*contours))
     np.testing.assert_allclose(turned.values, plain.values, atol=1e-6)
     np.testing.assert_allclose(turned.grid.affine, plain.grid.affine)
 
 
 def test_contours_in_any_order_give_the_same() -> None:
     contours = prism(F_OUTLINE, HEIGHTS)
-    plain = occupancy(only_roi(*contours))
-    shuffled = occupancy(only_roi(*(contours[i] for i in (3, 0, 6, 1, 5, 2, 4))))
+    [plain] = filled(only_roi(*contours))
+    [shuffled] = filled(only_roi(*(contours[i] for i in (3, 0, 6, 1, 5, 2, 4))))
     np.testing.assert_array_equal(shuffled.values, plain.values)
 
 
 def test_an_oblique_f_has_its_volume_and_its_centroid() -> None:
     turn, shift = rotation(0.3, -0.5, 0.9), np.array([100.0, -200, 50])
-    structure = rasterise(only_roi(*(p @ turn.T + shift for p in prism(F_OUTLINE, HEIGHTS))))
-    assert volume_mm3(structure) == pytest.approx(F_VOLUME_MM3, rel=0.01)
-    np.testing.assert_allclose(centroid_mm(structure), turn @ [*F_CENTROID_MM, 0] + shift, atol=0.1)
+    pieces = filled(only_roi(*(p @ turn.T + shift for p in prism(F_OUTLINE, HEIGHTS))))
+    assert volume_mm3(pieces) == pytest.approx(F_VOLUME_MM3, rel=0.01)
+    np.testing.assert_allclose(centroid_mm(pieces), turn @ [*F_CENTROID_MM, 0] + shift, atol=0.1)
 
 
 @pytest.mark.parametrize("order", [[1, 2, 0], [0, 2, 1]])
 def test_sagittal_and_coronal_contours_are_read(order: list[int]) -> None:
-    structure = rasterise(only_roi(*(p[:, order] for p in prism(F_OUTLINE, HEIGHTS))))
-    assert volume_mm3(structure) == pytest.approx(F_VOLUME_MM3, rel=0.01)
+    pieces = filled(only_roi(*(p[:, order] for p in prism(F_OUTLINE, HEIGHTS))))
+    assert volume_mm3(pieces) == pytest.approx(F_VOLUME_MM3, rel=0.01)
     expected = np.array([*F_CENTROID_MM, 0])[order]
-    np.testing.assert_allclose(centroid_mm(structure), expected, atol=0.1)
-    assert not structure.grid.is_mirrored
+    np.testing.assert_allclose(centroid_mm(pieces), expected, atol=0.1)
+    assert not pieces[0].grid.is_mirrored
 
 
 def test_planes_off_the_image_planes_keep_their_place() -> None:
-    structure = rasterise(only_roi(*prism(F_OUTLINE, [z + 1.37 for z in HEIGHTS])))
-    assert centroid_mm(structure)[2] == pytest.approx(1.37, abs=0.05)
+    pieces = filled(only_roi(*prism(F_OUTLINE, [z + 1.37 for z in HEIGHTS])))
+    assert centroid_mm(pieces)[2] == pytest.approx(1.37, abs=0.05)
 
 
 def test_a_nested_contour_is_a_hole_and_a_keyhole_is_too() -> None:
@@ -150,10 +162,10 @@ def test_a_nested_contour_is_a_hole_and_a_keyhole_is_too() -> None:
     nested = [on_plane(part, z) for z in HEIGHTS for part in (SQUARE, hole[::-1])]
     keyhole = np.concatenate([SQUARE, SQUARE[:1], hole[::-1], hole[-1:]])
     for contours in (nested, prism(keyhole, HEIGHTS)):
-        structure = rasterise(only_roi(*contours))
-        assert volume_mm3(structure) == pytest.approx((81 - 9) * 21, rel=0.03)
-        centre = structure.grid.to_index(np.array([[4.5, 4.5, 0]]))[0].round().astype(int)
-        assert not structure.mask[tuple(centre)]
+        pieces = filled(only_roi(*contours))
+        assert volume_mm3(pieces) == pytest.approx((81 - 9) * 21, rel=0.03)
+        assert not contains(pieces, (4.5, 4.5, 0))
+        assert contains(pieces, (1.5, 4.5, 0))
 
 
 def test_exclusive_or_contours_are_read() -> None:
@@ -165,26 +177,26 @@ def test_exclusive_or_contours_are_read() -> None:
 def test_one_missing_plane_is_bridged() -> None:
     heights = [z for z in HEIGHTS if z != 0]
     roi = only_roi(*prism(F_OUTLINE, heights))
-    structure = rasterise(roi)
-    assert volume_mm3(structure) == pytest.approx(F_VOLUME_MM3, rel=0.01)
+    pieces = filled(roi)
+    assert volume_mm3(pieces) == pytest.approx(F_VOLUME_MM3, rel=0.01)
     assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
 
 
 def test_two_missing_planes_split_the_structure() -> None:
     heights = [z for z in HEIGHTS if z not in {0, 3}]
-    structure = rasterise(only_roi(*prism(F_OUTLINE, heights)))
-    assert volume_mm3(structure) == pytest.approx(F_AREA_MM2 * 15, rel=0.01)
-    empty = structure.grid.to_index(np.array([[5.0, 25, 1.5]]))[0].round().astype(int)
-    assert not structure.mask[tuple(empty)]
+    pieces = filled(only_roi(*prism(F_OUTLINE, heights)))
+    assert volume_mm3(pieces) == pytest.approx(F_AREA_MM2 * 15, rel=0.01)
+    assert not contains(pieces, (5, 25, 1.5))
+    assert contains(pieces, (5, 25, 6))
 
 
 def test_irregular_planes_are_as_thick_as_what_separates_them() -> None:
     heights = [0.0, 2.0, 5.0, 6.5, 9.0]
     roi = only_roi(*prism(F_OUTLINE, heights))
-    structure = rasterise(roi)
+    pieces = filled(roi)
     assert roi.spacing_mm == pytest.approx(2)
-    assert volume_mm3(structure) == pytest.approx(F_AREA_MM2 * 11, rel=0.01)
-    assert centroid_mm(structure)[2] == pytest.approx(4.5, abs=0.1)
+    assert volume_mm3(pieces) == pytest.approx(F_AREA_MM2 * 11, rel=0.01)
+    assert centroid_mm(pieces)[2] == pytest.approx(4.5, abs=0.1)
 
 
 def test_a_single_plane_is_as_thick_as_the_other_planes_of_the_set() -> None:
@@ -193,10 +205,10 @@ def test_a_single_plane_is_as_thick_as_the_other_planes_of_the_set() -> None:
         RoiSample(2, "F", prism(F_OUTLINE, HEIGHTS)),
     ]
     roi = read_rtstruct(rtstruct_bytes(rois)).roi("flat")
-    structure = rasterise(roi, image_spacing_mm=7)
+    pieces = filled(roi, image_spacing_mm=7)
     assert roi.volume_mm3 == pytest.approx(81 * 3, rel=2e-3)
-    assert volume_mm3(structure) == pytest.approx(81 * 3, rel=0.02)
-    assert centroid_mm(structure)[2] == pytest.approx(4, abs=0.05)
+    assert volume_mm3(pieces) == pytest.approx(81 * 3, rel=0.02)
+    assert centroid_mm(pieces)[2] == pytest.approx(4, abs=0.05)
 
 
 def test_a_single_plane_takes_its_slab_thickness_first() -> None:
@@ -210,20 +222,20 @@ def test_a_single_plane_takes_its_slab_thickness_first() -> None:
 def test_a_single_plane_alone_takes_the_spacing_of_the_images_else_3_mm() -> None:
     roi = only_roi(*prism(SQUARE, [4.0]))
     assert roi.spacing_mm is None
-    assert volume_mm3(rasterise(roi, image_spacing_mm=5)) == pytest.approx(81 * 5, rel=0.02)
-    assert volume_mm3(rasterise(roi)) == pytest.approx(81 * 3, rel=0.02)
+    assert volume_mm3(filled(roi, image_spacing_mm=5)) == pytest.approx(81 * 5, rel=0.02)
+    assert volume_mm3(filled(roi)) == pytest.approx(81 * 3, rel=0.02)
 
 
 def test_the_resolution_bounds_the_voxels_and_keeps_the_volume() -> None:
-    grey = occupancy(only_roi(*prism(F_OUTLINE, HEIGHTS)), resolution=24)
+    [grey] = filled(only_roi(*prism(F_OUTLINE, HEIGHTS)), resolution=24)
     assert max(grey.values.shape) <= 24
     volume = float(grey.values.sum()) * grey.grid.voxel_volume_mm3
     assert volume == pytest.approx(F_VOLUME_MM3, rel=0.01)
 
 
 def test_a_structure_of_a_millimetre_is_resolved() -> None:
-    structure = rasterise(only_roi(*prism(F_OUTLINE / 50, [0.0, 1.5])))
-    assert volume_mm3(structure) == pytest.approx(F_AREA_MM2 / 2500 * 3, rel=0.02)
+    pieces = filled(only_roi(*prism(F_OUTLINE / 50, [0.0, 1.5])))
+    assert volume_mm3(pieces) == pytest.approx(F_AREA_MM2 / 2500 * 3, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +254,7 @@ def test_a_roi_without_volume_says_why(sample: RoiSample, reason: str) -> None:
     assert reason in roi.obstacle
     assert roi.volume_mm3 == 0
     with pytest.raises(UnusableSource, match=r"^ROI 1 'a' "):
-        rasterise(roi)
+        filled(roi)
 
 
 def test_open_contours_beside_closed_ones_are_ignored_with_a_note() -> None:
@@ -336,8 +348,7 @@ def test_every_real_roi_gives_its_volume_or_a_reason(path: Path) -> None:
         if roi.obstacle is not None:
             assert roi.volume_mm3 == 0
             continue
-        grey = occupancy(roi, resolution=128)
-        volume = float(grey.values.sum(dtype=np.float64)) * grey.grid.voxel_volume_mm3
+        volume = volume_mm3(filled(roi, resolution=128))
         assert volume == pytest.approx(roi.volume_mm3, rel=0.01)
 
 
@@ -345,18 +356,19 @@ def test_every_real_roi_gives_its_volume_or_a_reason(path: Path) -> None:
 @pytest.mark.parametrize("case", ["mim6_STS_002_MR_T1", "mim6_STS_025_PET"])
 def test_a_mim_roi_is_its_reference_mask(case: str) -> None:
     roi = read_rtstruct(REAL / case / "RS.dcm").rois[0]
-    structure = rasterise(roi)
+    [piece] = filled(roi)
+    ours_there = piece.values >= 0.5
     image = nibabel.Nifti1Image.from_filename(REAL / case / "reference_mask.nii.gz")
     mask = np.asarray(image.dataobj) > 0
     affine = np.diag([-1, -1, 1, 1]) @ image.affine
     points = np.argwhere(np.ones(mask.shape)) @ affine[:3, :3].T + affine[:3, 3]
-    index = structure.grid.to_index(points).round().astype(int)
-    within = ((index >= 0) & (index < structure.mask.shape)).all(axis=1)
+    index = piece.grid.to_index(points).round().astype(int)
+    within = ((index >= 0) & (index < piece.values.shape)).all(axis=1)
     ours = np.zeros(mask.size, dtype=bool)
-    ours[within] = structure.mask[tuple(index[within].T)]
+    ours[within] = ours_there[tuple(index[within].T)]
     dice = 2 * (ours & mask.ravel()).sum() / (ours.sum() + mask.sum())
     centre = np.argwhere(mask).mean(axis=0) @ affine[:3, :3].T + affine[:3, 3]
     expected = float(mask.sum()) * abs(np.linalg.det(affine[:3, :3]))
     assert dice > 0.95
-    assert volume_mm3(structure) == pytest.approx(expected, rel=0.06)
-    assert np.linalg.norm(centroid_mm(structure) - centre) < 0.5
+    assert volume_mm3([piece]) == pytest.approx(expected, rel=0.06)
+    assert np.linalg.norm(centroid_mm([piece]) - centre) < 0.5

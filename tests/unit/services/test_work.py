@@ -2,6 +2,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ def workers() -> Iterator[Workers]:
 
 
 def product(one: int, other: int) -> int:
+    return one * other
+
+
+def slow_product(one: int, other: int) -> int:
+    time.sleep(1.5)
     return one * other
 
 
@@ -55,6 +61,24 @@ def test_a_killed_worker_fails_its_task_and_the_next_task_works(workers: Workers
     with pytest.raises(WorkerDied, match="ended with code -9"):
         workers.run(die)
     assert workers.run(product, 6, 7) == 42
+
+
+def test_a_worker_that_is_killed_while_it_is_idle_is_replaced():
+    pool = Workers(Settings(workers=1))
+    os.kill(pool.run(process_id), signal.SIGKILL)
+    time.sleep(1)
+    assert pool.run(product, 6, 7) == 42
+    pool.close()
+
+
+def test_a_killed_worker_concerns_its_own_task_alone():
+    pool = Workers(Settings(workers=2))
+    with ThreadPoolExecutor(2) as threads:
+        healthy = threads.submit(pool.run, slow_product, 6, 7)
+        with pytest.raises(WorkerDied):
+            pool.run(die)
+        assert healthy.result() == 42
+    pool.close()
 
 
 def test_a_task_that_takes_too_long_is_stopped_and_the_next_works(workers: Workers):

@@ -1,0 +1,144 @@
+"""What is meshed: real masks, and generated ones of the size of a whole CT."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.model.geometry import Grid
+
+type Voxels = NDArray[np.uint8]
+
+DATA: Final = Path(__file__).parents[3] / "shared" / "data" / "totalsegmentator"
+CACHE: Final = Path(tempfile.gettempdir()) / "orthanc-stl-plugin-benchmarks"
+
+ORGAN_LIMIT: Final = 0.3
+LARGE_LIMIT: Final = 0.7
+LABELS_LIMIT: Final = 0.05
+
+_ORGANS: Final = ("aorta", "liver", "spleen", "vertebrae_L1", "rib_left_9", "colon")
+_COLON, _LIVER = 20, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One input at one resolution.
+
+    Attributes:
+        title: what it is.
+        voxels: makes it, (columns, rows, slices) uint8, Fortran order; 0 is outside.
+        spacing_mm: of its voxels.
+        resolution: the option of both pipelines.
+        limit: what our time may be, as a part of VTK's.
+        is_labels: each number becomes a model of its own.
+        is_quick: belongs to the quick run.
+    """
+
+    title: str
+    voxels: Callable[[], Voxels]
+    spacing_mm: tuple[float, float, float]
+    resolution: int
+    limit: float
+    is_labels: bool = False
+    is_quick: bool = False
+
+    def grid(self, voxels: Voxels) -> Grid:
+        columns, rows, slices = voxels.shape
+        return Grid((columns, rows, slices), np.diag([*self.spacing_mm, 1.0]))
+
+
+def cases() -> list[Case]:
+    """All of them, those of the shared data where these are there."""
+    found = _real() if DATA.is_dir() else []
+    for size, resolution, is_quick in ((256, 256, True), (512, 256, False), (512, 512, False)):
+        for name, generate in (("organ", organ), ("body", body)):
+            limit = ORGAN_LIMIT if name == "organ" and size < 512 else LARGE_LIMIT
+            make = partial(_cached, f"{name}-{size}", partial(generate, size))
+            spacing = 400.0 / size
+            case = Case(
+                f"generated {name}", make, (spacing,) * 3, resolution, limit, is_quick=is_quick
+            )
+            found.append(case)
+    return found
+
+
+def _real() -> list[Case]:
+    fast = (3.0, 3.0, 3.0)
+    body_3mm = DATA / "example_seg_fast_force_split.nii.gz"
+    dicom = DATA / "example_seg_dicom.nii.gz"
+    quick = {"liver", "rib_left_9"}
+    found = [
+        Case(
+            name, partial(_file, DATA / "example_seg_fast" / f"{name}.nii.gz"), fast, 256,
+            ORGAN_LIMIT, is_quick=name in quick,
+        )
+        for name in _ORGANS
+    ]  # fmt: skip
+    whole_colon = partial(_file, body_3mm, _COLON)
+    found.append(Case("colon, whole", whole_colon, fast, 256, ORGAN_LIMIT))
+    liver = partial(_file, DATA / "example_seg_fast" / "liver.nii.gz")
+    found.append(Case("liver", liver, fast, 512, ORGAN_LIMIT))
+    fine = (0.98, 0.98, 2.0)
+    for resolution in (256, 512):
+        for name, number in (("liver of a thin CT", _LIVER), ("all organs of a thin CT", None)):
+            voxels = partial(_file, dicom, number)
+            found.append(Case(name, voxels, fine, resolution, ORGAN_LIMIT))
+    labels = partial(_file, body_3mm, is_labels=True)
+    found.append(Case("61 labels", labels, fast, 256, LABELS_LIMIT, is_labels=True))
+    return found
+
+
+def _file(path: Path, number: int | None = None, *, is_labels: bool = False) -> Voxels:
+    values = np.asanyarray(nib.Nifti1Image.from_filename(path).dataobj)
+    if is_labels:
+        return np.asfortranarray(values, dtype=np.uint8)
+    chosen = values != 0 if number is None else values == number
+    return np.asfortranarray(chosen, dtype=np.uint8)
+
+
+def organ(size: int) -> Voxels:
+    """A lobed blob of a third of the width: most of the volume is empty."""
+    x, y, z = _axes(size)
+    x, y, z = x + 0.21, y - 0.13, z + 0.08
+    lobes = 0.06 * np.sin(11 * x + 1) * np.cos(9 * y) + 0.05 * np.sin(13 * z) * np.cos(7 * x)
+    return _mask((x / 0.36) ** 2 + (y / 0.29) ** 2 + (z / 0.33) ** 2 + 4 * lobes < 1)
+
+
+def body(size: int) -> Voxels:
+    """A trunk with two arms and two lungs, from the first slice to the last: little is cropped."""
+    x, y, z = _axes(size)
+    waist = 0.74 - 0.1 * np.cos(3 * z)
+    trunk = (x / waist) ** 2 + (y / (0.62 + 0.03 * np.sin(9 * z))) ** 2 < 1
+    arms = ((np.abs(x) - 0.86) / 0.12) ** 2 + ((y - 0.08 * z) / 0.17) ** 2 < 1
+    wall = 0.05 * np.sin(8 * x) * np.cos(6 * y)
+    lungs = ((np.abs(x) - 0.33) / 0.24) ** 2 + (y / 0.38) ** 2 + ((z - 0.3) / 0.55) ** 2 + wall < 1
+    return _mask((trunk | arms) & ~lungs)
+
+
+def _axes(size: int) -> tuple[NDArray[np.float32], ...]:
+    """Coordinates from -1 to 1 along slices, rows and columns, which broadcast to (z, y, x)."""
+    line = np.linspace(-1, 1, size, dtype=np.float32)
+    return line, line[:, np.newaxis], line[:, np.newaxis, np.newaxis]
+
+
+def _mask(inside: NDArray[np.bool_]) -> Voxels:
+    return inside.view(np.uint8).T
+
+
+def _cached(name: str, make: Callable[[], Voxels]) -> Voxels:
+    path = CACHE / f"{name}.npy"
+    if not path.exists():
+        CACHE.mkdir(exist_ok=True)
+        unfinished = path.with_suffix(".part.npy")
+        np.save(unfinished, make())
+        unfinished.replace(path)
+    voxels: Voxels = np.load(path)
+    return voxels

@@ -1,0 +1,55 @@
+import numpy as np
+
+from orthanc_stl_plugin.formats.contours import stack_planes
+from orthanc_stl_plugin.formats.pieces import pieces
+from orthanc_stl_plugin.formats.rtstruct import occupancies, read_rtstruct
+from tests.dicom_samples import RoiSample, prism, rtstruct_bytes
+
+SQUARE = np.array([(0.0, 0), (10, 0), (10, 8), (0, 8)])
+HEIGHTS = [0.0, 3, 6, 9]
+
+
+def counted(*contours: np.ndarray) -> list[int]:
+    """How many contours each piece has."""
+    found = pieces(stack_planes(contours), spacing_mm=3)
+    return [sum(len(plane) for plane in piece.loops) for piece in found]
+
+
+def test_one_prism_is_one_piece():
+    assert counted(*prism(SQUARE, HEIGHTS)) == [4]
+
+
+def test_prisms_far_apart_are_pieces_of_their_own():
+    assert counted(*prism(SQUARE, HEIGHTS), *prism(SQUARE + 50, HEIGHTS[:2])) == [4, 2]
+
+
+def test_a_hole_belongs_to_what_it_is_in():
+    assert counted(*prism(SQUARE, HEIGHTS), *prism(SQUARE / 2 + 2, HEIGHTS)) == [8]
+
+
+def test_a_branch_that_joins_further_up_is_the_same_piece():
+    fork = [*prism(SQUARE, HEIGHTS), *prism(SQUARE + np.array([20, 0]), HEIGHTS)]
+    bridge = np.array([(0.0, 0), (30, 0), (30, 8), (0, 8)])
+    assert counted(*fork, *prism(bridge, [12.0])) == [9]
+
+
+def test_a_missing_plane_does_not_part_a_piece_but_a_wide_gap_does():
+    assert counted(*prism(SQUARE, [0.0, 3, 9, 12])) == [4]
+    assert counted(*prism(SQUARE, [0.0, 3, 12, 15])) == [2, 2]
+
+
+def test_every_contour_lands_in_exactly_one_piece_where_it_was():
+    contours = [*prism(SQUARE, HEIGHTS), *prism(SQUARE + 50, HEIGHTS)]
+    stack = stack_planes(contours)
+    [low, high] = pieces(stack, 3)
+    assert np.allclose(low.positions_mm, stack.positions_mm)
+    assert np.allclose(np.subtract(high.bounds_mm, low.bounds_mm), 50)
+
+
+def test_small_dots_far_apart_are_as_fine_as_each_needs():
+    dots = [*prism(SQUARE / 4, HEIGHTS), *prism(SQUARE / 4 + 300, HEIGHTS)]
+    roi = read_rtstruct(rtstruct_bytes([RoiSample(1, "dots", tuple(dots))])).rois[0]
+    found = list(occupancies(roi))
+    assert len(found) == 2
+    for piece in found:
+        assert max(piece.grid.voxel_size_mm[:2]) < 0.1
