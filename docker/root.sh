@@ -103,6 +103,7 @@ make_step() {
 
 make_root() {
     local install=(bash /src/docker/install.sh --editable --with-tests /src)
+    local DATA= CONFIG= # the command's own, which need not exist yet
     mkdir -p "$cache/apt" "$cache/pip" "$cache/debootstrap"
     : >"$log"
     require_means

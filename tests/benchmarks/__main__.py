@@ -59,7 +59,7 @@ def main() -> int:
         for number, case in enumerate(known)
         if arguments.only in case.title and (case.is_quick or not arguments.quick)
     ]
-    print(_head(), flush=True)
+    print(_head(LONG_RUNS if arguments.quick else RUNS), flush=True)
     is_met = True
     for number in chosen:
         measurement = _measured(known[number], number, arguments.quick)
@@ -85,7 +85,7 @@ def _measured(case: Case, number: int, is_quick: bool) -> Measurement:
     return Measurement(seconds, triangles, peaks, voxels.shape)
 
 
-def _head() -> str:
+def _head(runs: int) -> str:
     package = vtk()
     processor = platform.processor() or platform.machine()
     if (facts := Path("/proc/cpuinfo")).exists():
@@ -101,7 +101,7 @@ def _head() -> str:
         "",
         "From voxels in memory to an STL file: ours with the default options; VTK with the filters"
         " and parameters of the official plugin, which resizes all to a cube of the resolution."
-        f" Medians of {RUNS} runs ({LONG_RUNS} when VTK takes more than {LONG_S:g} s), ours and"
+        f" Medians of {runs} runs ({LONG_RUNS} when VTK takes more than {LONG_S:g} s), ours and"
         " VTK in turn; the ratio is that of the medians. Peak memory: what a fresh process takes"
         " above what it holds when the input is loaded.",
         "",

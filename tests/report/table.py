@@ -22,7 +22,7 @@ equal float32 coordinates welded.
 - **Reference**: the voxels of the structure; for RT-STRUCT its contours, filled by the even-odd
   rule on {PIXELS_ACROSS} pixels across ({PIXELS_ACROSS_LOOP} across the typical contour, if finer),
   each plane a slab that reaches half-way to its neighbours (half a spacing at the ends and at gaps
-  of more than two). All are read by code of the report.
+  of more than two). All are read by code of the report. A contour finer than a pixel may be missed.
 - **Dice**: of the reference and the mesh voxelised on the same grid: a voxel is inside when its
   centre is; for RT-STRUCT, the centre of a pixel on the plane of the contours.
 - **Volume**: that of the mesh compared with that of the reference. **Centroid**: distance of both.
@@ -44,6 +44,7 @@ _MEASURES: Final[tuple[tuple[str, Callable[[Figures], float], str], ...]] = (
     ("centroid, mm", lambda one: one.centroid_mm, ".3f"),
     ("mean distance, mm", lambda one: one.mean_mm, ".3f"),
     ("max distance, mm", lambda one: one.max_mm, ".3f"),
+    ("triangles", lambda one: one.triangles, ".0f"),
     ("crossings", lambda one: one.intersections or 0, "g"),
 )
 
@@ -75,7 +76,7 @@ def _cells(row: Row, figures: Figures | None = None) -> list[str]:
     if row.refusal is not None:
         outcome = f"refused: {row.refusal}"
     else:
-        outcome = "; ".join(("accepted", *row.problems))
+        outcome = "; ".join(("failed" if row.figures is None else "accepted", *row.problems))
     texts = [row.file, row.structure, outcome]
     if figures is None:
         numbers = [""] * (len(_COLUMNS) - 3)
@@ -99,9 +100,10 @@ def _summary(rows: Sequence[Row]) -> list[str]:
     refused = [row for row in rows if row.refusal is not None]
     files = len({row.file for row in rows})
     parts = [
-        f"{files} files: {sum(row.refusal is None for row in rows)} models accepted,"
+        f"{files} files: {len(measured)} models accepted,"
         f" {len(refused)} refused"
-        f" ({sum(row.structure == ALL for row in refused)} of them whole files).\n"
+        f" ({sum(row.structure == ALL for row in refused)} of them whole files),"
+        f" {len(rows) - len(measured) - len(refused)} failed.\n"
     ]
     if refused:
         reasons = Counter(_reason(row) for row in refused).most_common()
