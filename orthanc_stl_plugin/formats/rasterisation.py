@@ -22,7 +22,9 @@ from orthanc_stl_plugin.formats.distances import signed_distance
 from orthanc_stl_plugin.model.geometry import Grid
 
 FINEST_NEEDED_MM: Final = 0.5
-PIXELS_ACROSS: Final = 64
+FINE_PIXELS_ACROSS: Final = 64
+SMALL_PIXEL_MM: Final = 0.15
+LEAST_PIXELS_ACROSS: Final = 16
 SMALLEST_RESOLUTION: Final = 16
 MARGIN_PIXELS: Final = 2
 SATURATION_GAPS: Final = 1.5
@@ -93,8 +95,8 @@ def occupancy(
 ) -> tuple[NDArray[np.float32], Grid]:
     """(columns, rows, slices) float32 share of each voxel that is inside, and the grid.
 
-    A pixel is a 64th of the structure's lesser width, not finer than it takes (at most .5 mm, then
-    as coarse as `resolution` demands); a slice is a whole fraction of the spacing, near to that.
+    A pixel is as fine as the structure's lesser width needs (see `_needed_pixel_mm`), or as coarse
+    as `resolution` demands; a slice is a whole fraction of the spacing, near to that.
 
     Args:
         stack: the contours.
@@ -128,7 +130,7 @@ def _raster(stack: PlaneStack, spacing_mm: float, resolution: int) -> Raster:
     extent = high - low
     pixel = max(
         float(extent.max()) / (resolution - 2 * MARGIN_PIXELS - 1),
-        min(FINEST_NEEDED_MM, float(extent.min()) / PIXELS_ACROSS),
+        _needed_pixel_mm(float(extent.min())),
     )
     columns, rows = (np.ceil(extent / pixel).astype(int) + 2 * MARGIN_PIXELS).tolist()
     reach = reaches_mm(stack.positions_mm, spacing_mm)
@@ -150,6 +152,15 @@ def _raster(stack: PlaneStack, spacing_mm: float, resolution: int) -> Raster:
         slices + 2,
         spacing_mm / parts,
     )
+
+
+def _needed_pixel_mm(width_mm: float) -> float:
+    """A 64th of the width, but not finer than .15 mm as long as 16 pixels remain across.
+
+    A speck takes few triangles then, and a small structure is still resolved.
+    """
+    small = min(SMALL_PIXEL_MM, width_mm / LEAST_PIXELS_ACROSS)
+    return min(FINEST_NEEDED_MM, max(width_mm / FINE_PIXELS_ACROSS, small))
 
 
 def _layers(stack: PlaneStack, spacing_mm: float, raster: Raster) -> Iterator[list[Layer]]:

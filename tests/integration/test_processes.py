@@ -94,7 +94,7 @@ def test_a_killed_worker_is_a_clear_500_once_and_the_next_call_works():
         request.join()
         assert request.answer is not None
         assert request.answer.status_code == 500
-        assert "ended with code" in request.answer.json()["Details"]
+        assert "the worker process ended" in request.answer.json()["Details"]
         assert [path.name for path in server.spool.glob("*/*")] == ["lock"]
         nifti = figurine.nifti(figurine.mask(figurine.scan()))
         body = {"Nifti": base64.b64encode(nifti).decode(), "ParentStudy": study}

@@ -52,4 +52,13 @@ def test_small_dots_far_apart_are_as_fine_as_each_needs():
     found = list(occupancies(roi))
     assert len(found) == 2
     for piece in found:
-        assert max(piece.grid.voxel_size_mm[:2]) < 0.1
+        assert 0.1 < max(piece.grid.voxel_size_mm[:2]) < 0.2
+
+
+def test_a_speck_is_resolved_but_takes_few_voxels():
+    speck = read_rtstruct(rtstruct_bytes([RoiSample(1, "speck", prism(SQUARE / 40, [0.0, 2]))]))
+    [piece] = occupancies(speck.rois[0])
+    assert min(piece.values.shape[:2]) >= 16
+    assert piece.values.size < 200_000
+    volume = piece.values.sum(dtype=float) * piece.grid.voxel_volume_mm3
+    assert np.isclose(volume, 80 / 1600 * 4, rtol=0.02)
