@@ -35,6 +35,7 @@ from orthanc_stl_plugin.model.labels import Code, Segment, Structure
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.7"
 BACKGROUND: Final = 0
+UNBOUNDED: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +116,9 @@ def read_seg(source: DicomSource) -> SegFile:
     )
 
 
-def structures(seg: SegFile, numbers: Iterable[int] | None = None) -> Iterator[Structure]:
+def structures(
+    seg: SegFile, numbers: Iterable[int] | None = None, max_bytes: int = UNBOUNDED
+) -> Iterator[Structure]:
     """The structures of these segments, one at a time, each cropped to its voxels.
 
     Without numbers they are all those that have a voxel. A fraction of one half or more of
@@ -123,6 +126,7 @@ def structures(seg: SegFile, numbers: Iterable[int] | None = None) -> Iterator[S
 
     Raises:
         BadRequest: there is no such segment.
+        TooLarge: the lattice of all frames has more than `max_bytes` voxels.
         UnusableSource: a segment that was asked for is empty, all are, or they form no volume.
     """
     wanted = list(seg.segments if numbers is None else map(seg.segment, numbers))
@@ -130,6 +134,7 @@ def structures(seg: SegFile, numbers: Iterable[int] | None = None) -> Iterator[S
         raise UnusableSource(seg.obstacle)
     with tolerating("the geometry of the Segmentation"):
         grid, slices = _grid(seg)
+    grid.require_at_most(max_bytes, bytes_per_voxel=1)
     frames = PixelFrames(seg.dataset)
     if frames.count != len(slices):
         raise UnusableSource(f"{frames.count} frames have {len(slices)} positions")

@@ -36,6 +36,7 @@ from orthanc_stl_plugin.formats.lattice import (
 from orthanc_stl_plugin.formats.pixelframes import PixelFrames
 from orthanc_stl_plugin.model.geometry import Grid
 
+UNBOUNDED: Final = 1 << 62
 MAJORITY: Final = 0.75
 OTSU_BINS: Final = 1024
 INT16: Final = np.iinfo(np.int16)
@@ -87,7 +88,7 @@ class _Frame:
         return bool(turned <= SAME_DIRECTION and np.abs(scaled - 1).max() <= SAME_DIRECTION)
 
 
-def read_series(sources: Sequence[DicomSource]) -> ImageVolume:
+def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> ImageVolume:
     """The volume of the images of one series, each the bytes of a file or the path to it.
 
     Slices are sorted by position. What has another size or orientation than three quarters of the
@@ -95,6 +96,7 @@ def read_series(sources: Sequence[DicomSource]) -> ImageVolume:
     value of its image. Only one image is in memory beside the volume.
 
     Raises:
+        TooLarge: at two bytes a voxel, the volume takes more than `max_bytes`.
         UnusableSource: the images form no regular volume, or cannot be decoded.
     """
     frames, notes = _one_family(
@@ -102,6 +104,7 @@ def read_series(sources: Sequence[DicomSource]) -> ImageVolume:
     )
     with tolerating("the geometry of the series"):
         lattice, grid = _grid(frames)
+    grid.require_at_most(max_bytes, bytes_per_voxel=2)
     values = _values(sources, frames, lattice, grid.shape)
     ordered = [frames[index] for index in np.argsort(lattice.indices, kind="stable").tolist()]
     first = ordered[0].header

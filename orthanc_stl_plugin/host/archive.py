@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orthanc
 
@@ -14,6 +15,8 @@ from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, Plug
 from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 
 _ENCAPSULATED_DOCUMENT: Final = "0042-0011"
+_IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
+_ONE: Final = {"instances": "instance", "series": "series", "studies": "study"}
 _MISSING: Final = frozenset(
     {
         orthanc.ErrorCode.UNKNOWN_RESOURCE,
@@ -40,22 +43,21 @@ class OrthancArchive:
 
     def study_tags(self, study_id: str) -> Mapping[str, object]:
         """See the port."""
-        study = _get_json(f"/studies/{study_id}", f"study {study_id!r}")
+        study = json.loads(_get("studies", study_id))
         return {**study["PatientMainDicomTags"], **study["MainDicomTags"]}
 
     def instance_tags(self, instance_id: str) -> Mapping[str, object]:
         """See the port."""
-        uri = f"/instances/{instance_id}/simplified-tags"
-        tags: dict[str, object] = _get_json(uri, f"instance {instance_id!r}")
+        tags: dict[str, object] = json.loads(_get("instances", instance_id, "/simplified-tags"))
         return tags
 
     def study_of(self, instance_id: str) -> str:
         """See the port."""
-        return str(_get_json(f"/instances/{instance_id}/study", f"instance {instance_id!r}")["ID"])
+        return str(json.loads(_get("instances", instance_id, "/study"))["ID"])
 
     def series(self, series_id: str) -> SeriesRecord:
         """See the port."""
-        series = _get_json(f"/series/{series_id}", f"series {series_id!r}")
+        series = json.loads(_get("series", series_id))
         find = {
             "Level": "Instance",
             "Query": {},
@@ -81,12 +83,11 @@ class OrthancArchive:
 
     def instance_file(self, instance_id: str) -> bytes:
         """See the port."""
-        return _get(f"/instances/{instance_id}/file", f"instance {instance_id!r}")
+        return _get("instances", instance_id, "/file")
 
     def encapsulated_document(self, instance_id: str) -> bytes:
         """See the port."""
-        uri = f"/instances/{instance_id}/content/{_ENCAPSULATED_DOCUMENT}"
-        return _get(uri, f"encapsulated document of instance {instance_id!r}")
+        return _get("instances", instance_id, f"/content/{_ENCAPSULATED_DOCUMENT}")
 
     def create_instance(
         self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
@@ -102,32 +103,39 @@ class OrthancArchive:
         try:
             answer = json.loads(orthanc.RestApiPost("/tools/create-dicom", body))
         except orthanc.OrthancException as error:
-            raise _refusal(error, f"study {parent_study!r}") from error
+            raise _refusal(error, "studies", parent_study) from error
         return StoredInstance(answer["ID"], answer)
 
     def delete_instance(self, instance_id: str) -> None:
         """See the port."""
         try:
-            orthanc.RestApiDelete(f"/instances/{instance_id}")
+            orthanc.RestApiDelete(_uri("instances", instance_id))
         except orthanc.OrthancException as error:
-            raise _refusal(error, f"instance {instance_id!r}") from error
+            raise _refusal(error, "instances", instance_id) from error
 
 
-def _get(uri: str, what: str) -> bytes:
+def _uri(level: str, identifier: str) -> str:
+    """The address of a resource; anything but an identifier could turn it into another one."""
+    if not _IDENTIFIER.fullmatch(identifier):
+        raise _missing(level, identifier)
+    return f"/{level}/{identifier}"
+
+
+def _get(level: str, identifier: str, tail: str = "") -> bytes:
     try:
-        return orthanc.RestApiGet(uri)
+        return orthanc.RestApiGet(_uri(level, identifier) + tail)
     except orthanc.OrthancException as error:
-        raise _refusal(error, what) from error
+        raise _refusal(error, level, identifier) from error
 
 
-def _get_json(uri: str, what: str) -> Any:
-    return json.loads(_get(uri, what))
+def _missing(level: str, identifier: str) -> NotFound:
+    return NotFound(f"there is no {_ONE[level]} {identifier[:80]!r}")
 
 
-def _refusal(error: orthanc.OrthancException, what: str) -> PluginError:
+def _refusal(error: orthanc.OrthancException, level: str, identifier: str) -> PluginError:
     code, message = error.args
     if code in _MISSING:
-        return NotFound(f"there is no {what}")
+        return _missing(level, identifier)
     if code in _TAGS_REFUSED:
         return BadRequest(f"Orthanc refuses the tags of the new instance: {message}")
-    return ArchiveRefused(f"Orthanc error {code} with {what}: {message}")
+    return ArchiveRefused(f"Orthanc error {code} with {_ONE[level]} {identifier}: {message}")

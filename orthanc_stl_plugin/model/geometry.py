@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 
 SMALLEST_VOXEL_MM: Final = 1e-6
 LARGEST_COORDINATE_MM: Final = 1e7
@@ -68,6 +68,20 @@ class Grid:
     def is_mirrored(self) -> bool:
         """True when the voxel axes are left-handed: triangles then change their winding."""
         return bool(np.linalg.det(self.affine[:3, :3]) < 0)
+
+    def require_at_most(self, max_bytes: int, bytes_per_voxel: int) -> None:
+        """Does nothing when the voxels fit into `max_bytes`.
+
+        Raises:
+            TooLarge: they do not.
+        """
+        columns, rows, slices = self.shape
+        needed = columns * rows * slices * bytes_per_voxel
+        if needed > max_bytes:
+            raise TooLarge(
+                f"a volume of {columns} x {rows} x {slices} voxels takes {needed} bytes, above the"
+                f" limit of {max_bytes} bytes (MaxVolumeMiB = {max_bytes >> 20})"
+            )
 
     def to_world(self, indices: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 3) LPS millimetres of (N, 3) voxel indices."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Final
 from pydicom.uid import generate_uid
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import PluginError, UnusableSource
+from orthanc_stl_plugin.errors import BadRequest, NotFound, UnusableSource
 from orthanc_stl_plugin.formats import stl
 from orthanc_stl_plugin.formats.encapsulated import ModelDescription, SeriesIdentity, stl_tags
 from orthanc_stl_plugin.model.identity import Reference
@@ -110,20 +111,22 @@ class Encoder:
         self._archive = archive
         self._workers = workers
         self._spool = spool
-        self._settings = settings
+        self._max_bytes = settings.max_volume_mib << 20
+        self._max_triangles = settings.max_triangles
 
     def encode_nifti(self, order: NiftiOrder, making: Making) -> list[NamedInstance]:
         """The models of a NIfTI file."""
         self._archive.study_tags(order.parent_study)
         reference = None
         if order.reference_series is not None:
-            reference = _registered(self._archive.series(order.reference_series))
+            reference = self._archive.series(order.reference_series)
+            _check_reference(reference, order.parent_study)
 
         def spooled(folder: Path) -> Source:
             path = folder / "source.nii"
             path.write_bytes(order.nifti)
-            limit = self._settings.max_volume_mib << 20
-            return NiftiSource(path, limit, order.wanted, order.split, order.label_names)
+            wanted, split = order.wanted, order.split
+            return NiftiSource(path, self._max_bytes, wanted, split, order.label_names)
 
         return self._encode(order.parent_study, spooled, making, reference)
 
@@ -141,7 +144,7 @@ class Encoder:
 
         def spooled(folder: Path) -> Source:
             path = self._spooled_instance(order.instance, folder)
-            return SegSource(path, order.wanted, order.split)
+            return SegSource(path, self._max_bytes, order.wanted, order.split)
 
         return self._encode(self._archive.study_of(order.instance), spooled, making)
 
@@ -153,6 +156,7 @@ class Encoder:
             paths = tuple(self._spooled_instance(one, folder) for one in series.instance_ids)
             return SeriesSource(
                 paths,
+                self._max_bytes,
                 series.series_instance_uid,
                 order.threshold,
                 order.upper,
@@ -190,9 +194,7 @@ class Encoder:
         reference: SeriesRecord | None = None,
     ) -> list[NamedInstance]:
         with self._spool.task_folder() as folder:
-            task = ConversionTask(
-                spooled(folder), folder, making.options, self._settings.max_triangles
-            )
+            task = ConversionTask(spooled(folder), folder, making.options, self._max_triangles)
             models = self._workers.run(make_models, task)
             if reference is not None:
                 models = [_placed(model, reference) for model in models]
@@ -220,19 +222,27 @@ class Encoder:
                 stored.append(
                     self._archive.create_instance(study_id, all_tags, model.path, stl.MEDIA_TYPE)
                 )
-        except PluginError:
-            for instance in stored:
-                self._archive.delete_instance(instance.instance_id)
-            raise
+        finally:
+            if len(stored) < len(models):
+                self._remove(stored)
         return stored
 
+    def _remove(self, instances: Sequence[StoredInstance]) -> None:
+        for instance in instances:
+            with suppress(NotFound):  # somebody else was faster
+                self._archive.delete_instance(instance.instance_id)
 
-def _registered(series: SeriesRecord) -> SeriesRecord:
+
+def _check_reference(series: SeriesRecord, parent_study: str) -> None:
+    if series.study_id != parent_study:
+        raise BadRequest(
+            f"ReferenceSeries {series.series_id} lies in the study {series.study_id},"
+            f" not in ParentStudy {parent_study}"
+        )
     if series.frame_of_reference_uid is None:
         raise UnusableSource(
             f"ReferenceSeries {series.series_id} has no FrameOfReferenceUID to share"
         )
-    return series
 
 
 def _placed(model: MadeModel, reference: SeriesRecord) -> MadeModel:

@@ -54,6 +54,7 @@ class SegSource:
     """A DICOM Segmentation. Without wanted segments: all that have a voxel."""
 
     path: Path
+    max_bytes: int
     wanted: Wanted = None
     split: bool = True
 
@@ -64,6 +65,7 @@ class SeriesSource:
 
     Attributes:
         paths: one file for each instance.
+        max_bytes: the most bytes of the volume.
         series_instance_uid: of the series.
         threshold: the lowest value inside, in the rescaled unit; None: found by Otsu's method.
         upper: the highest value inside, or None.
@@ -73,6 +75,7 @@ class SeriesSource:
     """
 
     paths: tuple[Path, ...]
+    max_bytes: int
     series_instance_uid: str | None = None
     threshold: float | None = None
     upper: float | None = None
@@ -198,14 +201,14 @@ def _seg(source: SegSource, options: MeshOptions) -> Iterator[Surface]:
     numbers = None
     if source.wanted is not None:
         numbers = [seg.segment(one).number for one in source.wanted]
-    parts = dicomseg.structures(seg, numbers)
+    parts = dicomseg.structures(seg, numbers, source.max_bytes)
     for part in parts if source.split else [united_masks(list(parts))]:
         mesh = mask_surface(part.mask, part.grid, options)
         yield Surface(part.segment, mesh, seg.frame_of_reference_uid, (reference,))
 
 
 def _series(source: SeriesSource, options: MeshOptions) -> Iterator[Surface]:
-    volume = read_series(source.paths)
+    volume = read_series(source.paths, source.max_bytes)
     values = volume.values
     level = otsu_threshold(values) if source.threshold is None else source.threshold
     inside = values >= level

@@ -191,3 +191,11 @@ def test_unknown_resources_are_not_found(setting: Setting):
     for ask in (setting.archive.series, setting.archive.study_of, setting.archive.instance_file):
         with pytest.raises(NotFound, match="nope"):
             ask("nope")
+
+
+@pytest.mark.parametrize("tail", ["?x", "/../{id}", "/simplified-tags", "#", "%00"])
+def test_only_an_identifier_names_a_resource(setting: Setting, tail: str):
+    odd = setting.image_ids[0] + tail.format(id=setting.image_ids[1])
+    for ask in (setting.archive.instance_tags, setting.archive.study_of):
+        with pytest.raises(NotFound):
+            ask(odd)

@@ -44,7 +44,7 @@ class Sample:
             case "rois":
                 return RtStructSource(self.path, wanted, split=True)
             case _:
-                return SegSource(self.path, wanted)
+                return SegSource(self.path, _MAX_BYTES, wanted)
 
     def references(self) -> dict[int, Reference]:
         """What each structure should be, by number."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import ArchiveRefused, NotFound, UnusableSource
+from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, UnusableSource
 from orthanc_stl_plugin.services.archive import SeriesRecord
 from orthanc_stl_plugin.services.encode import Encoder, Making, NiftiOrder
 from orthanc_stl_plugin.services.spool import Spool
@@ -42,7 +42,11 @@ def workers() -> Iterator[Workers]:
 def archive() -> FakeArchive:
     return FakeArchive(
         studies={"s": {"PatientID": "p"}},
-        known_series={"c": CT, "bare": replace(CT, frame_of_reference_uid=None)},
+        known_series={
+            "c": CT,
+            "bare": replace(CT, frame_of_reference_uid=None),
+            "other": replace(CT, study_id="other"),
+        },
     )
 
 
@@ -91,6 +95,11 @@ def test_a_reference_series_gives_its_place_to_the_model(encoder: Encoder, archi
             "ReferencedSOPInstanceUID": "1.5",
         }
     ]
+
+
+def test_a_reference_series_of_another_study_is_refused(encoder: Encoder):
+    with pytest.raises(BadRequest, match="lies in the study other, not in ParentStudy s"):
+        encoder.encode_nifti(order(MASK, reference_series="other"), Making())
 
 
 def test_a_reference_series_without_a_frame_of_reference_is_refused(encoder: Encoder):

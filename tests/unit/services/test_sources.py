@@ -1,6 +1,7 @@
 """One object through every kind of source: the same surface, where it is, never mirrored."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from skimage.measure import find_contours
 
-from orthanc_stl_plugin.errors import BadRequest, UnusableSource
+from orthanc_stl_plugin.errors import BadRequest, TooLarge, UnusableSource
 from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import MeshOptions
@@ -62,7 +63,7 @@ def as_rtstruct(folder: Path) -> Source:
 def as_seg(folder: Path) -> Source:
     dataset = samples.seg_dataset(samples.seg_frames(MASK), GRID.affine, names=("F",))
     (folder / "f.dcm").write_bytes(samples.file_bytes(dataset))
-    return SegSource(folder / "f.dcm")
+    return SegSource(folder / "f.dcm", LIMIT)
 
 
 def as_series(folder: Path) -> Source:
@@ -72,7 +73,7 @@ def as_series(folder: Path) -> Source:
     for number, image in enumerate(samples.ct_datasets(stored, GRID.affine)):
         paths.append(folder / f"{99 - number}.dcm")
         paths[-1].write_bytes(samples.file_bytes(image))
-    return SeriesSource(tuple(sorted(paths)), threshold=1000 - 1024)
+    return SeriesSource(tuple(sorted(paths)), LIMIT, threshold=1000 - 1024)
 
 
 WAYS = [as_nifti, as_left_handed_nifti, as_rtstruct, as_seg, as_series]
@@ -97,10 +98,18 @@ def test_every_way_gives_the_surface_of_the_object(way: Callable[[Path], Source]
 def test_the_threshold_of_otsu_finds_the_object(tmp_path: Path):
     source = as_series(tmp_path)
     assert isinstance(source, SeriesSource)
-    surface = only(SeriesSource(source.paths))
+    surface = only(SeriesSource(source.paths, LIMIT))
     assert report(surface.mesh).volume_mm3 == pytest.approx(LETTER.volume_mm3, rel=0.05)
     assert surface.note.startswith("threshold ")
     assert surface.note.endswith("(Otsu)")
+
+
+@pytest.mark.parametrize("way", [as_nifti, as_seg, as_series], ids=lambda way: way.__name__)
+def test_a_volume_above_the_limit_is_refused(way: Callable[[Path], Source], tmp_path: Path):
+    source = way(tmp_path)
+    assert not isinstance(source, RtStructSource)
+    with pytest.raises(TooLarge, match="MaxVolumeMiB = 0"):
+        only(replace(source, max_bytes=100_000))
 
 
 def shells(folder: Path) -> tuple[Path, ...]:
@@ -126,19 +135,19 @@ def shells(folder: Path) -> tuple[Path, ...]:
     ],
 )
 def test_parts_and_cavities_can_be_left_out(choices: dict[str, bool], voxels: int, tmp_path: Path):
-    source = SeriesSource(shells(tmp_path), threshold=50, **choices)  # type: ignore[arg-type]
+    source = SeriesSource(shells(tmp_path), LIMIT, threshold=50, **choices)  # type: ignore[arg-type]
     assert report(only(source).mesh).volume_mm3 == pytest.approx(voxels, rel=0.03)
 
 
 def test_an_upper_bound_leaves_out_what_is_above(tmp_path: Path):
-    source = SeriesSource(shells(tmp_path), threshold=-50, upper=50)
+    source = SeriesSource(shells(tmp_path), LIMIT, threshold=-50, upper=50)
     outside = 30 * 26 * 24 - 16**3 + 8**3 - 4**3
     assert report(only(source).mesh).volume_mm3 == pytest.approx(outside, rel=0.03)
 
 
 def test_a_threshold_that_nothing_reaches_is_refused_with_the_range(tmp_path: Path):
     with pytest.raises(UnusableSource, match="no voxel has a value from 500: .* 0 to 100"):
-        only(SeriesSource(shells(tmp_path), threshold=500))
+        only(SeriesSource(shells(tmp_path), LIMIT, threshold=500))
 
 
 def label_map(folder: Path, extension: bytes = b"") -> Path:
@@ -247,7 +256,7 @@ def test_segments_of_a_seg_can_be_one_model(tmp_path: Path):
     frames = samples.seg_frames(first, 1) + samples.seg_frames(second, 2)
     dataset = samples.seg_dataset(frames, GRID.affine, names=("left", "right"))
     (tmp_path / "s.dcm").write_bytes(samples.file_bytes(dataset))
-    surface = only(SegSource(tmp_path / "s.dcm", split=False))
+    surface = only(SegSource(tmp_path / "s.dcm", LIMIT, split=False))
     assert surface.segment.name == "left + right"
     assert report(surface.mesh).volume_mm3 == pytest.approx(LETTER.volume_mm3, rel=0.03)
 
