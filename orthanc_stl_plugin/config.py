@@ -21,6 +21,10 @@ def _whole(key: str, default: int, lowest: int, highest: int) -> Any:
     return field(default=default, metadata={"key": key, "range": (lowest, highest)})
 
 
+def _switch(key: str, *, default: bool) -> Any:
+    return field(default=default, metadata={"key": key, "switch": True})
+
+
 def _text(key: str) -> Any:
     return field(default="", metadata={"key": key})
 
@@ -36,6 +40,9 @@ class Settings:
         max_task_memory_mib: the most address space of one worker process; 0 for no bound.
         max_volume_mib: the most bytes of a volume after decompression.
         max_triangles: the most triangles of a model that is stored; an STL has 50 bytes for each.
+        max_pending_jobs: how many jobs may wait before a request is answered 503.
+        kept_jobs: how many finished jobs are remembered, over a restart too.
+        jobs_in_orthanc: our jobs are shown among Orthanc's, under /jobs; else under /stl/jobs.
         spool_directory: where sources and models lie while they are worked on; empty for the
             system's temporary folder.
         worker_executable: the Python interpreter of the workers; empty to find it.
@@ -46,6 +53,9 @@ class Settings:
     max_task_memory_mib: int = _whole("MaxTaskMemoryMiB", 0, 0, 1 << 20)
     max_volume_mib: int = _whole("MaxVolumeMiB", 2048, 1, 1 << 20)
     max_triangles: int = _whole("MaxTriangles", 8_000_000, 100, 40_000_000)
+    max_pending_jobs: int = _whole("MaxPendingJobs", 100, 1, 100_000)
+    kept_jobs: int = _whole("KeptJobs", 100, 0, 10_000)
+    jobs_in_orthanc: bool = _switch("JobsInOrthanc", default=True)
     spool_directory: str = _text("SpoolDirectory")
     worker_executable: str = _text("WorkerExecutable")
 
@@ -70,7 +80,7 @@ def read_settings(section: object) -> Settings:
     if not isinstance(section, Mapping):
         raise ConfigurationError(f'"{SECTION}" is {section!r}: it must be an object {{...}}')
     by_key = {_key(setting): setting for setting in fields(Settings)}
-    chosen: dict[str, int | str] = {}
+    chosen: dict[str, int | str | bool] = {}
     for key, value in section.items():
         if key not in by_key:
             raise ConfigurationError(_unknown(str(key), value))
@@ -93,8 +103,12 @@ def _unknown(key: str, value: object) -> str:
     return f'"{SECTION}.{key}" (with the value {value!r}) is no setting: {hint}'
 
 
-def _checked(setting: Field[Any], value: object) -> int | str:
+def _checked(setting: Field[Any], value: object) -> int | str | bool:
     name = f'"{SECTION}.{_key(setting)}"'
+    if "switch" in setting.metadata:
+        if not isinstance(value, bool):
+            raise ConfigurationError(f"{name} is {value!r}: it must be true or false")
+        return value
     if "range" not in setting.metadata:
         if not isinstance(value, str):
             raise ConfigurationError(f"{name} is {value!r}: it must be a text")

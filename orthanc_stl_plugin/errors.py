@@ -4,6 +4,7 @@ PluginError
 |- BadRequest       400  the request itself is wrong
 |- NotFound         404  no such resource
 |- Conflict         409  the resource is in a state that forbids it
+|  `- Cancelled     409  somebody cancelled the job
 |- TooLarge         413  a limit of the settings is exceeded
 |- UnusableSource   422  the request is fine, what it points to cannot be used
 |- NotSupported     501  valid, but not built
@@ -41,6 +42,10 @@ class Conflict(PluginError):
     """The resource exists, but its state forbids what was asked."""
 
     status = 409
+
+
+class Cancelled(Conflict):
+    """Somebody cancelled the job that this request was waiting for."""
 
 
 class TooLarge(PluginError):

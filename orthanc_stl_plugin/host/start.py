@@ -11,12 +11,15 @@ from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import SECTION, read_settings
 from orthanc_stl_plugin.errors import ConfigurationError
 from orthanc_stl_plugin.host.archive import OrthancArchive
+from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
 from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.rest import register
 from orthanc_stl_plugin.services.encode import Encoder
+from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.model_files import ModelFiles
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.router import Router
@@ -47,12 +50,23 @@ def _compose() -> None:
     spool = Spool(settings.spool_directory)
     encoder = Encoder(archive, workers, spool, settings)
     files = ModelFiles(archive, workers, spool, settings)
-    register(Router([*model_routes(encoder), *model_file_routes(files)]))
+    jobs = JobEngine(
+        settings.worker_count, settings.max_pending_jobs, settings.kept_jobs, PropertyJournal()
+    )
+    jobs_path = ORTHANC_PATH if settings.jobs_in_orthanc else OWN_PATH
+    routes = [
+        *model_routes(encoder, jobs, jobs_path),
+        *model_file_routes(files),
+        *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
+    ]
+    register(Router(routes))
 
     def on_change(change: int, _level: int, _resource: str) -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:
+            jobs.remember()
             workers.warm_up()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            jobs.close()
             workers.close()
             spool.close()
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.mesh.cells import cell_tables
+from orthanc_stl_plugin.mesh.cells import MAX_TRIANGLES, cell_tables
 
 type Box = tuple[slice, slice, slice]
 
@@ -26,15 +26,14 @@ class Crossings:
         axis: (V,) uint8 axis 0-2 along which the edge runs.
         is_lower_inside: (V,) bool whether the inside node is the lower one.
         faces: (F, 3) int32 vertices, counter-clockwise from outside in right-handed axes.
-        missing_volume: (F,) float32, in voxels: what the surface through the middles of the edges
-            encloses too little near a face, compared with the voxels of the inside nodes.
+        shape: (F,) uint16 shapes of the faces, see `shapes`.
     """
 
     lower: NDArray[np.int32]
     axis: NDArray[np.uint8]
     is_lower_inside: NDArray[np.bool_]
     faces: NDArray[np.int32]
-    missing_volume: NDArray[np.float32]
+    shape: NDArray[np.uint16]
 
 
 def memory_order(values: NDArray[np.generic]) -> tuple[int, int, int]:
@@ -85,30 +84,37 @@ def crossings(inside: NDArray[np.bool_]) -> Crossings:
     cells = np.flatnonzero((flat - np.uint8(1)) < np.uint8(254))
     cell_codes = flat[cells]
 
-    owner, axis = np.nonzero(tables.crossed[cell_codes])
-    counts = np.bincount(owner, minlength=cells.size)
+    owner, axis = np.divmod(np.flatnonzero(tables.crossed.take(cell_codes, axis=0)), 3)
+    counts = tables.crossed.sum(axis=1, dtype=np.int32).take(cell_codes)
     first_vertex = np.empty(flat.size, dtype=np.int32)
     first_vertex[cells] = np.cumsum(counts) - counts
 
-    face_counts = tables.triangle_count[cell_codes]
-    face_cell = np.repeat(np.arange(cells.size, dtype=np.int32), face_counts)
+    face_counts = tables.triangle_count.take(cell_codes)
     first_face = (np.cumsum(face_counts, dtype=np.int64) - face_counts).astype(np.int32)
-    number = np.arange(face_cell.size, dtype=np.int32) - first_face[face_cell]
-    face_code = cell_codes[face_cell]
-    edges = tables.triangles[face_code, number]
-    strides = np.array([rows * columns, columns, 1])
-    owners = cells[face_cell][:, np.newaxis] + (tables.edge_offset @ strides)[edges]
-    faces = first_vertex[owners] + tables.rank[flat[owners], tables.edge_axis[edges]]
+    first_shape = MAX_TRIANGLES * cell_codes.astype(np.int32)
+    number = np.repeat(first_shape - first_face, face_counts)
+    shape = number + np.arange(number.size, dtype=np.int32)
+    edges = tables.triangles.reshape(-1, 3)
+    offsets = tables.edge_offset @ np.array([rows * columns, columns, 1])
+    owners = offsets[edges].take(shape, axis=0)
+    owners += np.repeat(cells, face_counts)[:, np.newaxis]
+    ranks = 3 * flat.take(owners).astype(np.int32)
+    ranks += tables.edge_axis.astype(np.int32)[edges].take(shape, axis=0)
+    faces = first_vertex.take(owners)
+    faces += tables.rank.take(ranks)
 
-    owner_cells = cells[owner]
+    owner_cells = cells.take(owner)
+    lower = np.empty((owner.size, 3), dtype=np.int32)
     plane, rest = np.divmod(owner_cells, rows * columns)
-    lower = np.stack([plane, *np.divmod(rest, columns)], axis=1).astype(np.int32) - 1
+    lower[:, 0] = plane - 1
+    lower[:, 1] = rest // columns - 1
+    lower[:, 2] = rest % columns - 1
     return Crossings(
         lower=lower,
         axis=axis.astype(np.uint8),
-        is_lower_inside=(cell_codes[owner] & 1).astype(np.bool_),
-        faces=faces.astype(np.int32, copy=False),
-        missing_volume=tables.missing_volume[face_code],
+        is_lower_inside=(cell_codes.take(owner) & 1).astype(np.bool_),
+        faces=faces,
+        shape=shape.astype(np.uint16),
     )
 
 

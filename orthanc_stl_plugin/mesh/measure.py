@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.model.mesh import Mesh, MeshReport
+
+FACES_AT_ONCE: Final = 1 << 15
+"""So many that what is computed of them stays in the processor's cache."""
 
 
 def report(mesh: Mesh) -> MeshReport:
@@ -19,26 +24,38 @@ def report(mesh: Mesh) -> MeshReport:
     """
     if not len(mesh.faces):
         raise UnusableSource("the mesh has no triangle")
-    used = mesh.vertices[mesh.faces.ravel()]
-    lowest = used.min(axis=0).astype(np.float64)
-    highest = used.max(axis=0).astype(np.float64)
+    rows = np.ascontiguousarray(mesh.vertices.T)
+    is_used = np.zeros(len(mesh.vertices), dtype=np.bool_)
+    is_used[mesh.faces.ravel()] = True
+    used = rows if is_used.all() else rows[:, is_used]
+    lowest, highest = (ends.astype(np.float64) for ends in (used.min(axis=1), used.max(axis=1)))
     middle = (lowest + highest) / 2
 
-    local = mesh.vertices - middle
-    first, second, third = (local[mesh.faces[:, corner]] for corner in range(3))
-    areas = np.cross(second - first, third - first) / 2
-    volumes = np.einsum("fi,fi->f", first, areas) / 3
-    volume = float(volumes.sum())
-    moment = volumes @ (first + second + third) / 4
+    local = rows - middle[:, np.newaxis]
+    area, volume, moment = 0.0, 0.0, np.zeros(3)
+    for start in range(0, len(mesh.faces), FACES_AT_ONCE):
+        corners = mesh.faces[start : start + FACES_AT_ONCE].T.astype(np.intp)
+        first, second, third = (local.take(corner, axis=1) for corner in corners)
+        normals = _cross(second - first, third - first)
+        volumes = (first * normals).sum(axis=0)
+        area += float(np.sqrt((normals * normals).sum(axis=0)).sum()) / 2
+        volume += float(volumes.sum()) / 6
+        moment += (first + second + third) @ volumes / 24
     centroid = middle + moment / volume if volume else middle
     return MeshReport(
         triangles=len(mesh.faces),
         volume_mm3=volume,
-        area_mm2=float(np.linalg.norm(areas, axis=1).sum()),
+        area_mm2=area,
         bounds_mm=(_as_point(lowest), _as_point(highest)),
         centroid_mm=_as_point(centroid),
         is_watertight=is_watertight(mesh),
     )
+
+
+def _cross(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, N) cross products of two (3, N) arrays, much faster than np.cross."""
+    (ax, ay, az), (bx, by, bz) = first, second
+    return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
 def is_watertight(mesh: Mesh) -> bool:
@@ -52,7 +69,10 @@ def welded_faces(mesh: Mesh) -> NDArray[np.int32]:
     keys = bits[:, 0] * np.uint64(0x9E3779B97F4A7C15)
     keys ^= (bits[:, 1] * np.uint64(0xC2B2AE3D27D4EB4F)) << np.uint64(1)
     keys += bits[:, 2] * np.uint64(0x165667B19E3779F9)
-    order = np.argsort(keys, kind="stable")
+    ordered = np.sort(keys)
+    if (ordered[1:] != ordered[:-1]).all():
+        return mesh.faces
+    order = np.argsort(keys)
     is_new = np.ones(len(order), dtype=np.bool_)
     is_new[1:] = (mesh.vertices[order[1:]] != mesh.vertices[order[:-1]]).any(axis=1)
     is_clash = is_new[1:] & (keys[order[1:]] == keys[order[:-1]])
@@ -69,16 +89,22 @@ def unpaired_edges(faces: NDArray[np.int32]) -> NDArray[np.int64]:
     count = int(faces.max(initial=0)) + 1
     start = faces.astype(np.int64)
     end = start[:, [1, 2, 0]]
-    forward = np.sort((start * count + end).ravel())
-    backward = np.sort((end * count + start).ravel())
-    is_sound = np.array_equal(forward, backward) and (forward[1:] != forward[:-1]).all()
-    if is_sound and not (start == end).any():
+    is_rising = start < end
+    edges = np.where(is_rising, start * count + end, end * count + start)
+    directed = np.sort((2 * edges + is_rising).ravel())
+    falling, rising = directed[::2], directed[1::2]
+    if (
+        falling.size == rising.size
+        and not (falling & 1).any()
+        and np.array_equal(falling + 1, rising)
+        and (falling[1:] > rising[:-1]).all()
+        and not (start == end).any()
+    ):
         return np.empty((0, 2), dtype=np.int64)
-    lowest = np.minimum(start, end) * count + np.maximum(start, end)
-    edges, position = np.unique(lowest.ravel(), return_inverse=True)
-    rising = np.bincount(position, (start < end).ravel(), len(edges))
-    falling = np.bincount(position, (start > end).ravel(), len(edges))
-    bad = edges[(rising != 1) | (falling != 1)]
+    found, position = np.unique(edges.ravel(), return_inverse=True)
+    forward = np.bincount(position, is_rising.ravel(), len(found))
+    backward = np.bincount(position, (start > end).ravel(), len(found))
+    bad = found[(forward != 1) | (backward != 1)]
     return np.stack(np.divmod(bad, count), axis=1)
 
 

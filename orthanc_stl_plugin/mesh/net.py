@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from orthanc_stl_plugin.mesh.extract import Crossings
+from orthanc_stl_plugin.mesh.products import Floats, Operator
+from orthanc_stl_plugin.mesh.shapes import shape_tables
 
-type Floats = NDArray[np.float32]
+FACES_AT_ONCE: Final = 1 << 15
+"""So many that what is computed of them stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,45 +27,51 @@ class Net:
         lower_mm: (3, V) float32 the lower node of a vertex's edge.
         edge_mm: (3, V) float32 from the lower to the upper node.
         axis: (V,) uint8 the axis of the edge.
-        matrix: (3, 3) float32 the three possible edges as columns.
-        corners: three (F,) intp arrays, the vertices of the faces, counter-clockwise from outside.
+        matrix: (3, 3) float64 the three possible edges as columns.
+        corners: (3, F) intp the vertices of the faces, counter-clockwise from outside where the
+            axes of the grid are right-handed.
+        shape: (F,) uint16 shapes of the faces, see `shapes`.
         mean: (V, V) sparse float32 that takes the mean over the neighbours of a vertex, weighted
             with the inverse of their distance (so that thick slices do not count for too much).
         around: (V, F) sparse float32 that takes the sum over the faces around a vertex.
-        missing_mm3: (F,) float32 the volume wanting near a face when all vertices are at 0.5.
+        offset_mm: (3, V) float32 mean of the neighbours' lower nodes, from the vertex's own.
     """
 
     lower_mm: Floats
     edge_mm: Floats
     axis: NDArray[np.uint8]
-    matrix: Floats
-    corners: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
-    mean: sparse.csr_array
-    around: sparse.csr_array
-    missing_mm3: Floats
+    matrix: NDArray[np.float64]
+    corners: NDArray[np.intp]
+    shape: NDArray[np.uint16]
+    mean: Operator
+    around: Operator
+    offset_mm: Floats
+
+    @property
+    def determinant(self) -> float:
+        """The volume of a voxel in mm3, negative where the axes of the grid are left-handed."""
+        return float(np.linalg.det(self.matrix))
 
 
-def make_net(surface: Crossings, matrix: NDArray[np.float64]) -> Net:
-    """The net of a surface for the (3, 3) `matrix` from voxel indices to mm."""
+def make_net(surface: Crossings, matrix: NDArray[np.float64], helper: Executor) -> Net:
+    """The net of a surface for the (3, 3) `matrix` from voxel indices to mm.
+
+    The thread of `helper` takes a part in its products.
+    """
     columns = matrix.astype(np.float32)
-    determinant = float(np.linalg.det(matrix))
-    first, second, third = (
-        np.ascontiguousarray(surface.faces[:, corner]).astype(np.intp) for corner in range(3)
-    )
-    corners = (first, second, third) if determinant > 0 else (first, third, second)
     lower = [np.ascontiguousarray(surface.lower[:, axis]) for axis in range(3)]
     lower_mm = np.stack([_weighted_sum(row, lower) for row in columns])
-    edge_mm = columns[:, surface.axis]
-    mean, around = _neighbourhoods(corners, lower_mm + np.float32(0.5) * edge_mm)
+    mean, around = (Operator(one, helper) for one in _neighbourhoods(surface, matrix))
     return Net(
         lower_mm=lower_mm,
-        edge_mm=edge_mm,
+        edge_mm=columns.take(surface.axis, axis=1),
         axis=surface.axis,
-        matrix=columns,
-        corners=corners,
+        matrix=matrix,
+        corners=np.ascontiguousarray(surface.faces.T, dtype=np.intp),
+        shape=surface.shape,
         mean=mean,
         around=around,
-        missing_mm3=surface.missing_volume * np.float32(abs(determinant)),
+        offset_mm=np.stack([mean @ row for row in lower_mm]) - lower_mm,
     )
 
 
@@ -71,36 +83,37 @@ def _weighted_sum(weights: Floats, rows: list[NDArray[np.int32]]) -> Floats:
     return total
 
 
-def points_mm(net: Net, positions: Floats) -> Floats:
-    """(3, V) float32 vertices at the (V,) positions along their edges."""
+def parts_of_faces(net: Net) -> Iterator[slice]:
+    """Runs of faces that are best looked at together."""
+    for start in range(0, net.shape.size, FACES_AT_ONCE):
+        yield slice(start, min(start + FACES_AT_ONCE, net.shape.size))
+
+
+def area_vectors_mm2(net: Net, positions: Floats) -> Floats:
+    """(3, F) float32 outward normals of the faces, as long as their areas."""
     points = net.edge_mm * positions
     points += net.lower_mm
-    return points
-
-
-def area_vectors_mm2(net: Net, points: Floats) -> Floats:
-    """(3, F) float32 normals of the faces, as long as their areas, for (3, V) vertices."""
-    first, second, third = net.corners
-    areas = np.empty((3, first.size), dtype=np.float32)
-    origins = [row.take(first) for row in points]
-    ux, uy, uz = (row.take(second) - origin for row, origin in zip(points, origins, strict=True))
-    vx, vy, vz = (row.take(third) - origin for row, origin in zip(points, origins, strict=True))
-    areas[0] = uy * vz - uz * vy
-    areas[1] = uz * vx - ux * vz
-    areas[2] = ux * vy - uy * vx
-    areas *= np.float32(0.5)
+    areas = np.empty((3, net.shape.size), dtype=np.float32)
+    half = np.float32(0.5 if net.determinant > 0 else -0.5)
+    for part in parts_of_faces(net):
+        first, second, third = net.corners[:, part]
+        origins = [row.take(first) for row in points]
+        ux, uy, uz = (row.take(second) - o for row, o in zip(points, origins, strict=True))
+        vx, vy, vz = (row.take(third) - o for row, o in zip(points, origins, strict=True))
+        areas[0, part] = (uy * vz - uz * vy) * half
+        areas[1, part] = (uz * vx - ux * vz) * half
+        areas[2, part] = (ux * vy - uy * vx) * half
     return areas
 
 
 def smooth_normals(net: Net, positions: Floats, steps: int) -> Floats:
     """(3, V) float32 unit normals, each averaged `steps` times with its neighbours' mean."""
-    areas = area_vectors_mm2(net, points_mm(net, positions))
-    normals = np.stack([net.around @ row for row in areas], axis=1)
-    for _ in range(steps):
-        normals += net.mean @ normals
-    rows = np.ascontiguousarray(normals.T)
-    rows /= np.maximum(np.sqrt((rows * rows).sum(axis=0)), np.finfo(np.float32).tiny)
-    return rows
+    normals = np.stack([net.around @ row for row in area_vectors_mm2(net, positions)])
+    for axis in range(3):
+        for _ in range(steps):
+            normals[axis] += net.mean @ normals[axis]
+    normals /= np.maximum(np.sqrt((normals * normals).sum(axis=0)), np.finfo(np.float32).tiny)
+    return normals
 
 
 def local_mean(net: Net, values: Floats, reach: int) -> Floats:
@@ -113,31 +126,35 @@ def local_mean(net: Net, values: Floats, reach: int) -> Floats:
     current: Floats = net.mean @ values
     total = np.float32(0.5) * values + np.float32(1 - 1 / reach) * current
     for step in range(2, reach):
-        before, current = current, np.float32(2) * (net.mean @ current) - before
+        following = net.mean @ current
+        following *= np.float32(2)
+        following -= before
+        before, current = current, following
         total += np.float32(1 - step / reach) * current
     total *= np.float32(2 / reach)
     return total
 
 
 def _neighbourhoods(
-    corners: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]], middles_mm: Floats
+    surface: Crossings, matrix: NDArray[np.float64]
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
     """In a closed surface every neighbour follows a vertex in exactly one face around it."""
-    first, second, third = (corner.astype(np.int32) for corner in corners)
-    vertices = np.stack([first, second, third], axis=1).ravel()
-    following = np.stack([second, third, first], axis=1).ravel()
-    starts = np.arange(0, vertices.size + 1, 3, dtype=np.int32)
-    count = middles_mm.shape[1]
-    shape = (count, first.size)
-    by_vertex = sparse.csc_array((following, vertices, starts), shape=shape).tocsr()
-    neighbours, degree = by_vertex.data, np.diff(by_vertex.indptr)
-    squared = np.zeros(neighbours.size, dtype=np.float32)
-    for row in middles_mm:
-        squared += (np.repeat(row, degree) - row.take(neighbours)) ** 2
-    weights = 1 / np.sqrt(squared)
-    weights /= np.repeat(np.add.reduceat(weights, by_vertex.indptr[:-1]), degree)
-    ones = np.ones(vertices.size, dtype=np.float32)
-    return (
-        sparse.csr_array((weights, neighbours, by_vertex.indptr), shape=(count, count)),
-        sparse.csr_array((ones, by_vertex.indices, by_vertex.indptr), shape=shape),
-    )
+    faces = surface.faces
+    following = faces.take([1, 2, 0], axis=1).ravel()
+    starts = np.arange(0, faces.size + 1, 3, dtype=np.int32)
+    count = surface.axis.size
+    shape = (count, len(faces))
+
+    corners = shape_tables().corners @ matrix.T
+    with np.errstate(divide="ignore"):  # shapes that do not exist
+        closeness = 1 / np.linalg.norm(corners[:, [1, 2, 0]] - corners, axis=2)
+    weights = closeness.astype(np.float32).take(surface.shape, axis=0).ravel()
+
+    neighbours = sparse.csc_array((following, faces.ravel(), starts), shape=shape).tocsr()
+    around = sparse.csc_array((weights, faces.ravel(), starts), shape=shape).tocsr()
+    ends = around.indptr
+    totals = around @ np.ones(len(faces), dtype=np.float32)
+    around.data *= np.repeat(1 / totals, np.diff(ends))
+    mean = sparse.csr_array((around.data, neighbours.data, ends), shape=(count, count))
+    ones = np.ones(faces.size, dtype=np.float32)
+    return mean, sparse.csr_array((ones, around.indices, ends), shape=shape)

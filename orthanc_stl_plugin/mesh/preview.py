@@ -46,23 +46,21 @@ def shaded(
         raise ValueError(f"a picture of {size_px} pixels")
     side = size_px * SAMPLES_PER_PIXEL
     camera = _camera(turn_degrees, tilt_degrees)
-    local = (mesh.vertices - mesh.vertices.mean(axis=0)).astype(np.float32)
-    points = _fitted(local @ camera.T, side)
-    face, weights = _visible(points, mesh.faces, side)
-    is_hit = face >= 0
-    corners = mesh.faces[face[is_hit]]
-    normals = _vertex_normals(points, mesh.faces)
-    seen = np.zeros((3, weights.shape[1]), dtype=np.float32)
-    for corner, weight in enumerate(weights):
-        for axis in range(3):
-            seen[axis] += weight * normals[:, axis].take(corners[:, corner])
-    linear = np.zeros((side * side, 4), dtype=np.float32)
-    linear[is_hit, :3] = _light(seen.T, IVORY if rgb is None else rgb)
-    linear[is_hit, 3] = 1
-    samples = linear.reshape(side, side, 4)
-    pixels = np.zeros((size_px, size_px, 4), dtype=np.float32)
-    for start in np.ndindex(SAMPLES_PER_PIXEL, SAMPLES_PER_PIXEL):
-        pixels += samples[start[0] :: SAMPLES_PER_PIXEL, start[1] :: SAMPLES_PER_PIXEL]
+    rows = np.ascontiguousarray(mesh.vertices.T)
+    points = _fitted(camera @ (rows - rows.mean(axis=1, keepdims=True)), side)
+    faces = mesh.faces.T.astype(np.intp)
+    sample, face, weights = _visible(points, faces, side)
+    seen = np.zeros((3, sample.size), dtype=np.float32)
+    normals = _vertex_normals(points, faces)
+    for corner, weight in zip(faces.take(face, axis=1), weights, strict=True):
+        seen += weight * normals.take(corner, axis=1)
+    linear = np.zeros((4, side * side), dtype=np.float32)
+    linear[:3, sample] = _light(seen, IVORY if rgb is None else rgb)
+    linear[3, sample] = 1
+    samples = linear.reshape(4, side, side)
+    pixels = np.zeros((4, size_px, size_px), dtype=np.float32)
+    for row, column in np.ndindex(SAMPLES_PER_PIXEL, SAMPLES_PER_PIXEL):
+        pixels += samples[:, row::SAMPLES_PER_PIXEL, column::SAMPLES_PER_PIXEL]
     return _as_rgba(pixels / np.float32(SAMPLES_PER_PIXEL**2))
 
 
@@ -77,63 +75,72 @@ def _camera(turn_degrees: float, tilt_degrees: float) -> NDArray[np.float32]:
 
 
 def _fitted(points: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Points scaled and moved so that x and y fill 0..side, but for the margin."""
-    lowest, highest = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    """(3, V) points scaled and moved so that x and y fill 0..side, but for the margin."""
+    lowest, highest = points[:2].min(axis=1), points[:2].max(axis=1)
     extent = max(float((highest - lowest).max()), float(np.finfo(np.float32).tiny))
-    fitted = points * np.float32(side * (1 - 2 * MARGIN) / extent)
-    fitted[:, :2] += side / 2 - (fitted[:, :2].min(axis=0) + fitted[:, :2].max(axis=0)) / 2
-    return np.asarray(fitted)
+    scale = np.float32(side * (1 - 2 * MARGIN) / extent)
+    points = points * scale
+    points[:2] += (np.float32(side) - scale * (lowest + highest))[:, np.newaxis] / np.float32(2)
+    return points
 
 
 def _visible(
-    points: NDArray[np.float32], faces: NDArray[np.int32], side: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Per sample the nearest face (-1: none); (3, N) weights of its corners where there is one."""
-    corners = points[faces]
-    edge_1, edge_2 = corners[:, 1, :2] - corners[:, 0, :2], corners[:, 2, :2] - corners[:, 0, :2]
-    doubled_area = edge_1[:, 0] * edge_2[:, 1] - edge_1[:, 1] * edge_2[:, 0]
-    front = np.flatnonzero(doubled_area > 0)
-    corners = corners[front]
-    lowest = np.ceil(corners[:, :, :2].min(axis=1) - 0.5).astype(np.int32)
-    highest = np.floor(corners[:, :, :2].max(axis=1) - 0.5).astype(np.int32)
-    extent = np.maximum(highest - lowest + 1, 0)
-    count = extent.prod(axis=1, dtype=np.int64)
+    points: NDArray[np.float32], faces: NDArray[np.intp], side: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """The samples where (3, V) points in (3, F) faces are seen, by rows from the top.
 
-    depth_of = corners[:, :, 2]
+    Of each the number, the nearest face, and in (3, N) weights the place within that face.
+    """
+    front, xs, ys = _front(points, faces)
+    left, right = _samples_between(xs)
+    bottom, top = _samples_between(ys)
+    width = np.maximum(right - left + 1, 0)
+    count = (width * np.maximum(top - bottom + 1, 0)).astype(np.int64)
+    is_met = np.flatnonzero(count)
+    front, xs, ys = front[is_met], xs[:, is_met], ys[:, is_met]
+    left, bottom, width, count = left[is_met], bottom[is_met], width[is_met], count[is_met]
+
+    depths = points[2].take(faces.take(front, axis=1))
     nearest = np.full(side * side, -1, dtype=np.int64)
-    scale = (2**30 - 1) / max(float(np.ptp(points[:, 2])), 1.0)
-    deepest = float(points[:, 2].min())
+    scale = (2**30 - 1) / max(float(np.ptp(points[2])), 1.0)
+    deepest = float(points[2].min())
     for part in _parts(count):
         number = np.repeat(np.arange(part.start, part.stop), count[part])
         place = np.arange(number.size) - np.repeat(
             np.cumsum(count[part]) - count[part], count[part]
         )
-        row, column = np.divmod(place, extent[number, 0])
-        x, y = lowest[number, 0] + column, lowest[number, 1] + row
-        weights = _weights(corners, number, x + 0.5, y + 0.5)
+        row, column = np.divmod(place, width.take(number))
+        x, y = left.take(number) + column, bottom.take(number) + row
+        weights = _weights(xs, ys, number, x, y)
         is_inside = np.flatnonzero((weights[0] >= 0) & (weights[1] >= 0) & (weights[2] >= 0))
         number, x, y = number[is_inside], x[is_inside], y[is_inside]
         depth = np.zeros(number.size, dtype=np.float32)
         for corner in range(3):
-            depth += weights[corner].take(is_inside) * depth_of[:, corner].take(number)
+            depth += weights[corner].take(is_inside) * depths[corner].take(number)
         key = ((depth - deepest) * scale).astype(np.int64) << 32 | number
         np.maximum.at(nearest, (side - 1 - y) * side + x, key)
-    return _resolved(nearest, corners, front, side)
+    sample = np.flatnonzero(nearest >= 0)
+    number = nearest[sample] & 0xFFFFFFFF
+    row, column = np.divmod(sample, side)
+    return sample, front[number], _weights(xs, ys, number, column, side - 1 - row)
 
 
-def _resolved(
-    nearest: NDArray[np.int64],
-    corners: NDArray[np.float32],
-    front: NDArray[np.int64],
-    side: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    is_hit = nearest >= 0
-    number = nearest[is_hit] & 0xFFFFFFFF
-    face = np.full(nearest.size, -1, dtype=np.int64)
-    face[is_hit] = front[number]
-    row, column = np.divmod(np.flatnonzero(is_hit), side)
-    weights = _weights(corners, number, column + 0.5, side - 0.5 - row)
-    return face, weights
+def _front(
+    points: NDArray[np.float32], faces: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    """The faces that are seen from their outside, and the (3, N) x and y of their corners."""
+    xs, ys = points[0].take(faces), points[1].take(faces)
+    doubled_area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
+    front = np.flatnonzero(doubled_area > 0)
+    return front, xs.take(front, axis=1), ys.take(front, axis=1)
+
+
+def _samples_between(places: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """First and last sample, these lie at halves, within the range of (3, N) places."""
+    half = np.float32(0.5)
+    lowest = np.minimum(np.minimum(places[0], places[1]), places[2])
+    highest = np.maximum(np.maximum(places[0], places[1]), places[2])
+    return np.ceil(lowest - half).astype(np.int32), np.floor(highest - half).astype(np.int32)
 
 
 def _parts(count: NDArray[np.int64]) -> list[slice]:
@@ -147,15 +154,16 @@ def _parts(count: NDArray[np.int64]) -> list[slice]:
 
 
 def _weights(
-    corners: NDArray[np.float32],
+    xs: NDArray[np.float32],
+    ys: NDArray[np.float32],
     number: NDArray[np.int64],
-    x: NDArray[np.floating],
-    y: NDArray[np.floating],
+    column: NDArray[np.integer],
+    row: NDArray[np.integer],
 ) -> NDArray[np.float32]:
-    """(3, N) barycentric weights of points (x, y) in the triangles `number` of (T, 3, 3)."""
-    flat = corners.reshape(-1, 9)
-    dx = [flat[:, 3 * corner].take(number) - x for corner in range(3)]
-    dy = [flat[:, 3 * corner + 1].take(number) - y for corner in range(3)]
+    """(3, N) barycentric weights of samples in the triangles `number` of (3, T) corners."""
+    x, y = column + 0.5, row + 0.5
+    dx = [corner.take(number) - x for corner in xs]
+    dy = [corner.take(number) - y for corner in ys]
     weights = np.empty((3, number.size), dtype=np.float32)
     for corner in range(3):
         following, last = (corner + 1) % 3, (corner + 2) % 3
@@ -165,36 +173,38 @@ def _weights(
     return weights
 
 
-def _vertex_normals(points: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.float32]:
-    a, b, c = (points[faces[:, corner]] for corner in range(3))
-    areas = np.cross(b - a, c - a)
-    normals = np.zeros((len(points), 3), dtype=np.float32)
-    for axis in range(3):
-        for corner in range(3):
-            normals[:, axis] += np.bincount(faces[:, corner], areas[:, axis], len(points))
+def _vertex_normals(points: NDArray[np.float32], faces: NDArray[np.intp]) -> NDArray[np.float32]:
+    """(3, V) float32 normals of any length."""
+    a, b, c = (points.take(corner, axis=1) for corner in faces)
+    (ux, uy, uz), (vx, vy, vz) = b - a, c - a
+    normals = np.zeros(points.shape, dtype=np.float32)
+    for axis, area in enumerate((uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)):
+        for corner in faces:
+            normals[axis] += np.bincount(corner, area, points.shape[1])
     return normals
 
 
 def _light(normals: NDArray[np.float32], rgb: tuple[int, int, int]) -> NDArray[np.float32]:
-    """(N, 3) linear colours under a key light from the upper left and a weak one from the right."""
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = (normals / np.maximum(length, 1e-30)).astype(np.float32)
+    """(3, N) linear colours under a key light from the upper left and a weak one from the right."""
+    length = np.sqrt((normals * normals).sum(axis=0))
+    unit = normals / np.maximum(length, np.float32(1e-30))
     key, fill = (
         np.array(light, dtype=np.float32) / np.float32(np.linalg.norm(light))
         for light in (KEY_LIGHT, FILL_LIGHT)
     )
     half = (key + np.array([0, 0, 1], dtype=np.float32)) / np.float32(2)
     half /= np.linalg.norm(half)
-    diffuse = AMBIENT * (0.7 + 0.3 * normals[:, 1]) + KEY * np.clip(normals @ key, 0, None)
-    diffuse += FILL * np.clip(normals @ fill, 0, None)
-    gloss = GLOSS * np.clip(normals @ half, 0, None) ** GLOSS_POWER
+    diffuse = AMBIENT * (0.7 + 0.3 * unit[1]) + KEY * np.maximum(key @ unit, 0)
+    diffuse += FILL * np.maximum(fill @ unit, 0)
+    gloss = GLOSS * np.maximum(half @ unit, 0) ** GLOSS_POWER
     colour = (np.array(rgb, dtype=np.float32) / 255) ** np.float32(2.2)
-    return np.asarray(diffuse[:, None] * colour + gloss[:, None], dtype=np.float32)
+    return np.asarray(colour[:, np.newaxis] * diffuse + gloss, dtype=np.float32)
 
 
 def _as_rgba(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """uint8 RGBA of linear colours that are weighted with their coverage."""
-    coverage = linear[:, :, 3:]
-    colour = linear[:, :, :3] / np.maximum(coverage, np.float32(1e-6))
-    encoded = np.clip(colour, 0, 1) ** np.float32(1 / 2.2)
-    return np.rint(np.concatenate([encoded, coverage], axis=2) * 255).astype(np.uint8)
+    """(H, W, 4) uint8 RGBA of (4, H, W) linear colours that are weighted with their coverage."""
+    coverage = linear[3:]
+    colour = linear[:3] / np.maximum(coverage, np.float32(1e-6))
+    encoded = np.minimum(colour, 1) ** np.float32(1 / 2.2)
+    picture = np.rint(np.concatenate([encoded, coverage]) * 255).astype(np.uint8)
+    return np.ascontiguousarray(picture.transpose(1, 2, 0))

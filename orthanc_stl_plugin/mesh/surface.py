@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,8 @@ from orthanc_stl_plugin.mesh.extract import (
     crossings,
     memory_order,
 )
-from orthanc_stl_plugin.mesh.net import Floats, Net, make_net
+from orthanc_stl_plugin.mesh.net import Net, make_net
+from orthanc_stl_plugin.mesh.products import Floats
 from orthanc_stl_plugin.mesh.reduce import Voxels, block_factors, block_means, block_occupancy
 from orthanc_stl_plugin.mesh.simplify import simplify
 from orthanc_stl_plugin.mesh.smooth import (
@@ -144,9 +146,10 @@ def _finished(
 ) -> Mesh:
     """The mesh of a surface; `reach` bounds the smoothing when grey values gave its start."""
     _check_resolution(grid)
-    net = make_net(surface, grid.affine[:3, :3])
-    positions = _smoothed(net, start, options, reach)
-    faces = np.stack(net.corners, axis=1).astype(np.int32)
+    with ThreadPoolExecutor(1) as helper:
+        net = make_net(surface, grid.affine[:3, :3], helper)
+        positions = _smoothed(net, start, options, reach)
+    faces = surface.faces.take([0, 2, 1], axis=1) if grid.is_mirrored else surface.faces
     mesh = Mesh(_vertices_mm(surface, positions, grid), faces)
     return mesh if options.triangles is None else simplify(mesh, options.triangles)
 

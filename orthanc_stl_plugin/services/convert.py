@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ class ConversionTask:
     options: MeshOptions
     max_triangles: int
 
+    @property
+    def progress_path(self) -> Path:
+        """The file that tells how far the work is; see `read_progress`."""
+        return self.folder / "progress.json"
+
 
 @dataclass(frozen=True, slots=True)
 class MadeModel:
@@ -51,8 +57,26 @@ def make_models(task: ConversionTask) -> list[MadeModel]:
         UnusableSource: the source cannot be read, a structure is empty, or no closed surface came
             out; the message names the structure.
     """
-    found = surfaces(task.source, task.options)
-    return [_written(task, number, surface) for number, surface in enumerate(found, start=1)]
+    models: list[MadeModel] = []
+    for number, surface in enumerate(surfaces(task.source, task.options), start=1):
+        models.append(_written(task, number, surface))
+        _tell(task, [model.segment.name for model in models], surface.of)
+    return models
+
+
+def read_progress(task: ConversionTask) -> tuple[list[str], float]:
+    """The names of the structures that are done, and which share of all that is."""
+    try:
+        told = json.loads(task.progress_path.read_bytes())
+    except FileNotFoundError:
+        return [], 0.0
+    return told["done"], len(told["done"]) / max(told["of"], len(told["done"]))
+
+
+def _tell(task: ConversionTask, done: list[str], of: int) -> None:
+    new = task.progress_path.with_suffix(".new")
+    new.write_text(json.dumps({"done": done, "of": of}))
+    new.replace(task.progress_path)  # so that nobody reads half of it
 
 
 def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:

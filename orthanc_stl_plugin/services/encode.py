@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,13 @@ from orthanc_stl_plugin.formats.encapsulated import ModelDescription, SeriesIden
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
-from orthanc_stl_plugin.services.convert import ConversionTask, MadeModel, make_models
+from orthanc_stl_plugin.services.convert import (
+    ConversionTask,
+    MadeModel,
+    make_models,
+    read_progress,
+)
+from orthanc_stl_plugin.services.jobs import Watch, Work
 from orthanc_stl_plugin.services.listing import roi_list, segment_list
 from orthanc_stl_plugin.services.sources import (
     NiftiSource,
@@ -30,9 +37,11 @@ from orthanc_stl_plugin.services.sources import (
     Wanted,
 )
 from orthanc_stl_plugin.services.spool import Spool
-from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.services.work import Watcher, Workers
 
 _NAMES_IN_DESCRIPTION: Final = 3
+_SHARE_READ: Final = 0.1  # of the time that a job takes, roughly
+_SHARE_MADE: Final = 0.85
 _log = logging.getLogger(__name__)
 
 
@@ -98,11 +107,25 @@ class NamedInstance:
     stored: StoredInstance
 
 
+class _Following(Watcher):
+    """Passes on to a job how far its worker is."""
+
+    def __init__(self, watch: Watch, task: ConversionTask) -> None:
+        self._watch = watch
+        self._task = task
+
+    def tick(self) -> None:
+        names, share = read_progress(self._task)
+        begin, end = _SHARE_READ, _SHARE_MADE
+        self._watch.tell(begin + (end - begin) * share, Stage="surface", Structures=names)
+
+
 class Encoder:
     """Makes models and stores them in the archive; what fails leaves nothing stored.
 
-    Every method raises NotFound for a study, series or instance that does not exist, and otherwise
-    what `make_models` and the archive raise.
+    The methods check what can be checked at once, and return the work of a job, whose result is a
+    list of NamedInstance. They raise NotFound for a study, series or instance that does not exist;
+    the work raises what `make_models` and the archive raise.
     """
 
     def __init__(
@@ -114,7 +137,7 @@ class Encoder:
         self._max_bytes = settings.max_volume_mib << 20
         self._max_triangles = settings.max_triangles
 
-    def encode_nifti(self, order: NiftiOrder, making: Making) -> list[NamedInstance]:
+    def nifti(self, order: NiftiOrder, making: Making) -> Work:
         """The models of a NIfTI file."""
         self._archive.study_tags(order.parent_study)
         reference = None
@@ -122,40 +145,46 @@ class Encoder:
             reference = self._archive.series(order.reference_series)
             _check_reference(reference, order.parent_study)
 
-        def spooled(folder: Path) -> Source:
+        def spooled(folder: Path, _watch: Watch) -> Source:
             path = folder / "source.nii"
             path.write_bytes(order.nifti)
             wanted, split = order.wanted, order.split
             return NiftiSource(path, self._max_bytes, wanted, split, order.label_names)
 
-        return self._encode(order.parent_study, spooled, making, reference)
+        return partial(self._encode, order.parent_study, spooled, making, reference)
 
-    def encode_rtstruct(self, order: StructuresOrder, making: Making) -> list[NamedInstance]:
+    def rtstruct(self, order: StructuresOrder, making: Making) -> Work:
         """The models of an RT Structure Set, in its study."""
 
-        def spooled(folder: Path) -> Source:
+        def spooled(folder: Path, _watch: Watch) -> Source:
             path = self._spooled_instance(order.instance, folder)
             return RtStructSource(path, order.wanted, order.split)
 
-        return self._encode(self._archive.study_of(order.instance), spooled, making)
+        study_id = self._archive.study_of(order.instance)
+        return partial(self._encode, study_id, spooled, making, None)
 
-    def encode_seg(self, order: StructuresOrder, making: Making) -> list[NamedInstance]:
+    def seg(self, order: StructuresOrder, making: Making) -> Work:
         """The models of a DICOM Segmentation, in its study."""
 
-        def spooled(folder: Path) -> Source:
+        def spooled(folder: Path, _watch: Watch) -> Source:
             path = self._spooled_instance(order.instance, folder)
             return SegSource(path, self._max_bytes, order.wanted, order.split)
 
-        return self._encode(self._archive.study_of(order.instance), spooled, making)
+        study_id = self._archive.study_of(order.instance)
+        return partial(self._encode, study_id, spooled, making, None)
 
-    def encode_series(self, order: SeriesOrder, making: Making) -> list[NamedInstance]:
+    def series(self, order: SeriesOrder, making: Making) -> Work:
         """The model of an image series, in its study."""
         series = self._archive.series(order.series)
 
-        def spooled(folder: Path) -> Source:
-            paths = tuple(self._spooled_instance(one, folder) for one in series.instance_ids)
+        def spooled(folder: Path, watch: Watch) -> Source:
+            paths: list[Path] = []
+            for instance_id in series.instance_ids:
+                paths.append(self._spooled_instance(instance_id, folder))
+                share = len(paths) / len(series.instance_ids)
+                watch.tell(_SHARE_READ * share, Stage="reading")
             return SeriesSource(
-                paths,
+                tuple(paths),
                 self._max_bytes,
                 series.series_instance_uid,
                 order.threshold,
@@ -165,7 +194,7 @@ class Encoder:
                 title=f"Surface of {series.description}" if series.description else "Surface",
             )
 
-        return self._encode(series.study_id, spooled, making)
+        return partial(self._encode, series.study_id, spooled, making, None)
 
     def rois(self, instance_id: str) -> list[dict[str, object]]:
         """The ROIs of an RT Structure Set; see `roi_list`."""
@@ -189,16 +218,19 @@ class Encoder:
     def _encode(
         self,
         study_id: str,
-        spooled: Callable[[Path], Source],
+        spooled: Callable[[Path, Watch], Source],
         making: Making,
-        reference: SeriesRecord | None = None,
+        reference: SeriesRecord | None,
+        watch: Watch,
     ) -> list[NamedInstance]:
+        watch.tell(0, Stage="reading")
         with self._spool.task_folder() as folder:
-            task = ConversionTask(spooled(folder), folder, making.options, self._max_triangles)
-            models = self._workers.run(make_models, task)
+            source = spooled(folder, watch)
+            task = ConversionTask(source, folder, making.options, self._max_triangles)
+            models = self._workers.run_watched(_Following(watch, task), make_models, task)
             if reference is not None:
                 models = [_placed(model, reference) for model in models]
-            stored = self._stored(study_id, models, making.tags)
+            stored = self._stored(study_id, models, making.tags, watch)
         for model, instance in zip(models, stored, strict=True):
             _log.info("stored %s: %d triangles", instance.instance_id, model.report.triangles)
         return [
@@ -207,7 +239,7 @@ class Encoder:
         ]
 
     def _stored(
-        self, study_id: str, models: Sequence[MadeModel], tags: Mapping[str, object]
+        self, study_id: str, models: Sequence[MadeModel], tags: Mapping[str, object], watch: Watch
     ) -> list[StoredInstance]:
         series = SeriesIdentity(
             description=_series_description([model.segment.name for model in models]),
@@ -222,9 +254,13 @@ class Encoder:
                 stored.append(
                     self._archive.create_instance(study_id, all_tags, model.path, stl.MEDIA_TYPE)
                 )
-        finally:
-            if len(stored) < len(models):
-                self._remove(stored)
+                share = _SHARE_MADE + (1 - _SHARE_MADE) * number / len(models)
+                watch.tell(share, Stage="storing")
+            named = zip(models, stored, strict=True)
+            watch.tell(1, Instances=[{**one.answer, "Name": m.segment.name} for m, one in named])
+        except BaseException:
+            self._remove(stored)
+            raise
         return stored
 
     def _remove(self, instances: Sequence[StoredInstance]) -> None:

@@ -98,6 +98,7 @@ class Surface:
         references: the instances that it was made from.
         modality: of the images that were measured, or None where it is not known.
         note: how the surface was found, for people to read; may be empty.
+        of: how many surfaces the source will give, at the most.
     """
 
     segment: Segment
@@ -106,6 +107,7 @@ class Surface:
     references: tuple[Reference, ...] = ()
     modality: str | None = None
     note: str = ""
+    of: int = 1
 
 
 def surfaces(source: Source, options: MeshOptions) -> Iterator[Surface]:
@@ -142,8 +144,9 @@ def _nifti(source: NiftiSource, options: MeshOptions) -> Iterator[Surface]:
     else:
         wanted = nifti_labels.present(volume, known)
     parts = nifti_labels.structures(volume, wanted)
+    count = len(wanted) if source.split else 1
     for part in parts if source.split else [united_masks(list(parts))]:
-        yield Surface(part.segment, mask_surface(part.mask, part.grid, options))
+        yield Surface(part.segment, mask_surface(part.mask, part.grid, options), of=count)
 
 
 def _rtstruct(source: RtStructSource, options: MeshOptions) -> Iterator[Surface]:
@@ -163,7 +166,8 @@ def _rtstruct(source: RtStructSource, options: MeshOptions) -> Iterator[Surface]
     if source.split or len(rois) == 1:
         for roi in rois:
             mesh = _roi_mesh(roi, options)
-            yield Surface(roi.segment, mesh, roi.frame_of_reference_uid, (reference,))
+            frame = roi.frame_of_reference_uid
+            yield Surface(roi.segment, mesh, frame, (reference,), of=len(rois))
         return
     resolution = _raster_resolution(options)
     parts = [
@@ -202,9 +206,11 @@ def _seg(source: SegSource, options: MeshOptions) -> Iterator[Surface]:
     if source.wanted is not None:
         numbers = [seg.segment(one).number for one in source.wanted]
     parts = dicomseg.structures(seg, numbers, source.max_bytes)
+    count = len(numbers or seg.segments) if source.split else 1
     for part in parts if source.split else [united_masks(list(parts))]:
         mesh = mask_surface(part.mask, part.grid, options)
-        yield Surface(part.segment, mesh, seg.frame_of_reference_uid, (reference,))
+        frame = seg.frame_of_reference_uid
+        yield Surface(part.segment, mesh, frame, (reference,), of=count)
 
 
 def _series(source: SeriesSource, options: MeshOptions) -> Iterator[Surface]:

@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final, ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -22,8 +23,16 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, WorkerDied
 
 _PARENT_WATCH_S: Final = 1.0
+_TICK_S: Final = 0.2
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
+class Watcher:
+    """Follows a task; a subclass may raise in `tick` to stop it."""
+
+    def tick(self) -> None:
+        """Called several times a second while the task waits or runs."""
 
 
 class Workers:
@@ -64,16 +73,38 @@ class Workers:
             Busy: the workers are shutting down.
             Exception: whatever `function` raises.
         """
-        pool = self._idle.get()
+        return self.run_watched(Watcher(), function, *args, **kwargs)
+
+    def run_watched(
+        self, watcher: Watcher, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _R:
+        """As `run`; meanwhile `watcher` is asked now and then, and may stop the work.
+
+        Raises:
+            Exception: whatever `run` or the watcher raises; the process is then ended.
+        """
+        pool = self._next_idle(watcher)
         try:
             if not pool.active:
                 pool = self._replaced(pool)
             limit_s = self._settings.max_task_seconds
             future = pool.schedule(function, args=args, kwargs=kwargs, timeout=limit_s)
+            try:
+                while not wait([future], timeout=_TICK_S).done:
+                    watcher.tick()
+            except BaseException:
+                future.cancel()  # type: ignore[no-untyped-call]  # it ends the process
+                raise
             result: _R = self._result(future)
             return result
         finally:
             self._idle.put(pool)
+
+    def _next_idle(self, watcher: Watcher) -> ProcessPool:
+        while True:
+            watcher.tick()
+            with suppress(Empty):
+                return self._idle.get(timeout=_TICK_S)
 
     def close(self) -> None:
         """Ends every process, whatever it does."""

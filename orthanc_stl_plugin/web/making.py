@@ -15,7 +15,10 @@ from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.services.encode import Making
 from orthanc_stl_plugin.web.fields import Fields, quoted
 
-MAKING_FIELDS: Final = ("Smooth", "Smoothing", "Resolution", "Triangles", "Tags")
+MAKING_FIELDS: Final = (
+    "Smooth", "Smoothing", "Resolution", "Triangles", "Tags",
+    "Synchronous", "Asynchronous", "Priority",
+)  # fmt: skip
 _SMOOTHING_FIELDS: Final = ("Method", "Iterations")
 _LONGEST_TAG: Final = 1024
 _DEFAULTS: Final = MeshOptions()

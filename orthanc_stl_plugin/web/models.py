@@ -12,6 +12,7 @@ from orthanc_stl_plugin.services.encode import (
     SeriesOrder,
     StructuresOrder,
 )
+from orthanc_stl_plugin.services.jobs import JobEngine, Work
 from orthanc_stl_plugin.web.fields import Fields, quoted
 from orthanc_stl_plugin.web.making import MAKING_FIELDS, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
@@ -28,9 +29,9 @@ _SERIES_FIELDS: Final = (
 _OTSU: Final = "Otsu"
 
 
-def model_routes(encoder: Encoder) -> list[Route]:
+def model_routes(encoder: Encoder, jobs: JobEngine, jobs_path: str) -> list[Route]:
     """The routes that make models, and that list what models can be made of."""
-    api = _ModelApi(encoder)
+    api = _ModelApi(encoder, jobs, jobs_path)
     return [
         Route("/stl/encode-nifti", {"POST": api.encode_nifti}),
         Route("/stl/encode-rtstruct", {"POST": api.encode_rtstruct}),
@@ -42,8 +43,10 @@ def model_routes(encoder: Encoder) -> list[Route]:
 
 
 class _ModelApi:
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, jobs: JobEngine, jobs_path: str) -> None:
         self._encoder = encoder
+        self._jobs = jobs
+        self._jobs_path = jobs_path
 
     def encode_nifti(self, request: Request) -> Response:
         fields = Fields(request.json_object(), _NIFTI_FIELDS)
@@ -56,7 +59,7 @@ class _ModelApi:
             reference_series=fields.optional_text("ReferenceSeries"),
             nifti=fields.binary("Nifti"),
         )
-        return _answer(self._encoder.encode_nifti(order, making(fields)))
+        return self._made("StlEncodeNifti", fields, self._encoder.nifti(order, making(fields)))
 
     def encode_rtstruct(self, request: Request) -> Response:
         fields = Fields(request.json_object(), _RTSTRUCT_FIELDS)
@@ -67,7 +70,9 @@ class _ModelApi:
             wanted=wanted,
             split=fields.flag("Split", default=wanted is None),
         )
-        return _answer(self._encoder.encode_rtstruct(order, making(fields)))
+        return self._made(
+            "StlEncodeRtStruct", fields, self._encoder.rtstruct(order, making(fields))
+        )
 
     def encode_seg(self, request: Request) -> Response:
         fields = Fields(request.json_object(), _SEG_FIELDS)
@@ -76,7 +81,7 @@ class _ModelApi:
             wanted=fields.choice("Segments"),
             split=fields.flag("Split", default=True),
         )
-        return _answer(self._encoder.encode_seg(order, making(fields)))
+        return self._made("StlEncodeSeg", fields, self._encoder.seg(order, making(fields)))
 
     def encode_series(self, request: Request) -> Response:
         fields = Fields(request.json_object(), _SERIES_FIELDS)
@@ -89,7 +94,17 @@ class _ModelApi:
         )
         if order.upper is not None and order.threshold is not None:
             _check_bounds(order.threshold, order.upper)
-        return _answer(self._encoder.encode_series(order, making(fields)))
+        return self._made("StlEncodeSeries", fields, self._encoder.series(order, making(fields)))
+
+    def _made(self, kind: str, fields: Fields, work: Work) -> Response:
+        """Waits for the models, or tells at once which job makes them."""
+        is_asynchronous = _is_asynchronous(fields)
+        priority, is_repeatable = fields.whole("Priority", 0), not fields.has("Nifti")
+        ticket = self._jobs.submit(kind, work, priority, is_repeatable=is_repeatable)
+        if is_asynchronous:
+            path = f"{self._jobs_path}/{ticket.job_id}"
+            return json_response({"ID": ticket.job_id, "Path": path})
+        return _answer(ticket.wait())
 
     def rois(self, request: Request) -> Response:
         rois = self._encoder.rois(request.groups[0])
@@ -107,6 +122,13 @@ def _answer(models: list[NamedInstance]) -> Response:
     if len(models) > 1:
         answer["Instances"] = [{**one.stored.answer, "Name": one.name} for one in models]
     return json_response(answer)
+
+
+def _is_asynchronous(fields: Fields) -> bool:
+    synchronous = fields.flag("Synchronous", default=not fields.flag("Asynchronous", default=False))
+    if fields.has("Asynchronous") and fields.flag("Asynchronous", default=False) == synchronous:
+        raise BadRequest('"Synchronous" and "Asynchronous" contradict each other')
+    return not synchronous
 
 
 def _label_names(names: dict[str, object]) -> dict[int, str]:

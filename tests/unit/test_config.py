@@ -39,6 +39,12 @@ def test_a_text_setting_takes_texts_only():
         read_settings({"SpoolDirectory": 3})
 
 
+@pytest.mark.parametrize("value", [1, 0, "true", None])
+def test_a_switch_is_true_or_false(value: object):
+    with pytest.raises(ConfigurationError, match='JobsInOrthanc" is .*: it must be true or false'):
+        read_settings({"JobsInOrthanc": value})
+
+
 def test_a_section_that_is_no_object_is_refused():
     with pytest.raises(ConfigurationError, match=f'"{SECTION}" is 3'):
         read_settings(3)

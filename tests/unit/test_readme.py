@@ -8,13 +8,22 @@ from typing import Any, cast
 import pytest
 
 from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.web.jobs import job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
+from tests.memory_journal import MemoryJournal
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
+ENGINE = JobEngine(0, 0, 0, MemoryJournal())
+NOTHING = cast("Any", None)
 ROUTES = [
     f"{method} {route.template}"
-    for route in [*model_routes(cast("Any", None)), *model_file_routes(cast("Any", None))]
+    for route in [
+        *model_routes(NOTHING, NOTHING, ""),
+        *model_file_routes(NOTHING),
+        *job_routes(ENGINE, cast("Any", object())),
+    ]
     for method in route.handlers
 ]
 
@@ -31,4 +40,5 @@ def test_every_route_is_in_the_table(route: str):
 
 def test_no_route_is_documented_that_does_not_exist():
     documented = [line.split("`")[1] for line in README.splitlines() if line.startswith("| `")]
-    assert {one for one in documented if one.split(" ")[0] in {"GET", "POST"}} == set(ROUTES)
+    methods = ("GET ", "POST ", "DELETE ")
+    assert {one for one in documented if one.startswith(methods)} == set(ROUTES)

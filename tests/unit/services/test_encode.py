@@ -9,10 +9,12 @@ import pytest
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, UnusableSource
 from orthanc_stl_plugin.services.archive import SeriesRecord
-from orthanc_stl_plugin.services.encode import Encoder, Making, NiftiOrder
+from orthanc_stl_plugin.services.encode import Encoder, Making, NamedInstance, NiftiOrder
+from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 from tests.fake_archive import FakeArchive
+from tests.memory_journal import MemoryJournal
 
 SETTINGS = Settings(workers=1)
 MASK = np.zeros((8, 9, 20), dtype=np.uint8)
@@ -63,20 +65,30 @@ def order(mask: np.ndarray, study: str = "s", *, split: bool = False, **more: st
     return NiftiOrder(nifti, study, split=split, **more)  # type: ignore[arg-type]
 
 
+def made(encoder: Encoder, order: NiftiOrder, making: Making) -> list[NamedInstance]:
+    """What a job makes of the order."""
+    engine = JobEngine(1, 10, 10, MemoryJournal())
+    try:
+        models: list[NamedInstance] = engine.submit("Test", encoder.nifti(order, making)).wait()
+        return models
+    finally:
+        engine.close()
+
+
 def test_a_model_is_stored_with_the_length_of_its_document(encoder: Encoder, archive: FakeArchive):
-    [model] = encoder.encode_nifti(order(MASK), Making())
+    [model] = made(encoder, order(MASK), Making())
     tags, document = archive.instances[model.stored.instance_id]
     assert document is not None
     assert tags["EncapsulatedDocumentLength"] == str(len(document))
 
 
 def test_the_tags_of_the_order_win(encoder: Encoder, archive: FakeArchive):
-    [model] = encoder.encode_nifti(order(MASK), Making(tags={"DocumentTitle": "Liver"}))
+    [model] = made(encoder, order(MASK), Making(tags={"DocumentTitle": "Liver"}))
     assert archive.instances[model.stored.instance_id][0]["DocumentTitle"] == "Liver"
 
 
 def test_the_parts_of_one_order_share_series_and_group(encoder: Encoder, archive: FakeArchive):
-    encoder.encode_nifti(order(TWO, split=True), Making())
+    made(encoder, order(TWO, split=True), Making())
     tags = [tags for tags, _ in archive.instances.values()]
     assert len(tags) == 2
     for keyword in ("SeriesInstanceUID", "ModelGroupUID", "SeriesDescription", "SeriesDate"):
@@ -86,7 +98,7 @@ def test_the_parts_of_one_order_share_series_and_group(encoder: Encoder, archive
 
 
 def test_a_reference_series_gives_its_place_to_the_model(encoder: Encoder, archive: FakeArchive):
-    [model] = encoder.encode_nifti(order(MASK, reference_series="c"), Making())
+    [model] = made(encoder, order(MASK, reference_series="c"), Making())
     tags = archive.instances[model.stored.instance_id][0]
     assert tags["FrameOfReferenceUID"] == "1.7"
     assert tags["SourceInstanceSequence"] == [
@@ -99,28 +111,28 @@ def test_a_reference_series_gives_its_place_to_the_model(encoder: Encoder, archi
 
 def test_a_reference_series_of_another_study_is_refused(encoder: Encoder):
     with pytest.raises(BadRequest, match="lies in the study other, not in ParentStudy s"):
-        encoder.encode_nifti(order(MASK, reference_series="other"), Making())
+        made(encoder, order(MASK, reference_series="other"), Making())
 
 
 def test_a_reference_series_without_a_frame_of_reference_is_refused(encoder: Encoder):
     with pytest.raises(UnusableSource, match="has no FrameOfReferenceUID"):
-        encoder.encode_nifti(order(MASK, reference_series="bare"), Making())
+        made(encoder, order(MASK, reference_series="bare"), Making())
 
 
 @pytest.mark.parametrize("wrong", [{"study": "x"}, {"reference_series": "x"}])
 def test_an_unknown_place_is_found_out_before_any_work(encoder: Encoder, wrong: dict[str, str]):
     with pytest.raises(NotFound, match="'x'"):
-        encoder.encode_nifti(order(MASK, **wrong), Making())  # type: ignore[arg-type]
+        made(encoder, order(MASK, **wrong), Making())  # type: ignore[arg-type]
 
 
 def test_nothing_is_stored_when_the_mask_is_empty(encoder: Encoder, archive: FakeArchive):
     with pytest.raises(UnusableSource, match="all of its 8 x 9 x 20 voxels are zero"):
-        encoder.encode_nifti(order(MASK * 0), Making())
+        made(encoder, order(MASK * 0), Making())
     assert archive.instances == {}
 
 
 def test_what_was_stored_before_a_failure_is_removed(encoder: Encoder, archive: FakeArchive):
     archive.full_after = 1
     with pytest.raises(ArchiveRefused, match="full"):
-        encoder.encode_nifti(order(TWO, split=True), Making())
+        made(encoder, order(TWO, split=True), Making())
     assert archive.instances == {}

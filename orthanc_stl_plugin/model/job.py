@@ -1,0 +1,89 @@
+"""What is told of a job, in Orthanc's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+
+class JobState(StrEnum):
+    """The states of Orthanc's jobs that ours can be in."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCESS = "Success"
+    FAILURE = "Failure"
+    PAUSED = "Paused"
+
+
+FINISHED: Final = frozenset({JobState.SUCCESS, JobState.FAILURE})
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job at one moment.
+
+    Attributes:
+        job_id: a UUID.
+        kind: what it does, for example StlEncodeNifti.
+        priority: jobs of higher priority are started first.
+        state: where it is.
+        progress: 0-100; it never falls, unless the job is submitted again.
+        created_at: UTC.
+        started_at: UTC, or None before it runs.
+        completed_at: UTC, or None before it ends.
+        error: the sentence that tells why it failed; empty otherwise.
+        is_cancelled: it failed because somebody cancelled it.
+        content: stage, structures and instances made so far; plain values for JSON.
+    """
+
+    job_id: str
+    kind: str
+    priority: int
+    state: JobState
+    progress: int
+    created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error: str = ""
+    is_cancelled: bool = False
+    content: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_finished(self) -> bool:
+        """True when it has succeeded or failed."""
+        return self.state in FINISHED
+
+    def interrupted(self) -> JobRecord:
+        """The same after a restart: what was not finished has failed, and says why."""
+        if self.is_finished:
+            return self
+        return replace(
+            self,
+            state=JobState.FAILURE,
+            completed_at=datetime.now(UTC),
+            error=f"interrupted: the server stopped while the job was {self.state.lower()}",
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values that `from_json` reads again."""
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> JobRecord:
+        """The record in what `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is not that.
+        """
+        times = {
+            name: datetime.fromisoformat(value[name]) if value[name] else None
+            for name in ("created_at", "started_at", "completed_at")
+        }
+        return cls(**{**value, **times, "state": JobState(value["state"])})

@@ -1,0 +1,306 @@
+"""The queue of work: order, progress, cancellation, and what is remembered of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, PluginError
+from orthanc_stl_plugin.model.job import JobRecord, JobState
+from orthanc_stl_plugin.services.work import Watcher
+
+Work = Callable[["Watch"], Any]
+_RETRY_AFTER_S: Final = 10
+_log = logging.getLogger(__name__)
+
+
+class Journal(Protocol):
+    """Where records are kept over a restart."""
+
+    def load(self) -> Sequence[JobRecord]:
+        """What was saved last, oldest first; empty when nothing can be read."""
+        ...
+
+    def save(self, records: Sequence[JobRecord]) -> None:
+        """Replaces what was saved."""
+        ...
+
+
+class Watch(Watcher):
+    """What running work tells its job, and hears from it."""
+
+    def __init__(self, job: _Job, guard: threading.Condition) -> None:
+        self._job = job
+        self._guard = guard
+
+    def tick(self) -> None:
+        """Raises Cancelled when somebody has cancelled the job."""
+        if self._job.is_cancelling:
+            raise Cancelled(f"job {self._job.record.job_id} was cancelled")
+
+    def tell(self, share: float, **content: object) -> None:
+        """Sets the progress to `share`, 0 to 1, unless it is further, and parts of the content.
+
+        Raises:
+            Cancelled: see `tick`.
+        """
+        self.tick()
+        with self._guard:
+            record = self._job.record
+            progress = max(record.progress, min(99, int(share * 100)))
+            merged = {**record.content, **content}
+            self._job.record = replace(record, progress=progress, content=merged)
+
+
+@dataclass(slots=True)
+class _Job:
+    record: JobRecord
+    work: Work | None
+    is_repeatable: bool = False
+    is_cancelling: bool = False
+    ended: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Ticket:
+    """What the one who submits work holds: its job's identifier, and its result."""
+
+    def __init__(self, job: _Job) -> None:
+        self._job = job
+        self.job_id = job.record.job_id
+
+    def wait(self) -> Any:
+        """What the work returns, when it has ended; or raises what it raises."""
+        self._job.ended.wait()
+        if self._job.error is not None:
+            raise self._job.error
+        return self._job.result
+
+
+class JobEngine:
+    """Runs work in threads, in the order of priority, then of submission.
+
+    Args:
+        runners: how many jobs run at once.
+        max_pending: how many may wait.
+        kept: how many finished ones are remembered.
+        journal: where, from the call of `remember` on.
+    """
+
+    def __init__(self, runners: int, max_pending: int, kept: int, journal: Journal) -> None:
+        self._max_pending = max_pending
+        self._kept = kept
+        self._journal = journal
+        self._guard = threading.Condition()
+        self._is_closed = False
+        self._remembers = False
+        self._jobs: dict[str, _Job] = {}
+        for number in range(runners):
+            threading.Thread(target=self._run, name=f"job-{number}", daemon=True).start()
+
+    def remember(self) -> None:
+        """Takes over what the journal holds of an earlier run: the server can be asked by now."""
+        with self._guard:
+            earlier = {one.job_id: _Job(one.interrupted(), None) for one in self._journal.load()}
+            self._jobs = {**earlier, **self._jobs}
+            self._remembers = True
+            self._save()
+
+    def submit(
+        self, kind: str, work: Work, priority: int = 0, *, is_repeatable: bool = True
+    ) -> Ticket:
+        """Puts work into the queue; what is not repeatable is let go when it has ended.
+
+        Raises:
+            Busy: the queue is full, or the server stops.
+        """
+        now = datetime.now(UTC)
+        record = JobRecord(str(uuid4()), kind, priority, JobState.PENDING, 0, now)
+        with self._guard:
+            if self._is_closed:
+                raise Busy("the server is shutting down")
+            if self._count(JobState.PENDING) >= self._max_pending:
+                raise Busy(
+                    f"{self._max_pending} jobs wait already, the limit of MaxPendingJobs",
+                    retry_after_s=_RETRY_AFTER_S,
+                )
+            job = self._jobs[record.job_id] = _Job(record, work, is_repeatable)
+            self._guard.notify_all()
+        return Ticket(job)
+
+    def records(self) -> list[JobRecord]:
+        """All jobs, in the order of their submission."""
+        with self._guard:
+            return [job.record for job in self._jobs.values()]
+
+    def record(self, job_id: str) -> JobRecord:
+        """One job.
+
+        Raises:
+            NotFound: no such job.
+        """
+        return self._job(job_id).record
+
+    def cancel(self, job_id: str) -> None:
+        """Stops a job; what it has stored is removed before it counts as failed.
+
+        Raises:
+            NotFound: no such job.
+            Conflict: it has ended.
+        """
+        with self._guard:
+            job = self._unfinished(job_id)
+            job.is_cancelling = True
+            if job.record.state is not JobState.RUNNING:
+                self._end(job, error=Cancelled(f"job {job_id} was cancelled"))
+
+    def pause(self, job_id: str) -> None:
+        """Keeps a waiting job from being started.
+
+        Raises:
+            NotFound: no such job.
+            Conflict: it is not waiting.
+        """
+        self._move(job_id, JobState.PENDING, JobState.PAUSED, "only a pending job can be paused")
+
+    def resume(self, job_id: str) -> None:
+        """Lets a paused job wait again.
+
+        Raises:
+            NotFound: no such job.
+            Conflict: it is not paused.
+        """
+        self._move(job_id, JobState.PAUSED, JobState.PENDING, "only a paused job can be resumed")
+
+    def resubmit(self, job_id: str) -> Ticket:
+        """Puts a failed job into the queue again.
+
+        Raises:
+            NotFound: no such job.
+            Conflict: it has not failed, or what was sent with it is not kept.
+        """
+        with self._guard:
+            job = self._job(job_id)
+            if job.record.state is not JobState.FAILURE:
+                raise Conflict(
+                    f"job {job_id} is {job.record.state}: only a failed one is resubmitted"
+                )
+            if job.work is None:
+                raise Conflict(
+                    f"job {job_id} cannot run again: what was sent with it is kept neither after it"
+                    " has ended nor over a restart"
+                )
+            record = job.record
+            fresh = replace(
+                record, state=JobState.PENDING, progress=0, started_at=None, completed_at=None,
+                error="", is_cancelled=False,
+            )  # fmt: skip
+            again = self._jobs[job_id] = _Job(fresh, job.work, is_repeatable=True)
+            self._guard.notify_all()
+        return Ticket(again)
+
+    def forget(self, job_id: str) -> None:
+        """Removes a finished job.
+
+        Raises:
+            NotFound: no such job.
+            Conflict: it has not ended.
+        """
+        with self._guard:
+            if not self._job(job_id).record.is_finished:
+                raise Conflict(f"job {job_id} has not ended: cancel it first")
+            del self._jobs[job_id]
+            self._save()
+
+    def close(self) -> None:
+        """Starts no more jobs and asks the running ones to stop."""
+        with self._guard:
+            self._is_closed = True
+            for job in self._jobs.values():
+                job.is_cancelling = not job.record.is_finished
+            self._guard.notify_all()
+
+    def _run(self) -> None:
+        while (taken := self._next()) is not None:
+            job, work = taken
+            try:
+                result = work(Watch(job, self._guard))
+            except PluginError as error:
+                self._finish(job, error=error)
+            except Exception as error:  # noqa: BLE001  # the job fails, the thread goes on
+                _log.exception("job %s failed", job.record.job_id)
+                self._finish(job, error=error)
+            else:
+                self._finish(job, result=result)
+
+    def _next(self) -> tuple[_Job, Work] | None:
+        with self._guard:
+            while not self._is_closed:
+                waiting = [
+                    (job, job.work)
+                    for job in self._jobs.values()
+                    if job.record.state is JobState.PENDING and job.work is not None
+                ]
+                if waiting:
+                    job, work = max(waiting, key=lambda one: one[0].record.priority)
+                    started = datetime.now(UTC)
+                    job.record = replace(job.record, state=JobState.RUNNING, started_at=started)
+                    return job, work
+                self._guard.wait()
+            return None
+
+    def _finish(self, job: _Job, result: Any = None, error: BaseException | None = None) -> None:
+        with self._guard:
+            self._end(job, result, error)
+
+    def _end(self, job: _Job, result: Any = None, error: BaseException | None = None) -> None:
+        sentence = "" if error is None else "internal error: the log of Orthanc tells more"
+        job.record = replace(
+            job.record,
+            state=JobState.SUCCESS if error is None else JobState.FAILURE,
+            progress=100 if error is None else job.record.progress,
+            completed_at=datetime.now(UTC),
+            error=str(error) if isinstance(error, PluginError) else sentence,
+            is_cancelled=isinstance(error, Cancelled),
+        )
+        job.result, job.error = result, error
+        if error is None or not job.is_repeatable:
+            job.work = None
+        finished = [one.record.job_id for one in self._jobs.values() if one.record.is_finished]
+        for job_id in finished[: max(0, len(finished) - self._kept)]:
+            del self._jobs[job_id]
+        self._save()
+        job.ended.set()
+
+    def _save(self) -> None:
+        if self._remembers:
+            self._journal.save([job.record for job in self._jobs.values()])
+
+    def _count(self, state: JobState) -> int:
+        return sum(job.record.state is state for job in self._jobs.values())
+
+    def _job(self, job_id: str) -> _Job:
+        try:
+            return self._jobs[job_id]
+        except KeyError as error:
+            raise NotFound(f"there is no job {job_id!r}") from error
+
+    def _unfinished(self, job_id: str) -> _Job:
+        job = self._job(job_id)
+        if job.record.is_finished:
+            raise Conflict(f"job {job_id} has ended: {job.record.state}")
+        return job
+
+    def _move(self, job_id: str, old: JobState, new: JobState, rule: str) -> None:
+        with self._guard:
+            job = self._job(job_id)
+            if job.record.state is not old:
+                raise Conflict(f"job {job_id} is {job.record.state}: {rule}")
+            job.record = replace(job.record, state=new)
+            self._guard.notify_all()

@@ -1,0 +1,254 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, UnusableSource
+from orthanc_stl_plugin.model.job import JobState
+from orthanc_stl_plugin.services.jobs import JobEngine, Ticket, Watch
+from tests.memory_journal import MemoryJournal
+
+
+@pytest.fixture
+def journal() -> MemoryJournal:
+    return MemoryJournal()
+
+
+@pytest.fixture
+def engine(journal: MemoryJournal) -> Iterator[JobEngine]:
+    made = JobEngine(runners=1, max_pending=3, kept=3, journal=journal)
+    made.remember()
+    yield made
+    made.close()
+
+
+class Gate:
+    """Work that runs until it is let through, or cancelled."""
+
+    def __init__(self) -> None:
+        self.started, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, watch: Watch) -> str:
+        self.started.set()
+        while not self.opened.wait(0.01):
+            watch.tick()
+        return "through"
+
+
+def blocked(engine: JobEngine) -> tuple[Ticket, Gate]:
+    """A job that runs and keeps the only runner."""
+    gate = Gate()
+    ticket = engine.submit("Gate", gate)
+    gate.started.wait(5)
+    return ticket, gate
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def noted(order: list[str], name: str, watch: Watch) -> None:
+    order.append(name)
+
+
+def failing(watch: Watch) -> None:
+    raise UnusableSource("the mask is empty")
+
+
+def test_waiting_gives_the_result_of_the_work(engine: JobEngine):
+    ticket = engine.submit("Add", lambda watch: 1 + 1)
+    assert ticket.wait() == 2
+    record = engine.record(ticket.job_id)
+    assert (record.state, record.progress, record.error) == (JobState.SUCCESS, 100, "")
+    assert record.started_at is not None
+    assert record.completed_at is not None
+
+
+def test_waiting_raises_what_the_work_raises(engine: JobEngine):
+    ticket = engine.submit("Fail", failing)
+    with pytest.raises(UnusableSource, match="empty"):
+        ticket.wait()
+    assert engine.record(ticket.job_id).state is JobState.FAILURE
+    assert engine.record(ticket.job_id).error == "the mask is empty"
+
+
+def test_an_unforeseen_error_tells_nothing_and_the_next_job_runs(engine: JobEngine):
+    ticket = engine.submit("Fail", lambda watch: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ticket.wait()
+    assert engine.record(ticket.job_id).error.startswith("internal error")
+    assert engine.submit("Add", lambda watch: 2).wait() == 2
+
+
+def test_jobs_run_in_the_order_of_priority_then_of_submission(engine: JobEngine):
+    _, gate = blocked(engine)
+    order: list[str] = []
+    tickets = [
+        engine.submit("Note", partial(noted, order, name), priority)
+        for name, priority in (("first", 0), ("second", 0), ("urgent", 5))
+    ]
+    gate.opened.set()
+    for ticket in tickets:
+        ticket.wait()
+    assert order == ["urgent", "first", "second"]
+
+
+def test_progress_never_falls(engine: JobEngine):
+    shares = iter([0.5, 0.2, 0.7])
+    seen: list[int] = []
+
+    def work(watch: Watch) -> None:
+        for share in shares:
+            watch.tell(share, Stage="surface")
+            seen.append(engine.records()[0].progress)
+
+    ticket = engine.submit("Work", work)
+    ticket.wait()
+    assert seen == [50, 50, 70]
+    assert engine.record(ticket.job_id).content == {"Stage": "surface"}
+
+
+def test_a_full_queue_is_busy_and_says_when_to_come_back(engine: JobEngine):
+    _, gate = blocked(engine)
+    for _ in range(3):
+        engine.submit("Wait", lambda watch: None)
+    with pytest.raises(Busy, match="3 jobs wait already, the limit of MaxPendingJobs") as caught:
+        engine.submit("Wait", lambda watch: None)
+    assert caught.value.retry_after_s > 0
+    gate.opened.set()
+
+
+def test_cancelling_a_running_job_stops_it_and_frees_the_runner(engine: JobEngine):
+    ticket, _ = blocked(engine)
+    engine.cancel(ticket.job_id)
+    with pytest.raises(Cancelled):
+        ticket.wait()
+    assert engine.record(ticket.job_id).is_cancelled
+    assert engine.submit("Add", lambda watch: 2).wait() == 2
+
+
+def test_cancelling_a_waiting_job_keeps_it_from_running(engine: JobEngine):
+    _, gate = blocked(engine)
+    ran = threading.Event()
+    ticket = engine.submit("Wait", lambda watch: ran.set())
+    engine.cancel(ticket.job_id)
+    gate.opened.set()
+    engine.submit("Last", lambda watch: None).wait()
+    assert not ran.is_set()
+    assert engine.record(ticket.job_id).is_cancelled
+
+
+def test_a_paused_job_waits_until_it_is_resumed(engine: JobEngine):
+    _, gate = blocked(engine)
+    ticket = engine.submit("Wait", lambda watch: "done")
+    engine.pause(ticket.job_id)
+    gate.opened.set()
+    engine.submit("Other", lambda watch: None).wait()
+    assert engine.record(ticket.job_id).state is JobState.PAUSED
+    engine.resume(ticket.job_id)
+    assert ticket.wait() == "done"
+
+
+def test_a_failed_job_can_be_submitted_again(engine: JobEngine):
+    answers = iter([UnusableSource("not yet"), "done"])
+
+    def work(watch: Watch) -> object:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    ticket = engine.submit("Work", work)
+    with pytest.raises(UnusableSource):
+        ticket.wait()
+    assert engine.resubmit(ticket.job_id).wait() == "done"
+    assert engine.record(ticket.job_id).error == ""
+
+
+def test_what_is_not_repeatable_is_let_go(engine: JobEngine):
+    ticket = engine.submit("Fail", failing, is_repeatable=False)
+    with pytest.raises(UnusableSource):
+        ticket.wait()
+    with pytest.raises(Conflict, match="what was sent with it is kept neither"):
+        engine.resubmit(ticket.job_id)
+
+
+@pytest.mark.parametrize("action", ["cancel", "pause", "resume", "resubmit"])
+def test_what_makes_no_sense_after_success_is_a_conflict_with_a_reason(
+    engine: JobEngine, action: str
+):
+    ticket = engine.submit("Add", lambda watch: 2)
+    ticket.wait()
+    with pytest.raises(Conflict, match="Success"):
+        getattr(engine, action)(ticket.job_id)
+
+
+def test_a_running_job_can_be_neither_paused_nor_forgotten(engine: JobEngine):
+    ticket, gate = blocked(engine)
+    for action in (engine.pause, engine.forget):
+        with pytest.raises(Conflict):
+            action(ticket.job_id)
+    gate.opened.set()
+
+
+@pytest.mark.parametrize("action", ["cancel", "pause", "resume", "resubmit", "forget", "record"])
+def test_an_unknown_job_is_not_found(engine: JobEngine, action: str):
+    with pytest.raises(NotFound, match="'nope'"):
+        getattr(engine, action)("nope")
+
+
+def test_only_so_many_finished_jobs_are_kept(engine: JobEngine, journal: MemoryJournal):
+    ids = []
+    for _ in range(5):
+        ticket = engine.submit("Add", lambda watch: 2)
+        ticket.wait()
+        ids.append(ticket.job_id)
+    assert [record.job_id for record in engine.records()] == ids[-3:]
+    assert [record.job_id for record in journal.records] == ids[-3:]
+
+
+def test_a_finished_job_can_be_forgotten(engine: JobEngine, journal: MemoryJournal):
+    ticket = engine.submit("Add", lambda watch: 2)
+    ticket.wait()
+    engine.forget(ticket.job_id)
+    assert engine.records() == journal.records == []
+
+
+def test_finished_jobs_survive_a_restart_as_they_were(engine: JobEngine, journal: MemoryJournal):
+    ticket = engine.submit("Fail", failing)
+    with pytest.raises(UnusableSource):
+        ticket.wait()
+    again = JobEngine(1, 3, 3, journal)
+    again.remember()
+    assert again.record(ticket.job_id) == engine.record(ticket.job_id)
+    with pytest.raises(Conflict, match="cannot run again"):
+        again.resubmit(ticket.job_id)
+    again.close()
+
+
+def test_an_interrupted_job_says_so_after_the_restart(engine: JobEngine, journal: MemoryJournal):
+    running, gate = blocked(engine)
+    waiting = engine.submit("Wait", lambda watch: None)
+    engine.pause(waiting.job_id)
+    journal.save(engine.records())
+    again = JobEngine(1, 3, 3, MemoryJournal(journal.records))
+    again.remember()
+    assert again.record(running.job_id).error.startswith(
+        "interrupted: the server stopped while the job"
+    )
+    assert "paused" in again.record(waiting.job_id).error
+    again.close()
+    gate.opened.set()
+
+
+def test_after_closing_nothing_is_taken_and_what_runs_is_stopped(engine: JobEngine):
+    ticket, _ = blocked(engine)
+    engine.close()
+    with pytest.raises(Busy, match="shutting down"):
+        engine.submit("Add", lambda watch: 2)
+    until(lambda: engine.record(ticket.job_id).is_finished)
