@@ -41,7 +41,7 @@ def write_stl(mesh: Mesh, path: Path) -> None:
     with path.open("wb") as file:
         file.write(_HEADER.ljust(80))
         file.write(np.uint32(len(triangles)).tobytes())
-        triangles.tofile(file)
+        file.write(triangles.view(np.uint8).data)  # tofile would not tell that the disk is full
 
 
 def is_binary(content: bytes) -> bool:
