@@ -12,7 +12,7 @@ from scipy import sparse
 
 type Floats = NDArray[np.float32]
 
-LEAST_ENTRIES: Final = 600_000
+LEAST_ENTRIES: Final = 1_500_000
 """With fewer, waiting for another thread takes longer than it saves."""
 
 

@@ -24,7 +24,7 @@ def test_a_product_is_that_of_the_whole_matrix(columns: int) -> None:
 
 def test_no_thread_is_left_when_a_large_surface_is_made() -> None:
     before = threading.active_count()
-    mask = np.zeros((260, 160, 6), dtype=np.bool_)
+    mask = np.zeros((400, 170, 6), dtype=np.bool_)
     mask[1:-1, 1:-1, 1:-1:2] = True
     mesh = mask_surface(mask, Grid(mask.shape, np.eye(4)), MeshOptions(resolution=512))
     assert 3 * len(mesh.faces) > LEAST_ENTRIES
