@@ -27,18 +27,18 @@ enter() {
     exec 9<&- # the lock stays with unshare
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
-    mkdir -p "$root/src" "$root/shared" "$root/data" "$root/config" "$root/root/.cache/pip"
+    mkdir -p "$root/src" "$root/shared" "$root/data" "$root/config" "$root/var/cache/pip"
     mount --bind "$checkout" "$root/src"
     mount -t tmpfs -o size=4k,mode=0555 tmpfs "$root/src/.root" # nobody searches the root from inside
     mount --bind "$cache/apt" "$root/var/cache/apt/archives"
-    mount --bind "$cache/pip" "$root/root/.cache/pip"
+    mount --bind "$cache/pip" "$root/var/cache/pip"
     if [ -d "$checkout/../shared" ]; then mount --bind -o ro "$checkout/../shared" "$root/shared"; fi
     # The machine's own authorities and names: a network may have its own.
     for file in "$certificates" /etc/resolv.conf /etc/hosts; do
         if [ -e "$file" ] && [ -e "$root$file" ]; then mount --bind "$file" "$root$file"; fi
     done
     environment=(HOME=/root LANG=C.UTF-8 PIP_CERT="$certificates" SSL_CERT_FILE="$certificates"
-        REQUESTS_CA_BUNDLE="$certificates" NODE_EXTRA_CA_CERTS="$certificates" PIP_DISABLE_PIP_VERSION_CHECK=1
+        REQUESTS_CA_BUNDLE="$certificates" NODE_EXTRA_CA_CERTS="$certificates" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CACHE_DIR=/var/cache/pip
         PATH=/opt/orthanc-stl-plugin/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
     # Empty ones are left out: Orthanc would put nothing, rather than the default, into its configuration.
     for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_EXTRA_INDEX_URL \

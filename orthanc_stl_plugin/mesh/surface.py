@@ -48,7 +48,9 @@ def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: Mesh
     """
     volume, grid = _by_memory(mask, grid)
     box = bounding_box(volume)
-    return _box_surface(volume[box] != 0, _window(grid, box), options)
+    # A mask of bool is taken as it lies in memory: a copy of a large one costs much.
+    inside = np.asarray(volume[box], dtype=np.bool_)
+    return _box_surface(inside, _window(grid, box), options)
 
 
 def label_surfaces(
