@@ -1,13 +1,12 @@
-"""Meshes of masks, of labels and of grey values."""
+"""Meshes of masks and of grey values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.extract import (
@@ -51,28 +50,6 @@ def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: Mesh
     # A mask of bool is taken as it lies in memory: a copy of a large one costs much.
     inside = np.asarray(volume[box], dtype=np.bool_)
     return _box_surface(inside, _window(grid, box), options)
-
-
-def label_surfaces(
-    labels: NDArray[np.uint16], numbers: Sequence[int], grid: Grid, options: MeshOptions
-) -> Iterator[tuple[int, Mesh]]:
-    """Each number with the surface around its voxels in a (columns, rows, slices) volume.
-
-    Raises:
-        UnusableSource: a number has no voxel; said before the first surface is made.
-    """
-    volume, grid = _by_memory(labels, grid)
-    boxes = ndimage.find_objects(np.asarray(volume, dtype=np.uint16))
-    found: list[tuple[int, Box]] = []
-    for number in numbers:
-        box = boxes[number - 1] if 0 < number <= len(boxes) else None
-        if box is None:
-            raise UnusableSource(f"segment {number} is empty: no voxel has its number")
-        found.append((number, (box[0], box[1], box[2])))
-    return (
-        (number, _box_surface(volume[box] == number, _window(grid, box), options))
-        for number, box in found
-    )
 
 
 def isosurface(

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.mesh.measure import report
-from orthanc_stl_plugin.mesh.surface import label_surfaces
+from orthanc_stl_plugin.mesh.surface import mask_surface
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from tests.unit.mesh.voxelise import winding_numbers
@@ -32,7 +32,7 @@ def test_an_organ_is_closed_and_keeps_volume_place_and_voxels(
 ) -> None:
     labels, grid = body
     mask = labels == number
-    ((_, mesh),) = label_surfaces(labels, [number], grid, MeshOptions())
+    mesh = mask_surface(mask, grid, MeshOptions())
     found = report(mesh)
     centre = grid.to_world(np.argwhere(mask).mean(axis=0, keepdims=True))[0]
     assert found.is_watertight

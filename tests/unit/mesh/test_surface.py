@@ -3,7 +3,7 @@ import pytest
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.measure import report
-from orthanc_stl_plugin.mesh.surface import label_surfaces, mask_surface
+from orthanc_stl_plugin.mesh.surface import mask_surface
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
 from tests.phantoms import Solid, letter_f, sampled, shell, sphere, tilted_grid, torus
@@ -201,29 +201,3 @@ def test_voxels_too_fine_for_float32_coordinates_are_refused() -> None:
     affine[:3, 3] = 1e4
     with pytest.raises(UnusableSource, match="float32"):
         mask_surface(np.ones((3, 4, 5), dtype=np.bool_), Grid((3, 4, 5), affine), SMOOTH)
-
-
-def test_labels_come_in_the_order_asked_for_each_with_its_own_surface() -> None:
-    labels = np.zeros(UNIT_GRID.shape, dtype=np.uint16)
-    labels[1:5, 1:5, 1:5] = 3
-    labels[6:11, 2:8, 2:7] = 40000
-    found = list(label_surfaces(labels, [40000, 3], UNIT_GRID, RAW))
-    assert [number for number, _ in found] == [40000, 3]
-    assert report(found[0][1]).centroid_mm == pytest.approx((8.0, 4.5, 4.0), abs=1e-4)
-    assert report(found[1][1]).centroid_mm == pytest.approx((2.5, 2.5, 2.5), abs=1e-4)
-
-
-def test_a_label_is_the_surface_of_its_mask() -> None:
-    labels = np.zeros(UNIT_GRID.shape, dtype=np.uint16)
-    labels[1:5, 1:5, 1:5] = 3
-    labels[5:11, 2:8, 2:7] = 2
-    ((_, mesh),) = label_surfaces(labels, [3], UNIT_GRID, SMOOTH)
-    assert np.array_equal(mesh.vertices, mask_surface(labels == 3, UNIT_GRID, SMOOTH).vertices)
-
-
-@pytest.mark.parametrize("number", [0, 2, 9])
-def test_a_label_without_voxels_is_refused(number: int) -> None:
-    labels = np.zeros(UNIT_GRID.shape, dtype=np.uint16)
-    labels[1:5, 1:5, 1:5] = 3
-    with pytest.raises(UnusableSource, match=f"segment {number} is empty"):
-        label_surfaces(labels, [3, number], UNIT_GRID, SMOOTH)
