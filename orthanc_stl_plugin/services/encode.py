@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from orthanc_stl_plugin.errors import BadRequest, NotFound, UnusableSource
 from orthanc_stl_plugin.formats import stl
 from orthanc_stl_plugin.formats.encapsulated import ModelDescription, SeriesIdentity, stl_tags
 from orthanc_stl_plugin.model.identity import Reference
-from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.convert import (
     ConversionTask,
@@ -28,13 +27,18 @@ from orthanc_stl_plugin.services.convert import (
 )
 from orthanc_stl_plugin.services.jobs import Watch, Work
 from orthanc_stl_plugin.services.listing import roi_list, segment_list
+from orthanc_stl_plugin.services.orders import (
+    Making,
+    NiftiOrder,
+    SeriesOrder,
+    StructuresOrder,
+)
 from orthanc_stl_plugin.services.sources import (
     NiftiSource,
     RtStructSource,
     SegSource,
     SeriesSource,
     Source,
-    Wanted,
 )
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Watcher, Workers
@@ -43,60 +47,6 @@ _NAMES_IN_DESCRIPTION: Final = 3
 _SHARE_READ: Final = 0.1  # of the time that a job takes, roughly
 _SHARE_MADE: Final = 0.85
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Making:
-    """What every order can say.
-
-    Attributes:
-        options: how to make the surfaces.
-        tags: tags of the new instances by keyword; they win over those that are made here.
-    """
-
-    options: MeshOptions = field(default_factory=MeshOptions)
-    tags: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class NiftiOrder:
-    """Models of a NIfTI mask or label map, in a study.
-
-    Attributes:
-        nifti: the bytes of a .nii or .nii.gz file.
-        parent_study: Orthanc identifier of the study that receives the models.
-        wanted: labels by number or name; None for all.
-        split: one model for each label, instead of one of all.
-        label_names: names of labels that the file does not name.
-        reference_series: Orthanc identifier of the series whose coordinates the file is in.
-    """
-
-    nifti: bytes
-    parent_study: str
-    wanted: Wanted = None
-    split: bool = False
-    label_names: Mapping[int, str] = field(default_factory=dict)
-    reference_series: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class StructuresOrder:
-    """Models of the ROIs of an RT-STRUCT, or of the segments of a SEG, by Orthanc identifier."""
-
-    instance: str
-    wanted: Wanted = None
-    split: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesOrder:
-    """A model of an image series, by Orthanc identifier; see `SeriesSource`."""
-
-    series: str
-    threshold: float | None = None
-    upper: float | None = None
-    keep_largest: bool = False
-    fill_holes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

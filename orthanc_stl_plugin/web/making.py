@@ -12,7 +12,7 @@ from pydicom.valuerep import STR_VR, validate_value
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.formats.encapsulated import RESERVED_TAGS
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
-from orthanc_stl_plugin.services.encode import Making
+from orthanc_stl_plugin.services.orders import Making
 from orthanc_stl_plugin.web.fields import Fields, quoted
 
 MAKING_FIELDS: Final = (

@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.services.encode import (
-    Encoder,
-    NamedInstance,
-    NiftiOrder,
-    SeriesOrder,
-    StructuresOrder,
-)
+from orthanc_stl_plugin.services.encode import Encoder, NamedInstance
 from orthanc_stl_plugin.services.jobs import JobEngine, Work
+from orthanc_stl_plugin.services.orders import NiftiOrder, SeriesOrder, StructuresOrder
 from orthanc_stl_plugin.web.fields import Fields, quoted
 from orthanc_stl_plugin.web.making import MAKING_FIELDS, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response

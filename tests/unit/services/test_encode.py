@@ -9,8 +9,9 @@ import pytest
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, UnusableSource
 from orthanc_stl_plugin.services.archive import SeriesRecord
-from orthanc_stl_plugin.services.encode import Encoder, Making, NamedInstance, NiftiOrder
+from orthanc_stl_plugin.services.encode import Encoder, NamedInstance
 from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.services.orders import Making, NiftiOrder
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 from tests.fake_archive import FakeArchive
