@@ -29,13 +29,12 @@ from orthanc_stl_plugin.formats.functionalgroups import (
 from orthanc_stl_plugin.formats.lattice import LARGEST_DRIFT_PIXELS, fit_lattice
 from orthanc_stl_plugin.formats.pixelframes import PixelFrames
 from orthanc_stl_plugin.formats.selection import select
-from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.geometry import UNBOUNDED, Grid
 from orthanc_stl_plugin.model.labels import Code, Segment, Structure
 
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.7"
 BACKGROUND: Final = 0
-UNBOUNDED: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True, eq=False)

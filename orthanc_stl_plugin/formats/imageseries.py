@@ -34,9 +34,8 @@ from orthanc_stl_plugin.formats.lattice import (
     fit_lattice,
 )
 from orthanc_stl_plugin.formats.pixelframes import PixelFrames
-from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.geometry import UNBOUNDED, Grid
 
-UNBOUNDED: Final = 1 << 62
 MAJORITY: Final = 0.75
 OTSU_BINS: Final = 1024
 INT16: Final = np.iinfo(np.int16)

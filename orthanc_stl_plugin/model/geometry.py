@@ -12,6 +12,8 @@ from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 
 SMALLEST_VOXEL_MM: Final = 1e-6
 LARGEST_COORDINATE_MM: Final = 1e7
+UNBOUNDED: Final = 1 << 62
+"""A number of bytes that no volume reaches; see `Grid.require_at_most`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
