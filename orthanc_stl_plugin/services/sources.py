@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import dicomseg, nifti, nifti_labels, rtstruct
 from orthanc_stl_plugin.formats.imageseries import otsu_threshold, read_series
+from orthanc_stl_plugin.formats.meshfile import MeshFormat, read_mesh
 from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.roi import Roi
 from orthanc_stl_plugin.formats.union import united_masks, united_occupancy, united_segment
@@ -84,7 +85,18 @@ class SeriesSource:
     title: str = "Surface"
 
 
-Source = NiftiSource | RtStructSource | SegSource | SeriesSource
+@dataclass(frozen=True, slots=True)
+class MeshFileSource:
+    """A file that holds a surface already, of at most `max_triangles`."""
+
+    path: Path
+    kind: MeshFormat
+    millimetres_per_unit: float
+    max_triangles: int
+    title: str
+
+
+Source = NiftiSource | RtStructSource | SegSource | SeriesSource | MeshFileSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,6 +111,7 @@ class Surface:
         modality: of the images that were measured, or None where it is not known.
         note: how the surface was found, for people to read; may be empty.
         of: how many surfaces the source will give, at the most.
+        is_given: the source held the surface itself: it may be open, and nothing was computed.
     """
 
     segment: Segment
@@ -108,6 +121,7 @@ class Surface:
     modality: str | None = None
     note: str = ""
     of: int = 1
+    is_given: bool = False
 
 
 def surfaces(source: Source, options: MeshOptions) -> Iterator[Surface]:
@@ -127,6 +141,14 @@ def surfaces(source: Source, options: MeshOptions) -> Iterator[Surface]:
             return _seg(source, options)
         case SeriesSource():
             return _series(source, options)
+        case MeshFileSource():
+            return _mesh_file(source)
+
+
+def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
+    mesh = read_mesh(source.path.read_bytes(), source.kind, source.max_triangles)
+    vertices = mesh.vertices * np.float32(source.millimetres_per_unit)
+    yield Surface(Segment(1, source.title), Mesh(vertices, mesh.faces), is_given=True)
 
 
 def _nifti(source: NiftiSource, options: MeshOptions) -> Iterator[Surface]:

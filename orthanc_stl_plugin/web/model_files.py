@@ -19,6 +19,7 @@ from orthanc_stl_plugin.services.model_files import (
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.validators import REVALIDATED, validated
 
 PNG_MEDIA_TYPE: Final = "image/png"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,9}")
@@ -69,15 +70,14 @@ class _ModelFileApi:
 def _answer(
     request: Request, tag: str, name: str, media_type: str, content: Callable[[], bytes]
 ) -> Response:
-    """The content, made only if the client does not have it already (RFC 9110 section 13.1.2)."""
-    etag = f'"{tag}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    known = request.headers.get("if-none-match", "")
-    if etag in known or known.strip() == "*":
-        return Response(status=304, headers=headers)
     disposition = "inline" if media_type == PNG_MEDIA_TYPE else "attachment"
-    headers["Content-Disposition"] = f'{disposition}; filename="{name}"'
-    return Response(content(), media_type, headers=headers)
+    headers = {"Content-Disposition": f'{disposition}; filename="{name}"'}
+    return validated(
+        request,
+        tag,
+        lambda: Response(content(), media_type, headers=headers),
+        {"Cache-Control": REVALIDATED},
+    )
 
 
 def _renamed(stl_name: str, extension: str) -> str:

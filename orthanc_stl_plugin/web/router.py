@@ -43,8 +43,9 @@ class Route:
 
     @property
     def pattern(self) -> str:
-        """The regular expression that matches the whole path; {name} matches one segment."""
-        return re.sub(r"\\?\{\w+\\?\}", "([^/]+)", re.escape(self.template))
+        """The regular expression of the whole path: {name} is one segment, {name...} all the rest."""
+        rest = re.sub(r"\\?\{\w+(?:\\\.){3}\\?\}", "(.*)", re.escape(self.template))
+        return re.sub(r"\\?\{\w+\\?\}", "([^/]+)", rest)
 
 
 class Router:

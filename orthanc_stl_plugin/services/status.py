@@ -1,0 +1,65 @@
+"""How the plugin is: what an administrator wants to see at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from orthanc_stl_plugin import __version__
+from orthanc_stl_plugin.model.job import JobState
+from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.services.work import Workers
+
+# The official plugins that own addresses which this plugin answers as well.
+OFFICIAL_PLUGINS: Final = ("stl", "wsi")
+
+
+class Host(Protocol):
+    """The server that runs the plugin."""
+
+    def name(self) -> str:
+        """What its administrator calls it; may be empty."""
+        ...
+
+    def version(self) -> str:
+        """Its version."""
+        ...
+
+    def plugins(self) -> Sequence[str]:
+        """The names of all plugins that it has loaded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is to tell of the plugin.
+
+    Attributes:
+        host: the server.
+        workers: the pool of processes.
+        jobs: the queue.
+        jobs_path: where its jobs are shown.
+        viewers: versions of the third-party viewers by name; empty where none is installed.
+    """
+
+    host: Host
+    workers: Workers
+    jobs: JobEngine
+    jobs_path: str
+    viewers: Mapping[str, str]
+
+    def report(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        states = [record.state for record in self.jobs.records()]
+        loaded = self.host.plugins()
+        return {
+            "Version": __version__,
+            "Orthanc": {"Name": self.host.name(), "Version": self.host.version()},
+            "Plugins": list(loaded),
+            "OfficialPlugins": [name for name in OFFICIAL_PLUGINS if name in loaded],
+            "Workers": {"Count": self.workers.count, "Alive": self.workers.alive()},
+            "Jobs": {str(state): states.count(state) for state in JobState},
+            "JobsPath": self.jobs_path,
+            "Viewers": dict(self.viewers),
+        }
