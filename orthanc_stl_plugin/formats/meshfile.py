@@ -53,11 +53,8 @@ def read_mesh(content: bytes, kind: MeshFormat, max_triangles: int) -> Mesh:
 
 def _corners(content: bytes, kind: MeshFormat) -> NDArray[np.float32]:
     """(F, 3, 3) float32 corners of all parts, where the scene of the file puts them."""
-    options: dict[str, object] = {"process": False, "skip_materials": True}
-    if kind is not MeshFormat.OBJ:
-        del options["skip_materials"]
     try:
-        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind.lower(), **options)
+        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind.lower(), process=False)
         parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
         corners = [part.vertices[part.faces].astype(np.float32) for part in parts]
     except _MALFORMED as error:

@@ -174,17 +174,14 @@ class Encoder:
 
     def rois(self, instance_id: str) -> list[dict[str, object]]:
         """The ROIs of an RT Structure Set; see `roi_list`."""
-        return self._listed(roi_list, instance_id)
-
-    def segments(self, instance_id: str) -> list[dict[str, object]]:
-        """The segments of a DICOM Segmentation; see `segment_list`."""
-        return self._listed(segment_list, instance_id)
-
-    def _listed(
-        self, listing: Callable[[Path], list[dict[str, object]]], instance_id: str
-    ) -> list[dict[str, object]]:
         with self._spool.task_folder() as folder:
-            return self._workers.run(listing, self._spooled_instance(instance_id, folder))
+            return self._workers.run(roi_list, self._spooled_instance(instance_id, folder))
+
+    def segments(self, instance_id: str, *, with_volumes: bool) -> list[dict[str, object]]:
+        """The segments of a DICOM Segmentation; see `segment_list`."""
+        with self._spool.task_folder() as folder:
+            path = self._spooled_instance(instance_id, folder)
+            return self._workers.run(segment_list, path, self._max_bytes, with_volumes)
 
     def _spooled_instance(self, instance_id: str, folder: Path) -> Path:
         path = folder / f"{instance_id}.dcm"

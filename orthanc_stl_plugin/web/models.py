@@ -139,7 +139,8 @@ class _ModelApi:
         return json_response([roi["Name"] for roi in rois])
 
     def segments(self, request: Request) -> Response:
-        return json_response(self._encoder.segments(request.groups[0]))
+        with_volumes = "details" in request.query
+        return json_response(self._encoder.segments(request.groups[0], with_volumes=with_volumes))
 
 
 def _answer(models: list[NamedInstance]) -> Response:

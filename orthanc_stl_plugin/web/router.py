@@ -43,7 +43,7 @@ class Route:
 
     @property
     def pattern(self) -> str:
-        """The regular expression of the whole path: {name} is one segment, {name...} all the rest."""
+        """The regular expression of the path: {name} is one segment, {name...} all the rest."""
         rest = re.sub(r"\\?\{\w+(?:\\\.){3}\\?\}", "(.*)", re.escape(self.template))
         return re.sub(r"\\?\{\w+\\?\}", "([^/]+)", rest)
 

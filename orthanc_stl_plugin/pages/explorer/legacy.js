@@ -30,7 +30,7 @@
   };
 
   function addButtons(level) {
-    const list = $('<ul>').attr({ 'data-role': 'listview', 'data-inset': 'true', id: 'stl-buttons-' + level });
+    const list = $('<ul>').attr({ 'data-role': 'listview', 'data-inset': 'true', 'data-theme': 'd', 'data-divider-theme': 'c', id: 'stl-buttons-' + level });
     list.append($('<li>').attr('data-role', 'list-divider').text('3D, IIIF'));
     BUTTONS[level].forEach(([page, key, icon]) => {
       const link = $('<a>').attr({ href: '#', target: '_blank', rel: 'external', 'data-key': key, 'data-page': page }).text(key);
@@ -41,10 +41,10 @@
 
   function modalitiesOf(level, id, then) {
     if (level === 'study') {
-      $.getJson('../studies/' + id + '/series', (all) => then(all.map((one) => one.MainDicomTags.Modality)));
+      $.getJSON('../studies/' + id + '/series', (all) => then(all.map((one) => one.MainDicomTags.Modality)));
     } else {
       const series = level === 'series' ? '../series/' + id : '../instances/' + id + '/series';
-      $.getJson(series, (one) => then([one.MainDicomTags.Modality]));
+      $.getJSON(series, (one) => then([one.MainDicomTags.Modality]));
     }
   }
 

@@ -138,7 +138,8 @@ async function make(backAddress) {
   try {
     byId('file-error').replaceChildren();
     const body = await source.body();
-    await order(source.route, { ...body, ...chosenOptions(Boolean(source.isModel)) }, backAddress);
+    const isSingle = !body.Split || (body.Segments || body.RoiNames || body.Labels).length === 1;
+    await order(source.route, { ...body, ...chosenOptions(Boolean(source.isModel), isSingle) }, backAddress);
   } catch (error) {
     byId('file-error').append(errorMessage(error));
   } finally {

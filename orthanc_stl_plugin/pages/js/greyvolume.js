@@ -1,7 +1,7 @@
 /** The grey values of a series as the server has reduced them, and pictures of their slices. */
 
 const MASK = [255, 122, 41];
-const MASK_SHARE = 0.55;
+const DARKEST_MASK = 0.45; // of its colour, where the image is black
 const SHARE_LEFT_DARK = 0.005; // of the voxels: a few extremes would take all the contrast
 
 /** The three ways to slice: which axis is counted, and which lie across and down the picture. */
@@ -50,9 +50,10 @@ export class GreyVolume {
         const value = this.stored[at] * this.slope + this.intercept;
         const grey = Math.min(255, Math.max(0, (value - black) * scale));
         const isInside = value >= range.lower && value <= range.upper;
+        const tint = DARKEST_MASK + ((1 - DARKEST_MASK) * grey) / 255;
         const pixel = 4 * (y * width + x);
         for (let band = 0; band < 3; band += 1) {
-          image.data[pixel + band] = isInside ? grey * (1 - MASK_SHARE) + MASK[band] * MASK_SHARE : grey;
+          image.data[pixel + band] = isInside ? MASK[band] * tint : grey;
         }
         image.data[pixel + 3] = 255;
         inside += Number(isInside);

@@ -8,13 +8,15 @@ import { errorMessage, pageAddress, startPage, tellWhere } from './page.js';
 
 const MOST_JOBS = 10;
 const MOST_STUDIES = 8;
+const MOST_MODELS = 6;
+const MOST_FOUND = 200; // the archive does not sort by time
 
 startPage('indexTitle', async () => {
   const status = await getJson('stl/status');
   tellWhere(status.Orthanc.Name);
   health(status);
   links(status);
-  await Promise.all([jobs(status), studies(), publishing()]);
+  await Promise.all([jobs(status), gallery(), studies(), publishing()]);
 });
 
 function health(status) {
@@ -69,14 +71,30 @@ function moment(stamp) {
   return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
 }
 
+/** The latest models, as pictures. */
+async function gallery() {
+  const found = await postJson('tools/find', { Level: 'Series', Query: { Modality: 'M3D' }, Expand: true, Limit: MOST_FOUND });
+  found.sort(latestFirst);
+  byId('models').append(...found.slice(0, MOST_MODELS).map((series) => element(
+    'li', {}, element('a', { href: pageAddress('viewer.html', { series: series.ID }) },
+      element('img', { src: address(`instances/${series.Instances[0]}/preview-3d?size=320`), alt: '', loading: 'lazy', width: 160, height: 160 }),
+      element('span', {}, series.MainDicomTags.SeriesDescription || text('unnamed'))),
+  )));
+  byId('gallery').hidden = found.length === 0;
+}
+
+function latestFirst(one, other) {
+  return String(other.LastUpdate || '').localeCompare(String(one.LastUpdate || ''));
+}
+
 async function studies() {
   const place = byId('studies');
   try {
     const found = await postJson('tools/find', {
-      Level: 'Study', Query: {}, Expand: true, Limit: MOST_STUDIES, RequestedTags: ['ModalitiesInStudy'],
+      Level: 'Study', Query: {}, Expand: true, Limit: MOST_FOUND, RequestedTags: ['ModalitiesInStudy'],
     });
-    found.sort((one, other) => String(other.LastUpdate || '').localeCompare(String(one.LastUpdate || '')));
-    place.append(...found.map(studyEntry));
+    found.sort(latestFirst);
+    place.append(...found.slice(0, MOST_STUDIES).map(studyEntry));
     if (!found.length) place.append(element('li', { className: 'quiet' }, text('noStudies')));
   } catch (error) {
     place.append(element('li', {}, errorMessage(error)));

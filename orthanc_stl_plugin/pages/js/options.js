@@ -24,11 +24,13 @@ export function fillOptions() {
 
 /**
  * @param {boolean} isModel nothing is made then, it only gets a name.
+ * @param {boolean} isSingle the name is that of the one model, else of all together.
  * @returns {Record<string, unknown>} fields of the routes that make models.
  */
-export function chosenOptions(isModel) {
+export function chosenOptions(isModel, isSingle) {
   const name = byId('title').value.trim();
-  const tags = name ? { Tags: { SeriesDescription: name } } : {};
+  const title = isSingle ? { DocumentTitle: name, ContentDescription: name } : {};
+  const tags = name ? { Tags: { SeriesDescription: name, ...title } } : {};
   if (isModel) return tags;
   const triangles = byId('triangles').value;
   return {
