@@ -126,7 +126,8 @@ def check_count(count: int, max_triangles: int, kind: str = "STL") -> None:
     """
     if count > max_triangles:
         raise TooLarge(
-            f"the {kind} document has {count} triangles or more, above MaxTriangles = {max_triangles}"
+            f"the {kind} document has {count} triangles or more,"
+            f" above MaxTriangles = {max_triangles}"
         )
 
 

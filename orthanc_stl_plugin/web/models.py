@@ -34,7 +34,7 @@ _ATTACH_FIELDS: Final = (
     "Tags", "Synchronous", "Asynchronous", "Priority",
 )  # fmt: skip
 # Of a file that says nothing else: glTF has no other unit (glTF 2.0 section 3.4).
-_UNITS: Final = {format_: "mm" for format_ in MeshFormat} | {MeshFormat.GLB: "m"}
+_UNITS: Final = dict.fromkeys(MeshFormat, "mm") | {MeshFormat.GLB: "m"}
 _OTSU: Final = "Otsu"
 
 

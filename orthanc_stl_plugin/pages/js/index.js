@@ -37,7 +37,7 @@ function health(status) {
     officialPlugins: status.OfficialPlugins.join(', ') || text('none'),
   };
   for (const [key, value] of Object.entries(facts)) {
-    byId('facts').append(element('dt', {}, text(key)), element('dd', {}, value));
+    byId('facts').append(element('dt', {}, text(`fact.${key}`)), element('dd', {}, value));
   }
 }
 

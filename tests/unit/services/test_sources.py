@@ -14,6 +14,7 @@ from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.services.sources import (
+    MeshFileSource,
     NiftiSource,
     RtStructSource,
     SegSource,
@@ -107,7 +108,7 @@ def test_the_threshold_of_otsu_finds_the_object(tmp_path: Path):
 @pytest.mark.parametrize("way", [as_nifti, as_seg, as_series], ids=lambda way: way.__name__)
 def test_a_volume_above_the_limit_is_refused(way: Callable[[Path], Source], tmp_path: Path):
     source = way(tmp_path)
-    assert not isinstance(source, RtStructSource)
+    assert not isinstance(source, RtStructSource | MeshFileSource)
     with pytest.raises(TooLarge, match="MaxVolumeMiB = 0"):
         only(replace(source, max_bytes=100_000))
 
