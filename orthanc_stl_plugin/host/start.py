@@ -22,7 +22,6 @@ from orthanc_stl_plugin.services.work import Workers
 from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
-from orthanc_stl_plugin.web.router import Router
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ def _compose() -> None:
         *model_file_routes(files),
         *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
     ]
-    register(Router(routes))
+    register(routes)
 
     def on_change(change: int, _level: int, _resource: str) -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:

@@ -16,6 +16,7 @@ from orthanc_stl_plugin.services.model_files import (
     ModelFiles,
     View,
 )
+from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Route
@@ -69,15 +70,14 @@ class _ModelFileApi:
 def _answer(
     request: Request, tag: str, name: str, media_type: str, content: Callable[[], bytes]
 ) -> Response:
-    """The content, made only if the client does not have it already (RFC 9110 section 13.1.2)."""
-    etag = f'"{tag}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    known = request.headers.get("if-none-match", "")
-    if etag in known or known.strip() == "*":
-        return Response(status=304, headers=headers)
     disposition = "inline" if media_type == PNG_MEDIA_TYPE else "attachment"
-    headers["Content-Disposition"] = f'{disposition}; filename="{name}"'
-    return Response(content(), media_type, headers=headers)
+    named = {"Content-Disposition": f'{disposition}; filename="{name}"'}
+    return conditional(
+        request,
+        tag,
+        {"Cache-Control": "private, no-cache"},
+        lambda: Response(content(), media_type, headers=named),
+    )
 
 
 def _renamed(stl_name: str, extension: str) -> str:
