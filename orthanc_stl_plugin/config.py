@@ -43,6 +43,15 @@ class Settings:
         max_pending_jobs: how many jobs may wait before a request is answered 503.
         kept_jobs: how many finished jobs are remembered, over a restart too.
         jobs_in_orthanc: our jobs are shown among Orthanc's, under /jobs; else under /stl/jobs.
+        public_url: the address of this server's root as clients see it; empty to take it from the
+            headers of each request.
+        max_pixels: the most pixels of one IIIF answer.
+        tile_cache_mib: the most memory for pixels and answers that were computed.
+        pyramid_cache_mib: the most disk space for the pyramids of large images.
+        pyramid_directory: where these lie; empty for `iiif-pyramids` in Orthanc's storage folder.
+        jpeg_quality: of the JPEG files that are made.
+        convert_colours: images with an ICC profile are converted to sRGB; else the profile goes
+            along.
         spool_directory: where sources and models lie while they are worked on; empty for the
             system's temporary folder.
         worker_executable: the Python interpreter of the workers; empty to find it.
@@ -56,6 +65,13 @@ class Settings:
     max_pending_jobs: int = _whole("MaxPendingJobs", 100, 1, 100_000)
     kept_jobs: int = _whole("KeptJobs", 100, 0, 10_000)
     jobs_in_orthanc: bool = _switch("JobsInOrthanc", default=True)
+    public_url: str = _text("PublicUrl")
+    max_pixels: int = _whole("MaxPixels", 25_000_000, 1 << 16, 1 << 30)
+    tile_cache_mib: int = _whole("TileCacheMiB", 256, 1, 1 << 20)
+    pyramid_cache_mib: int = _whole("PyramidCacheMiB", 10_240, 1, 1 << 30)
+    pyramid_directory: str = _text("PyramidDirectory")
+    jpeg_quality: int = _whole("JpegQuality", 90, 1, 100)
+    convert_colours: bool = _switch("ConvertColours", default=False)
     spool_directory: str = _text("SpoolDirectory")
     worker_executable: str = _text("WorkerExecutable")
 

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
 import orthanc
 
 from orthanc_stl_plugin.web.messages import Request, Response
-from orthanc_stl_plugin.web.router import Router
+from orthanc_stl_plugin.web.router import Route, answer
 
 # orthanc-python 5.0 lets go of its callbacks after the interpreter has ended: to free one then
 # would end Orthanc with SIGSEGV, so this list keeps them for ever.
 _kept: Final[list[Callable[..., None]]] = []
 
 
-def register(router: Router) -> None:
-    """Announces every route of `router` to Orthanc."""
+def register(routes: Iterable[Route]) -> None:
+    """Announces every route to Orthanc, which tries them in this order."""
+    for route in routes:
+        callback = _callback(route)
+        _kept.append(callback)
+        orthanc.RegisterRestCallback(route.pattern, callback)
 
-    def answer(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
-        send(output, router.respond(_request(uri, request)))
 
-    _kept.append(answer)
-    for route in router.routes:
-        orthanc.RegisterRestCallback(route.pattern, answer)
+def _callback(route: Route) -> Callable[..., None]:
+    def respond(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
+        send(output, answer(route, _request(uri, request)))
+
+    return respond
 
 
 def _request(uri: str, request: dict[str, Any]) -> Request:
     return Request(
         method=request["method"],
         path=uri,
+        groups=tuple(request["groups"]),
         query=request.get("get", {}),
         headers={name.lower(): value for name, value in request["headers"].items()},
         body=request.get("body", b""),

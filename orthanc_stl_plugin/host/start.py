@@ -30,7 +30,6 @@ from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.pages import VIEWERS, page_files, page_routes, viewer_versions
-from orthanc_stl_plugin.web.router import Router
 from orthanc_stl_plugin.web.status import status_routes
 
 _PAGES: Final = Path(__file__).parent.parent / "pages"
@@ -65,7 +64,7 @@ def _compose() -> None:
         settings.worker_count, settings.max_pending_jobs, settings.kept_jobs, PropertyJournal()
     )
     jobs_path = ORTHANC_PATH if settings.jobs_in_orthanc else OWN_PATH
-    pages = page_files(_PAGES, _viewers_folder(configuration))
+    pages = page_files(_PAGES, _viewers_folder(configuration), settings.public_url)
     status = Status(OrthancHost(), workers, jobs, jobs_path, viewer_versions(pages))
     routes = [
         *model_routes(encoder, jobs, jobs_path),
@@ -73,9 +72,9 @@ def _compose() -> None:
         *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
         *grey_value_routes(GreyValues(archive, workers, spool, settings)),
         *status_routes(status),
-        *page_routes(pages),
+        *page_routes(pages, settings),
     ]
-    register(Router(routes))
+    register(routes)
     extend_explorer(_EXPLORER_SCRIPT.read_text(encoding="utf-8"))
 
     def on_change(change: int, _level: int, _resource: str) -> None:

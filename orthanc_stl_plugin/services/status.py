@@ -41,6 +41,7 @@ class Status:
         jobs: the queue.
         jobs_path: where its jobs are shown.
         viewers: versions of the third-party viewers by name; empty where none is installed.
+        collection_path: where the IIIF collection of what is published lies; empty without one.
     """
 
     host: Host
@@ -48,6 +49,7 @@ class Status:
     jobs: JobEngine
     jobs_path: str
     viewers: Mapping[str, str]
+    collection_path: str = ""
 
     def report(self) -> dict[str, object]:
         """Plain values for JSON."""
@@ -62,4 +64,5 @@ class Status:
             "Jobs": {str(state): states.count(state) for state in JobState},
             "JobsPath": self.jobs_path,
             "Viewers": dict(self.viewers),
+            "CollectionPath": self.collection_path,
         }

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from orthanc_stl_plugin.services.grey_values import GreyValues
+from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
 from orthanc_stl_plugin.web.router import Route
-from orthanc_stl_plugin.web.validators import REVALIDATED, validated
 
 
 def grey_value_routes(values: GreyValues) -> list[Route]:
@@ -13,11 +13,11 @@ def grey_value_routes(values: GreyValues) -> list[Route]:
 
     def show(request: Request) -> Response:
         found = values.find(request.groups[0])
-        return validated(
+        return conditional(
             request,
             f"{found.digest}-values",
+            {"Cache-Control": "private, no-cache"},
             lambda: json_response(values.summary(found)),
-            {"Cache-Control": REVALIDATED},
         )
 
     return [Route("/series/{id}/stl/values", {"GET": show})]

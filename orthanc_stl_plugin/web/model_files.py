@@ -16,10 +16,10 @@ from orthanc_stl_plugin.services.model_files import (
     ModelFiles,
     View,
 )
+from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Route
-from orthanc_stl_plugin.web.validators import REVALIDATED, validated
 
 PNG_MEDIA_TYPE: Final = "image/png"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,9}")
@@ -71,12 +71,12 @@ def _answer(
     request: Request, tag: str, name: str, media_type: str, content: Callable[[], bytes]
 ) -> Response:
     disposition = "inline" if media_type == PNG_MEDIA_TYPE else "attachment"
-    headers = {"Content-Disposition": f'{disposition}; filename="{name}"'}
-    return validated(
+    named = {"Content-Disposition": f'{disposition}; filename="{name}"'}
+    return conditional(
         request,
         tag,
-        lambda: Response(content(), media_type, headers=headers),
-        {"Cache-Control": REVALIDATED},
+        {"Cache-Control": "private, no-cache"},
+        lambda: Response(content(), media_type, headers=named),
     )
 
 

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
+from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
+from orthanc_stl_plugin.web.public_url import base_url
 from orthanc_stl_plugin.web.router import Route
-from orthanc_stl_plugin.web.validators import validated
 
 APP_PATH: Final = "/stl/app"
 VIEWERS: Final = "viewers"
@@ -57,7 +60,7 @@ class PageFile:
     headers: Mapping[str, str]
 
 
-def page_routes(files: Mapping[str, PageFile]) -> list[Route]:
+def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route]:
     """The routes of the pages; `files` by their path below /stl/app/."""
 
     def show(request: Request) -> Response:
@@ -65,13 +68,14 @@ def page_routes(files: Mapping[str, PageFile]) -> list[Route]:
         file = files.get(name)
         if file is None:
             raise NotFound(_absence(name))
-        return validated(
-            request, file.digest, lambda: Response(file.content, file.media_type), file.headers
+        return conditional(
+            request, file.digest, file.headers, lambda: Response(file.content, file.media_type)
         )
 
-    def enter(_request: Request) -> Response:
+    def enter(request: Request) -> Response:
         # Orthanc drops the last slash of an address: a relative one would lead two ways.
-        return Response(status=302, headers={"Location": f"{APP_PATH}/{_START_PAGE}"})
+        start = f"{base_url(request, settings)}{APP_PATH}/{_START_PAGE}"
+        return Response(status=302, headers={"Location": start})
 
     return [
         Route(APP_PATH, {"GET": enter}),
@@ -79,10 +83,14 @@ def page_routes(files: Mapping[str, PageFile]) -> list[Route]:
     ]
 
 
-def page_files(pages: Path, viewers: Path) -> dict[str, PageFile]:
-    """All files of both folders by the path they are served at; no folder, no files."""
-    served = dict(_files(pages, "", _ASK_EACH_TIME))
-    return served | dict(_files(viewers, f"{VIEWERS}/", _FOR_EVER))
+def page_files(pages: Path, viewers: Path, public_url: str = "") -> dict[str, PageFile]:
+    """All files of both folders by the path they are served at; no folder, no files.
+
+    Where `public_url` is set, IIIF answers name images and manifests below it: pages that were
+    opened at another address of the server may read them there.
+    """
+    served = dict(_files(pages, "", _ASK_EACH_TIME, public_url))
+    return served | dict(_files(viewers, f"{VIEWERS}/", _FOR_EVER, public_url))
 
 
 def viewer_versions(files: Mapping[str, PageFile]) -> dict[str, str]:
@@ -92,7 +100,9 @@ def viewer_versions(files: Mapping[str, PageFile]) -> dict[str, str]:
     return {match["name"]: match["version"] for match in matches if match is not None}
 
 
-def _files(folder: Path, prefix: str, caching: str) -> Iterator[tuple[str, PageFile]]:
+def _files(
+    folder: Path, prefix: str, caching: str, public_url: str
+) -> Iterator[tuple[str, PageFile]]:
     for path in sorted(folder.rglob("*")):
         media_type = _MEDIA_TYPES.get(path.suffix)
         if media_type is None or not path.is_file():
@@ -101,13 +111,19 @@ def _files(folder: Path, prefix: str, caching: str) -> Iterator[tuple[str, PageF
         digest = hashlib.blake2b(content, digest_size=16).hexdigest()
         headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
         if path.suffix == ".html":
-            policy = {**_POLICY, **_POLICY_BY_PAGE.get(path.name, {})}
-            headers["Content-Security-Policy"] = "; ".join(
-                f"{name} {sources}" for name, sources in policy.items()
-            )
+            headers["Content-Security-Policy"] = _policy(path.name, public_url)
             headers["Referrer-Policy"] = "same-origin"
         name = prefix + path.relative_to(folder).as_posix()
         yield name, PageFile(content, digest, media_type, headers)
+
+
+def _policy(page: str, public_url: str) -> str:
+    policy = {**_POLICY, **_POLICY_BY_PAGE.get(page, {})}
+    address = urlsplit(public_url)
+    if address.netloc:
+        for name in ("img-src", "connect-src"):
+            policy[name] = f"{policy[name]} {address.scheme}://{address.netloc}"
+    return "; ".join(f"{name} {sources}" for name, sources in policy.items())
 
 
 def _absence(name: str) -> str:

@@ -56,28 +56,40 @@ class Router:
         self._compiled = [(re.compile(route.pattern), route) for route in routes]
 
     def respond(self, request: Request) -> Response:
-        """The answer to a request, whatever happens; the one place that catches everything."""
-        try:
-            return self._handled(request)
-        except PluginError as error:
-            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                _log.error("%s %s: %s", request.method, request.path, error)
-            return _error_response(request, error.status, str(error), error)
-        except Exception:
-            _log.exception("%s %s failed", request.method, request.path)
-            return _error_response(request, 500, "internal error: the log of Orthanc tells more")
-
-    def _handled(self, request: Request) -> Response:
+        """The answer of the first route whose pattern matches the path of the request."""
         for pattern, route in self._compiled:
             match = pattern.fullmatch(request.path)
-            if match is None:
-                continue
-            handler = route.handlers.get(request.method)
-            if handler is None:
-                allowed = ",".join(sorted(route.handlers))
-                return Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": allowed})
-            return handler(replace(request, groups=match.groups()))
-        raise NotFound(f"no route {request.path!r}")
+            if match is not None:
+                return answer(route, replace(request, groups=match.groups()))
+        return answer(_NOWHERE, request)
+
+
+def answer(route: Route, request: Request) -> Response:
+    """The answer to a request, whatever happens; the one place that catches everything."""
+    try:
+        return _handled(route, request)
+    except PluginError as error:
+        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _log.error("%s %s: %s", request.method, request.path, error)
+        return _error_response(request, error.status, str(error), error)
+    except Exception:
+        _log.exception("%s %s failed", request.method, request.path)
+        return _error_response(request, 500, "internal error: the log of Orthanc tells more")
+
+
+def _handled(route: Route, request: Request) -> Response:
+    handler = route.handlers.get(request.method)
+    if handler is None:
+        allowed = ",".join(sorted(route.handlers))
+        return Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": allowed})
+    return handler(request)
+
+
+def _no_route(request: Request) -> Response:
+    raise NotFound(f"no route {request.path!r}")
+
+
+_NOWHERE: Final = Route("", dict.fromkeys(("GET", "POST", "PUT", "DELETE"), _no_route))
 
 
 def _error_response(

@@ -114,7 +114,8 @@ class Watched:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(orthanc: OrthancServer) -> Iterator[Browser]:
+    """It ends before the server, which waits for open connections."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser

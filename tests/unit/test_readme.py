@@ -28,7 +28,7 @@ ROUTES = [
         *job_routes(ENGINE, cast("Any", object())),
         *grey_value_routes(NOTHING),
         *status_routes(NOTHING),
-        *page_routes({}),
+        *page_routes({}, NOTHING),
     ]
     for method in route.handlers
 ]

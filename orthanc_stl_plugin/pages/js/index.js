@@ -16,7 +16,7 @@ startPage('indexTitle', async () => {
   tellWhere(status.Orthanc.Name);
   health(status);
   links(status);
-  await Promise.all([jobs(status), gallery(), studies(), publishing()]);
+  await Promise.all([jobs(status), gallery(), studies(), publishing(status)]);
 });
 
 function health(status) {
@@ -115,15 +115,16 @@ function studyEntry(study) {
   );
 }
 
-async function publishing() {
+async function publishing(status) {
   const place = byId('publish');
-  try {
-    const collection = await getJson('iiif/collection.json');
-    place.append(element('p', {}, text('publishCount', { count: (collection.items || []).length })));
-    place.append(element('a', { href: address('iiif/collection.json') }, text('linkCollection')));
-  } catch {
+  const path = status.CollectionPath.slice(1);
+  if (!path) {
     place.append(element('p', { className: 'quiet' }, text('publishNothing')));
+    return;
   }
+  const collection = await getJson(path);
+  place.append(element('p', {}, text('publishCount', { count: (collection.items || []).length })));
+  place.append(element('a', { href: address(path) }, text('linkCollection')));
 }
 
 function links(status) {

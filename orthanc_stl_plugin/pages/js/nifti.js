@@ -84,10 +84,9 @@ function tally(view, head) {
 /** The names in the header extension that TotalSegmentator writes, by number. */
 function labelNames(bytes, { size, start }) {
   const names = new Map();
-  const extension = new TextDecoder().decode(bytes.slice(size, start)).replace(/^[^<]*/, '').replace(/[^>]*$/, '');
-  const parsed = new DOMParser().parseFromString(extension, 'text/xml');
-  for (const label of parsed.querySelectorAll('Label')) {
-    names.set(Number(label.getAttribute('Key')), (label.textContent || '').trim());
+  const extension = new TextDecoder().decode(bytes.slice(size, start));
+  for (const [, key, name] of extension.matchAll(/<Label\s[^>]*\bKey="(\d+)"[^>]*>(?:<!\[CDATA\[)?([^<\]]*)/g)) {
+    names.set(Number(key), name.trim());
   }
   return names;
 }

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.pages import page_files, page_routes, viewer_versions
 from orthanc_stl_plugin.web.router import Router
@@ -19,7 +20,7 @@ def served(tmp_path: Path) -> Router:
     (tmp_path / "pages" / "notes.py").write_text("secret")
     (tmp_path / "viewers" / "three-1.2.3" / "three.js").write_text("export {};")
     (tmp_path / "secret.json").write_text("{}")
-    return Router(page_routes(page_files(tmp_path / "pages", tmp_path / "viewers")))
+    return Router(page_routes(page_files(tmp_path / "pages", tmp_path / "viewers"), Settings()))
 
 
 def got(router: Router, name: str, **headers: str) -> Response:
@@ -27,8 +28,9 @@ def got(router: Router, name: str, **headers: str) -> Response:
 
 
 def test_the_bare_address_leads_to_the_start_page(served: Router):
-    answer = served.respond(Request("GET", "/stl/app"))
-    assert (answer.status, answer.headers["Location"]) == (302, "/stl/app/index.html")
+    answer = served.respond(Request("GET", "/stl/app", headers={"host": "museum.example:8042"}))
+    assert answer.status == 302
+    assert answer.headers["Location"] == "http://museum.example:8042/stl/app/index.html"
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,17 @@ def test_mirador_may_write_styles_into_its_page_but_no_scripts(served: Router):
     assert re.findall(r"[\w-]+ [^;]*unsafe[^;]*", policy) == ["style-src 'self' 'unsafe-inline'"]
 
 
+def test_pages_may_read_what_lies_below_the_public_address(tmp_path: Path):
+    (tmp_path / "zoom.html").write_text("<!DOCTYPE html>")
+    [file] = page_files(tmp_path, tmp_path / "absent", "https://museum.example/dicom").values()
+    policy = dict(
+        part.split(" ", 1) for part in file.headers["Content-Security-Policy"].split("; ")
+    )
+    assert policy["connect-src"].endswith(" https://museum.example")
+    assert policy["img-src"].endswith(" https://museum.example")
+    assert policy["script-src"] == "'self'"
+
+
 def test_an_unchanged_page_is_not_sent_again(served: Router):
     etag = got(served, "index.html").headers["ETag"]
     again = got(served, "index.html", **{"if-none-match": etag})
@@ -82,7 +95,7 @@ def test_the_versions_of_the_viewers_are_those_of_their_folders(tmp_path: Path):
 
 
 def test_without_viewers_their_address_says_how_to_install_them(tmp_path: Path):
-    router = Router(page_routes(page_files(tmp_path, tmp_path / "absent")))
+    router = Router(page_routes(page_files(tmp_path, tmp_path / "absent"), Settings()))
     answer = router.respond(Request("GET", "/stl/app/viewers/three-1.2.3/three.js"))
     assert answer.status == 404
     assert b"docker/install.sh" in answer.body

@@ -1,0 +1,1 @@
+"""IIIF: requests and documents as values; pixels as arrays."""

@@ -1,0 +1,61 @@
+import pytest
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import BadRequest
+from orthanc_stl_plugin.web.messages import Request
+from orthanc_stl_plugin.web.public_url import base_url
+
+
+def seen(setting: str = "", **headers: str) -> str:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return base_url(Request("GET", "/x", headers=named), Settings(public_url=setting))
+
+
+def test_the_host_header_is_the_address_of_a_server_without_a_proxy():
+    assert seen(host="localhost:8042") == "http://localhost:8042"
+
+
+def test_the_setting_goes_before_every_header():
+    url = seen("https://iiif.museum.example/orthanc/", host="x", x_forwarded_host="y")
+    assert url == "https://iiif.museum.example/orthanc"
+
+
+def test_a_proxy_tells_host_scheme_and_prefix():
+    url = seen(
+        host="orthanc:8042",
+        x_forwarded_host="iiif.museum.example",
+        x_forwarded_proto="https",
+        x_forwarded_prefix="/dicom/",
+    )
+    assert url == "https://iiif.museum.example/dicom"
+
+
+def test_of_several_proxies_the_one_nearest_to_the_client_counts():
+    url = seen(host="c", x_forwarded_host="a.example, b.example", x_forwarded_proto="https, http")
+    assert url == "https://a.example"
+
+
+def test_the_standard_header_goes_before_its_forerunners():
+    # RFC 7239 section 4: names without regard to case, values may be quoted.
+    url = seen(
+        host="c",
+        forwarded='for=192.0.2.1;Proto=HTTPS;HOST="[2001:db8::1]:8443", for=10.0.0.1;host=b',
+        x_forwarded_host="other",
+    )
+    assert url == "https://[2001:db8::1]:8443"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"host": 'evil"><script>'},
+        {"host": "a/b"},
+        {"host": "a", "x_forwarded_proto": "javascript"},
+        {"host": "a", "x_forwarded_prefix": "//evil"},
+        {"host": "a", "x_forwarded_prefix": '/x"y'},
+    ],
+)
+def test_headers_that_are_no_address_are_refused(headers: dict[str, str]):
+    with pytest.raises(BadRequest):
+        seen(**headers)
