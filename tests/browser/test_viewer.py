@@ -83,9 +83,14 @@ def test_keys_turn_the_models_and_home_brings_them_back(viewer: Page):
     front = picture(viewer, STAGE)
     for _ in range(4):
         canvas.press("ArrowRight")
-    assert (picture(viewer, STAGE) != front).mean() > 0.02
+    assert changed(front, picture(viewer, STAGE)) > 0.02
     canvas.press("Home")
-    assert (picture(viewer, STAGE) != front).mean() < 0.001
+    assert changed(front, picture(viewer, STAGE)) < 0.002
+
+
+def changed(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of the values that differ by more than the rounding of a shade."""
+    return float((np.abs(one.astype(int) - other.astype(int)) > 8).mean())
 
 
 def test_a_picture_can_be_kept(viewer: Page):
