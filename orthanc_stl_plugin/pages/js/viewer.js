@@ -18,7 +18,9 @@ startPage('viewerTitle', async () => {
   }
   if (!models.length) throw new Error(text('noModels'));
   const scene = await Scene.create(byId('stage'));
+  byId('loading').hidden = false;
   for (const model of models) await add(scene, model);
+  byId('loading').hidden = true;
   if (!scene.models.length) return;
   tools(scene);
   cutting(scene);

@@ -2,7 +2,7 @@
 
 import { byId, element } from './dom.js';
 import { text } from './i18n.js';
-import { picturesOfInstance, picturesOfSeries, pixelSpacingMm } from './images.js';
+import { picturesOfInstance, picturesOfSeries } from './images.js';
 import { errorMessage, identifier, pageAddress, parameters, startPage, tellWhere } from './page.js';
 import { ScaleBar } from './scalebar.js';
 import { loadScript } from './script.js';
@@ -56,13 +56,10 @@ class Sequence {
     this.viewer.open(this.pictures[index].info);
   }
 
-  async #measure() {
-    const index = this.index;
-    const image = this.viewer.world.getItemAt(0);
-    this.bar.set(null);
-    document.documentElement.dataset.opened = String(index);
-    const spacing = await pixelSpacingMm(this.pictures[index].instance, image.getContentSize().x).catch(() => null);
-    if (index === this.index) this.bar.set(spacing);
+  #measure() {
+    const { service } = this.viewer.world.getItemAt(0).source;
+    this.bar.set(service?.physicalUnits === 'mm' ? service.physicalScale : null);
+    document.documentElement.dataset.opened = String(this.index);
   }
 
   async #fail(message) {
