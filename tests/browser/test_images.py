@@ -11,7 +11,7 @@ from tests.frame_samples import frame_file, photograph
 from tests.orthanc_server import OrthancServer
 from tests.slide_samples import LevelSample, written_slide
 
-STAGE = "#stage .openseadragon-canvas canvas"
+STAGE = "#stage"
 WIDTH_MM = 10  # of every slide of the samples
 SIDE_PX = 1024
 

@@ -25,7 +25,18 @@ startPage('zoomTitle', async () => {
   await show.open(series ? Math.floor(pictures.length / 2) : 0);
 });
 
+/**
+ * OpenSeadragon writes a style into the page, which the page's policy forbids, unless an element of
+ * this name is there: css/stage.css has that style, and this is one without any effect.
+ */
+function standInForStyle() {
+  const element = document.createElementNS('urn:x-no-style', 'style');
+  element.setAttribute('data-openseadragon-mobile-css', 'true');
+  document.head.append(element);
+}
+
 function makeViewer() {
+  standInForStyle();
   const viewer = globalThis.OpenSeadragon({
     element: byId('stage'), showNavigationControl: false, showNavigator: true, navigatorPosition: 'BOTTOM_RIGHT',
     crossOriginPolicy: false, gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
