@@ -73,6 +73,7 @@ def test_several_structures_become_models_of_their_own_or_one(
     watched: Watched, orthanc: OrthancServer, rtstruct: dict[str, str]
 ):
     page = watched.open(f"/stl/app/create.html?series={rtstruct['ParentSeries']}")
+    page.get_by_label("Detail").select_option("Draft (128 voxels an axis)")
     made(page)
     expect(page.locator("#result li")).to_have_count(2)
     page.get_by_label("Several structures").select_option("One model of all")

@@ -14,7 +14,8 @@ def addresses(
     orthanc: OrthancServer, ct: dict[str, str], rtstruct: dict[str, str]
 ) -> dict[str, str]:
     """By name of the page; each shows data whose names hold markup, where it shows names."""
-    answer = orthanc.post("/stl/encode-rtstruct", {"Instance": rtstruct["ID"]})
+    body = {"Instance": rtstruct["ID"], "Triangles": 4000}
+    answer = orthanc.post("/stl/encode-rtstruct", body)
     assert answer.ok, answer.text
     return {
         "index": "/stl/app/index.html",

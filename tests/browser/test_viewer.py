@@ -15,7 +15,8 @@ STAGE = "#stage canvas"
 @pytest.fixture(scope="module")
 def models(orthanc: OrthancServer, rtstruct: dict[str, str]) -> dict[str, str]:
     """The answer that made two models: a red F, and a green one 60 mm away in x and y."""
-    answer = orthanc.post("/stl/encode-rtstruct", {"Instance": rtstruct["ID"]})
+    body = {"Instance": rtstruct["ID"], "Triangles": 4000}
+    answer = orthanc.post("/stl/encode-rtstruct", body)
     assert answer.ok, answer.text
     made: dict[str, str] = answer.json()
     return made

@@ -10,7 +10,7 @@ import { text } from './i18n.js';
 /** @param {string} instance @returns {Promise<StoredModel>} */
 export async function storedModel(instance) {
   const tags = await getJson(`instances/${instance}/simplified-tags`);
-  const name = ['ContentDescription', 'DocumentTitle', 'SeriesDescription'].map((tag) => tags[tag]).find(Boolean);
+  const name = ['DocumentTitle', 'ContentDescription', 'SeriesDescription'].map((tag) => tags[tag]).find(Boolean);
   return { instance, name: name || text('unnamed') };
 }
 

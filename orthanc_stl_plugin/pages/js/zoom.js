@@ -1,5 +1,6 @@
 /** zoom.html: one image after the other, from the whole to its last pixel. */
 
+import { address } from './api.js';
 import { byId, element } from './dom.js';
 import { text } from './i18n.js';
 import { picturesOfInstance, picturesOfSeries } from './images.js';
@@ -38,7 +39,7 @@ function standInForStyle() {
 function makeViewer() {
   standInForStyle();
   const viewer = globalThis.OpenSeadragon({
-    element: byId('stage'), showNavigationControl: false, showNavigator: true, navigatorPosition: 'BOTTOM_RIGHT',
+    element: byId('stage'), showNavigationControl: false, showNavigator: true, navigatorPosition: 'BOTTOM_RIGHT', navigatorAutoFade: false,
     crossOriginPolicy: false, gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
     maxZoomPixelRatio: 8, minZoomImageRatio: 0.7, preserveViewport: true, drawer: 'canvas', timeout: 60_000,
   });
@@ -92,16 +93,17 @@ function tools(viewer, query) {
     viewer.viewport.applyConstraints();
   };
   const actions = [
-    ['+', 'zoomIn', () => zoom(STEP)],
-    ['−', 'zoomOut', () => zoom(1 / STEP)],
-    ['⌂', 'zoomHome', () => viewer.viewport.goHome()],
-    ['↺', 'rotateLeft', () => turn(-QUARTER_DEGREES)],
-    ['↻', 'rotateRight', () => turn(QUARTER_DEGREES)],
-    ['⛶', 'fullScreen', () => (document.fullscreenElement ? document.exitFullscreen() : byId('workbench').requestFullscreen())],
+    ['zoom-in', 'zoomIn', () => zoom(STEP)],
+    ['zoom-out', 'zoomOut', () => zoom(1 / STEP)],
+    ['whole', 'zoomHome', () => viewer.viewport.goHome()],
+    ['turn-left', 'rotateLeft', () => turn(-QUARTER_DEGREES)],
+    ['turn-right', 'rotateRight', () => turn(QUARTER_DEGREES)],
+    ['full-screen', 'fullScreen', () => (document.fullscreenElement ? document.exitFullscreen() : byId('workbench').requestFullscreen())],
   ];
   const place = byId('tools');
-  place.append(...actions.map(([sign, key, act]) => element(
-    'button', { type: 'button', id: key, title: text(key), 'aria-label': text(key), onclick: act }, sign,
+  place.append(...actions.map(([icon, key, act]) => element(
+    'button', { type: 'button', id: key, title: text(key), 'aria-label': text(key), onclick: act },
+    element('img', { src: address(`stl/app/icons/${icon}.svg`), alt: '', width: 22, height: 22 }),
   )));
   place.append(element('a', { className: 'button', href: pageAddress('iiif.html', query) }, 'IIIF'));
   place.hidden = false;
