@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    BrowserType,
     ConsoleMessage,
     Download,
     Page,
@@ -119,9 +120,14 @@ class Watched:
 def browser(orthanc: OrthancServer) -> Iterator[Browser]:
     """It ends before the server, which waits for open connections."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = launched(playwright.chromium)
         yield browser
         browser.close()
+
+
+def launched(kind: BrowserType) -> Browser:
+    """A Chromium without a window."""
+    return kind.launch(executable_path=CHROMIUM, args=list(FLAGS))
 
 
 @pytest.fixture

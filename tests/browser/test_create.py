@@ -76,6 +76,7 @@ def test_several_structures_become_models_of_their_own_or_one(
     page.get_by_label("Detail").select_option("Draft (128 voxels an axis)")
     made(page)
     expect(page.locator("#result li")).to_have_count(2)
+    assert watched.seriously_inaccessible() == []
     page.get_by_label("Several structures").select_option("One model of all")
     page.get_by_label("Name").fill("Both together")
     made(page)

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Watched, watch
+from tests.browser.conftest import Watched, launched, watch
 from tests.orthanc_server import OrthancServer
 
 PAGES = ("index", "create", "create-ct", "create-study", "viewer")
@@ -62,6 +62,55 @@ def test_the_language_can_be_chosen_and_is_kept(watched: Watched, addresses: dic
     expect(page.locator("#health")).to_have_text("Tout va bien.")
     page = watched.open(addresses["create"])
     expect(page.get_by_role("button", name="Créer le modèle")).to_be_visible()
+
+
+BUTTONS = {
+    "study": ["3D: create a model", "3D: view"],
+    "model": ["3D: view"],
+    "rtstruct": ["3D: create a model"],
+    "ct": ["3D: create a model", "IIIF: deep zoom", "IIIF: open in Mirador", "IIIF: manifest"],
+    "instance": ["IIIF: deep zoom"],
+}
+
+
+@pytest.mark.parametrize("row", BUTTONS)
+def test_the_explorer_of_orthanc_shows_the_buttons_that_make_sense(
+    watched: Watched,
+    addresses: dict[str, str],
+    ct: dict[str, str],
+    rtstruct: dict[str, str],
+    row: str,
+):
+    identifier = {
+        "study": f"study?uuid={rtstruct['ParentStudy']}",
+        "model": f"series?uuid={addresses['viewer'].partition('=')[2]}",
+        "rtstruct": f"series?uuid={rtstruct['ParentSeries']}",
+        "ct": f"series?uuid={ct['ParentSeries']}",
+        "instance": f"instance?uuid={ct['ID']}",
+    }[row]
+    watched.page.goto(f"{watched.url}/app/explorer.html#{identifier}")
+    buttons = watched.page.locator("[id^=stl-buttons] a:visible")
+    expect(buttons).to_have_count(len(BUTTONS[row]))
+    assert [one.strip() for one in buttons.all_inner_texts()] == BUTTONS[row]
+
+
+def test_pages_follow_jobs_that_orthanc_does_not_show(
+    browser: Browser, rtstruct: dict[str, str], orthanc: OrthancServer
+):
+    with OrthancServer({'"JobsInOrthanc" : true': '"JobsInOrthanc" : false'}) as server:
+        stored = server.upload(orthanc.get(f"/instances/{rtstruct['ID']}/file").content)
+        # A browser of its own: Orthanc does not stop while one keeps connections open.
+        own = launched(browser.browser_type)
+        context = own.new_context(locale="en-GB")
+        watched = Watched(context.new_page(), server.url)
+        watch(context, watched)
+        page = watched.open(f"/stl/app/create.html?series={stored['ParentSeries']}")
+        page.get_by_role("button", name="Create the model").click()
+        expect(page.locator("#result")).to_contain_text("Stored in the study", timeout=60_000)
+        page = watched.open("/stl/app/index.html")
+        expect(page.locator("#job-rows tr")).to_have_count(1)
+        own.close()
+        assert watched.unexpected == []
 
 
 def test_viewers_are_kept_for_ever_and_pages_are_asked_for(orthanc: OrthancServer):

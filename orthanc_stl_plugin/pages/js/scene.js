@@ -6,7 +6,7 @@ import { enclosedVolume, extent, isClosed } from './measure.js';
 const MILLIMETRES_PER_METRE = 1000; // glTF is in metres
 const FIELD_OF_VIEW_DEGREES = 35;
 const STEP_DEGREES = 7.5;
-const MOST_TRIANGLES_TO_CHECK = 1_500_000; // above, a phone would stand still for seconds
+const MOST_TRIANGLES_TO_CHECK = 500_000; // above, a phone would stand still for seconds
 const VIEWS = { front: [0, 0, 1], back: [0, 0, -1], left: [1, 0, 0], right: [-1, 0, 0], above: [0, 1, 0.001], below: [0, -1, 0.001] };
 
 /**
