@@ -1,6 +1,7 @@
 """A real Orthanc, a real Chromium, and generated data whose names hold markup."""
 
 import io
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,6 @@ from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
-    BrowserType,
     ConsoleMessage,
     Download,
     Page,
@@ -46,6 +46,12 @@ NOTE_VIOLATIONS = """document.addEventListener('securitypolicyviolation', (event
 def orthanc() -> Iterator[OrthancServer]:
     with OrthancServer({'"Workers" : 0': '"Workers" : 2'}) as server:
         yield server
+        end(server)
+
+
+def end(server: OrthancServer) -> None:
+    """Kills it: to stop, Orthanc waits up to 30 s for connections that a browser has had."""
+    server.stop(signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")
@@ -118,16 +124,11 @@ class Watched:
 
 @pytest.fixture(scope="session")
 def browser(orthanc: OrthancServer) -> Iterator[Browser]:
-    """It ends before the server, which waits for open connections."""
+    """It ends before the server."""
     with sync_playwright() as playwright:
-        browser = launched(playwright.chromium)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
-
-
-def launched(kind: BrowserType) -> Browser:
-    """A Chromium without a window."""
-    return kind.launch(executable_path=CHROMIUM, args=list(FLAGS))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Watched, launched, watch
+from tests.browser.conftest import Watched, end, watch
 from tests.orthanc_server import OrthancServer
 
 PAGES = ("index", "create", "create-ct", "create-study", "viewer")
@@ -99,9 +99,7 @@ def test_pages_follow_jobs_that_orthanc_does_not_show(
 ):
     with OrthancServer({'"JobsInOrthanc" : true': '"JobsInOrthanc" : false'}) as server:
         stored = server.upload(orthanc.get(f"/instances/{rtstruct['ID']}/file").content)
-        # A browser of its own: Orthanc does not stop while one keeps connections open.
-        own = launched(browser.browser_type)
-        context = own.new_context(locale="en-GB")
+        context = browser.new_context(locale="en-GB")
         watched = Watched(context.new_page(), server.url)
         watch(context, watched)
         page = watched.open(f"/stl/app/create.html?series={stored['ParentSeries']}")
@@ -109,8 +107,9 @@ def test_pages_follow_jobs_that_orthanc_does_not_show(
         expect(page.locator("#result")).to_contain_text("Stored in the study", timeout=60_000)
         page = watched.open("/stl/app/index.html")
         expect(page.locator("#job-rows tr")).to_have_count(1)
-        own.close()
-        assert watched.unexpected == []
+        context.close()
+        end(server)
+    assert watched.unexpected == []
 
 
 def test_viewers_are_kept_for_ever_and_pages_are_asked_for(orthanc: OrthancServer):
