@@ -145,7 +145,10 @@ class OrthancImages:
 
     def frame(self, instance_id: str, frame_index: int) -> bytes:
         """See the port."""
-        return _get("instances", instance_id, f"/frames/{frame_index:d}/raw")
+        try:
+            return _get("instances", instance_id, f"/frames/{frame_index:d}/raw")
+        except BadRequest as error:  # what Orthanc says of a frame beyond the last
+            raise NotFound(f"instance {instance_id} has no frame {frame_index}") from error
 
 
 def _uri(level: str, identifier: str) -> str:
