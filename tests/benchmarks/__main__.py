@@ -1,4 +1,4 @@
-"""How long our models take, and how much memory, beside VTK as the official plugin uses it."""
+"""How long our models take beside VTK, how true progress is, how long others wait meanwhile."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -16,10 +16,14 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
 
+from tests.benchmarks import load, progress
 from tests.benchmarks.inputs import Case, cases
 from tests.benchmarks.memory import peak_mib
 from tests.benchmarks.pipelines import OURS, VTK, run, vtk
 
+MODELS: Final = "models"
+PROGRESS: Final = "progress"
+LOAD: Final = "load"
 RUNS: Final = 5
 LONG_RUNS: Final = 3
 LONG_S: Final = 5.0
@@ -45,27 +49,64 @@ class Measurement:
 
 
 def main() -> int:
-    """Prints the table; 1 when a limit is not met."""
+    """Prints the tables; 1 when the limit of a model is not met."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few inputs, few runs, no memory")
     parser.add_argument("--only", default="", help="inputs whose title holds this text")
+    parser.add_argument("--part", choices=[MODELS, PROGRESS, LOAD], help="one table of the three")
     arguments = parser.parse_args()
-    if find_spec("vtk") is None:
+    parts = {arguments.part} if arguments.part else {MODELS, PROGRESS, LOAD}
+    if MODELS in parts and find_spec("vtk") is None:
         print("The benchmarks compare with VTK: pip install --group bench", file=sys.stderr)
         return 2
-    known = cases()
-    chosen = [
-        number
-        for number, case in enumerate(known)
+    chosen = {
+        number: case
+        for number, case in enumerate(cases())
         if arguments.only in case.title and (case.is_quick or not arguments.quick)
-    ]
-    print(_head(LONG_RUNS if arguments.quick else RUNS), flush=True)
+    }
     is_met = True
-    for number in chosen:
-        measurement = _measured(known[number], number, arguments.quick)
-        is_met &= measurement.ratio <= known[number].limit
-        print(_line(_cells(known[number], measurement)), flush=True)
+    if MODELS in parts:
+        is_met = _models(chosen, arguments.quick)
+    if PROGRESS in parts:
+        _progress(list(chosen.values()))
+    if LOAD in parts and not arguments.quick:
+        _load()
     return int(not is_met)
+
+
+def _models(chosen: Mapping[int, Case], is_quick: bool) -> bool:
+    print(_head(LONG_RUNS if is_quick else RUNS), flush=True)
+    is_met = True
+    for number, case in chosen.items():
+        measurement = _measured(case, number, is_quick)
+        is_met &= measurement.ratio <= case.limit
+        print(_line(_cells(case, measurement)), flush=True)
+    return is_met
+
+
+def _progress(chosen: Sequence[Case]) -> None:
+    print(
+        "\nProgress of a job beside the share of its time that has gone, looked at every"
+        f" {1000 * progress.LOOK_S:.0f} ms from a share of {progress.SMALLEST_SHARE:g} on, in a"
+        f" real Orthanc; the median of the worst of {progress.RUNS} runs.\n\n"
+        + _table_head(progress.COLUMNS, texts=1),
+        flush=True,
+    )
+    for cells in progress.rows(chosen):
+        print(_line(cells), flush=True)
+
+
+def _load() -> None:
+    found = load.measured()
+    before, most, after = found.mib
+    print(
+        f"\n{load.READERS} clients read while {load.MAKERS} others make {load.JOBS} models"
+        f" ({found.made_s:.0f} s), with the default settings.\n\n"
+        + "\n".join([_table_head(load.COLUMNS, texts=1), *map(_line, load.rows(found))])
+        + f"\n\nMemory of Orthanc, its storage cache off: {before:.0f} MiB before,"
+        f" {most:.0f} at the most, {after:.0f} two seconds after.",
+        flush=True,
+    )
 
 
 def _measured(case: Case, number: int, is_quick: bool) -> Measurement:
@@ -106,8 +147,12 @@ def _head(runs: int) -> str:
         " above what it holds when the input is loaded.",
         "",
     ]
-    marks = ["---", "---", *["---:"] * (len(_COLUMNS) - 2)]
-    return "\n".join([*lines, _line(_COLUMNS), _line(marks)])
+    return "\n".join([*lines, _table_head(_COLUMNS, texts=2)])
+
+
+def _table_head(columns: Sequence[str], texts: int) -> str:
+    marks = [*["---"] * texts, *["---:"] * (len(columns) - texts)]
+    return "\n".join([_line(columns), _line(marks)])
 
 
 def _line(cells: Sequence[str]) -> str:
