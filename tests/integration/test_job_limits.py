@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ from tests.orthanc_server import OrthancServer
 
 TWO = BLOCK.copy()
 TWO[9:11, 3:10, 4:12] = 2
-LARGE_NOISE = (np.random.default_rng(2).random((110, 110, 110)) > 0.5).astype(np.uint8)
+LARGE_NOISE = (np.random.default_rng(2).random((90, 90, 90)) > 0.5).astype(np.uint8)
+HUGE_NOISE = (np.random.default_rng(2).random((110, 110, 110)) > 0.5).astype(np.uint8)
 LARGE_BLOCK = np.zeros((480, 480, 480), dtype=np.uint8)
 LARGE_BLOCK[100:110, 100:110, 100:110] = 1
 ANCHOR = '"HttpDescribeErrors" : true,'
@@ -28,6 +31,11 @@ function ReceivedInstanceFilter(dicom, origin, info)
     return dicom.Modality ~= 'M3D' or dicom.InstanceNumber ~= '2'
 end
 """
+
+
+STAGES = ("reading", "surface", "smoothing", "finishing")
+EARLIER = {stage: STAGES[:number] for number, stage in enumerate(STAGES)}
+TICK_S = 0.3
 
 
 def uploaded(server: OrthancServer) -> str:
@@ -65,15 +73,34 @@ def test_a_worker_killed_in_any_stage_fails_its_job_alone(
     server: OrthancServer, study: str, stage: str, mask: np.ndarray
 ):
     before = models(server)
-    path = order(server, study, mask).json()["Path"]
-    until(lambda: server.get(path).json()["Content"].get("Stage") == stage)
-    [worker] = workers(server)
+    path, worker = stopped_in(server, study, stage, mask)
     os.kill(worker, signal.SIGKILL)
     job = finished(server, path)
     assert (job["State"], job["Content"]["Stage"]) == ("Failure", stage)
     assert "the worker process ended" in job["ErrorDetails"]
     assert models(server) == before
     assert makes_a_model(server, study)
+
+
+def has_come_to(server: OrthancServer, path: str, stage: str) -> bool:
+    told = server.get(path).json()["Content"].get("Stage")
+    return told is not None and told not in EARLIER[stage]
+
+
+def stopped_in(server: OrthancServer, study: str, stage: str, mask: np.ndarray) -> tuple[str, int]:
+    """The path of a job whose worker stands still in a stage, and that worker."""
+    for _ in range(10):
+        path = order(server, study, mask).json()["Path"]
+        until(partial(has_come_to, server, path, stage))
+        [worker] = workers(server)
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(2 * TICK_S)  # what it had told before is passed on
+        if server.get(path).json()["Content"]["Stage"] == stage:
+            return path, worker
+        os.kill(worker, signal.SIGCONT)
+        server.post(f"{path}/cancel", {})
+        finished(server, path)
+    raise AssertionError(f"no job was met in the stage {stage}")
 
 
 def test_a_worker_killed_while_its_model_is_stored_harms_nobody(server: OrthancServer, study: str):
@@ -111,7 +138,7 @@ def test_progress_is_seen_to_grow_while_one_model_is_made(server: OrthancServer,
         seen.append((job["Progress"], job["Content"].get("Stage", "")))
         return bool(job["State"] == "Success")
 
-    until(is_over)
+    until(is_over, 300)
     percents = [percent for percent, _ in seen]
     assert percents == sorted(percents)
     assert len(set(percents)) > 10
@@ -159,7 +186,7 @@ def test_a_job_that_breaks_a_bound_is_stopped_and_says_which(setting: str, sente
     settings = {**ONE_WORKER, setting.format(default): setting.format(bound)}
     with OrthancServer(settings) as server:
         study = uploaded(server)
-        job = finished(server, order(server, study, LARGE_NOISE).json()["Path"])
+        job = finished(server, order(server, study, HUGE_NOISE).json()["Path"])
         assert (job["State"], job["ErrorDetails"]) == ("Failure", sentence)
         assert models(server) == 0
         assert makes_a_model(server, study)
