@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from orthanc_stl_plugin.model.progress import Stage
+
 PACKAGE = Path(__file__).parents[2] / "orthanc_stl_plugin"
 PAGES = PACKAGE / "pages"
 LOCK = PACKAGE.parent / "docker" / "viewers" / "package-lock.json"
@@ -93,3 +95,8 @@ def test_every_part_of_a_page_that_scripts_name_is_in_some_html():
     for path in SCRIPTS:
         named = set(re.findall(r"byId\('([^']+)'\)", path.read_text()))
         assert named <= ids | made, path.name
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_every_stage_of_a_job_has_a_text(stage: Stage):
+    assert f"stage.{stage}" in TEXTS["en"]

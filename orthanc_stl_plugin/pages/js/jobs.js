@@ -1,7 +1,7 @@
 /** Following a job until it has ended. */
 
 import { ApiError, getJson, request } from './api.js';
-import { text } from './i18n.js';
+import { hasText, text } from './i18n.js';
 
 const POLL_MS = 400;
 const TRIES = 5;
@@ -44,7 +44,7 @@ class JobFailure extends Error {
 /** @param {any} job @returns {string} what it is doing, in a sentence. */
 export function stageText(job) {
   if (job.State === 'Pending' || job.State === 'Paused') return text('stage.waiting');
-  const stage = { reading: 'stage.reading', surface: 'stage.surface', storing: 'stage.storing' }[job.Content?.Stage];
+  const stage = `stage.${job.Content?.Stage}`;
   const done = job.Content?.Structures?.length;
-  return text(stage || 'stage.reading') + (done ? ` ${text('structuresDone', { done })}` : '');
+  return text(hasText(stage) ? stage : 'stage.reading') + (done ? ` ${text('structuresDone', { done })}` : '');
 }
