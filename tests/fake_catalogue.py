@@ -32,7 +32,7 @@ class FakeCatalogue:
         study = self.known_studies[study_id]
         self.known_studies[study_id] = replace(study, labels=tuple(sorted(labels)))
 
-    def study(self, study_id: str, keywords: Sequence[str] = ()) -> StudyEntry:
+    def study(self, study_id: str) -> StudyEntry:
         self.asked += 1
         if study_id not in self.known_studies:
             raise NotFound(f"there is nothing below /studies with the identifier {study_id!r}")
@@ -79,12 +79,6 @@ class FakeCatalogue:
                 if one.instance_id == instance_id:
                     return one
         raise NotFound(f"there is nothing below /instances with the identifier {instance_id!r}")
-
-    def series(self, series_id: str, keywords: Sequence[str] = ()) -> SeriesEntry:
-        self.asked += 1
-        if series_id not in self.known_series:
-            raise NotFound(f"there is nothing below /series with the identifier {series_id!r}")
-        return self.known_series[series_id]
 
     def study_of(self, level: Level, identifier: str) -> str:
         if level is Level.STUDY and identifier in self.known_studies:

@@ -11,6 +11,7 @@ import orthanc
 
 from orthanc_stl_plugin.errors import ArchiveRefused, NotFound
 from orthanc_stl_plugin.services.catalogue import (
+    COUNTED_KEYWORDS,
     InstanceEntry,
     Level,
     SeriesEntry,
@@ -22,8 +23,6 @@ from orthanc_stl_plugin.services.catalogue import (
 
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Orthanc counts these in its index, without a look at any file.
-_COUNTED: Final = ("ModalitiesInStudy", "NumberOfStudyRelatedInstances")
 _STUDY_CONTENT: Final = (
     "MainDicomTags", "Metadata", "Labels", "Children", "Parent", "RequestedTags"
 )  # fmt: skip
@@ -33,10 +32,10 @@ _MISSING: Final = frozenset({orthanc.ErrorCode.UNKNOWN_RESOURCE, orthanc.ErrorCo
 class OrthancCatalogue:
     """See the port `orthanc_stl_plugin.services.catalogue.Catalogue`."""
 
-    def study(self, study_id: str, keywords: Sequence[str] = ()) -> StudyEntry:
+    def study(self, study_id: str) -> StudyEntry:
         """See the port."""
         path = _path(Level.STUDY, study_id)
-        study = _get(_asking(path, (*_COUNTED, *keywords)), Level.STUDY, study_id)
+        study = _get(_asking(path, COUNTED_KEYWORDS), Level.STUDY, study_id)
         study["Metadata"] = _get(f"{path}/metadata?expand", Level.STUDY, study_id)
         return _study_entry(study)
 
@@ -44,7 +43,7 @@ class OrthancCatalogue:
         """See the port."""
         question = _with_label(choice.label) | {
             "ResponseContent": _STUDY_CONTENT,
-            "RequestedTags": _COUNTED,
+            "RequestedTags": COUNTED_KEYWORDS,
             "OrderBy": [
                 {"Type": "DicomTag", "Key": key, "Direction": "ASC"}
                 for key in ("StudyDate", "StudyInstanceUID")
@@ -67,12 +66,12 @@ class OrthancCatalogue:
         """See the port."""
         question = _with_label(label) | {
             "ResponseContent": ("Metadata", "RequestedTags"),
-            "RequestedTags": _COUNTED[:1],
+            "RequestedTags": COUNTED_KEYWORDS[:1],
         }
         return [
             StudyState(
                 study["ID"],
-                tuple(str(study["RequestedTags"].get(_COUNTED[0]) or "").split("\\")),
+                tuple(str(study["RequestedTags"].get(COUNTED_KEYWORDS[0]) or "").split("\\")),
                 study["Metadata"],
             )
             for study in _found("Study", question)
@@ -98,12 +97,6 @@ class OrthancCatalogue:
         instance = _get(_asking(path, keywords), Level.INSTANCE, instance_id)
         instance["Metadata"] = _get(f"{path}/metadata?expand", Level.INSTANCE, instance_id)
         return _instance_entry(instance)
-
-    def series(self, series_id: str, keywords: Sequence[str] = ()) -> SeriesEntry:
-        """See the port."""
-        path = _path(Level.SERIES, series_id)
-        series = _get(_asking(path, keywords), Level.SERIES, series_id)
-        return SeriesEntry(series_id, series["ParentStudy"], _tags(series))
 
     def study_of(self, level: Level, identifier: str) -> str:
         """See the port."""

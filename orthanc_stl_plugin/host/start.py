@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import logging
 
 import orthanc
 
 from orthanc_stl_plugin import __version__
-from orthanc_stl_plugin.config import SECTION, Settings, read_settings
-from orthanc_stl_plugin.errors import ConfigurationError, UnusableSource
-from orthanc_stl_plugin.host.announcements import PropertyMemory
+from orthanc_stl_plugin.config import SECTION, read_settings
+from orthanc_stl_plugin.errors import ConfigurationError
+from orthanc_stl_plugin.host import presenting
 from orthanc_stl_plugin.host.archive import OrthancArchive
 from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
 from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
 from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.rest import register
-from orthanc_stl_plugin.services.announcing import Announcer
-from orthanc_stl_plugin.services.catalogue import Catalogue
-from orthanc_stl_plugin.services.collecting import Collector
-from orthanc_stl_plugin.services.describing import Describer
 from orthanc_stl_plugin.services.encode import Encoder
 from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.model_files import ModelFiles
-from orthanc_stl_plugin.services.presentation import Presenter
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.services.spool import Spool
-from orthanc_stl_plugin.services.views import Viewer
 from orthanc_stl_plugin.services.work import Workers
 from orthanc_stl_plugin.web.audience import guarded
 from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
-from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
-from orthanc_stl_plugin.web.router import Route
-from orthanc_stl_plugin.wsi.pyramid import Slide
 
 _log = logging.getLogger(__name__)
 
@@ -73,7 +63,7 @@ def _compose() -> None:
         *model_routes(encoder, jobs, jobs_path),
         *model_file_routes(files),
         *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
-        *_presentation(catalogue, publication, settings),
+        *presenting.routes(catalogue, presenting.NoSlides(), settings),
     ]
     register(guarded(routes, publication))
 
@@ -88,30 +78,3 @@ def _compose() -> None:
 
     orthanc.RegisterOnChangeCallback(on_change)
     _log.info("version %s, %d worker processes", __version__, settings.worker_count)
-
-
-def _presentation(
-    catalogue: Catalogue, publication: Publication, settings: Settings
-) -> list[Route]:
-    """The routes of IIIF Presentation; those of the official plugin where it is absent."""
-    words = settings.presentation
-    describer = Describer(words)
-    viewer = Viewer(catalogue, _NoSlides(), shows_slide_labels=words.slide_labels)
-    presenter = Presenter(catalogue, describer, viewer, settings, _utc_now)
-    collector = Collector(catalogue, describer, viewer, settings, _utc_now)
-    announcer = Announcer(catalogue, publication.label, PropertyMemory(), _utc_now)
-    routes = presentation_routes(presenter, collector, announcer, settings)
-    if "wsi" not in json.loads(orthanc.RestApiGet("/plugins")):
-        routes += official_presentation_routes(presenter, settings)
-    return routes
-
-
-def _utc_now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
-
-
-class _NoSlides:
-    """No whole slide can be shown yet."""
-
-    def slide(self, series_id: str) -> Slide:
-        raise UnusableSource(f"series {series_id} is a whole slide")

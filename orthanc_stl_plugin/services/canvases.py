@@ -19,7 +19,8 @@ from orthanc_stl_plugin.services.catalogue import InstanceEntry, Tags
 from orthanc_stl_plugin.services.describing import plain
 from orthanc_stl_plugin.wsi.pyramid import Pyramid
 
-IMAGE_KEYWORDS: Final = ("Rows", "Columns", "NumberOfFrames")
+# NumberOfFrames is among the main tags of an instance.
+IMAGE_KEYWORDS: Final = ("Rows", "Columns")
 MODEL_KEYWORDS: Final = ("ContentDescription", "DocumentTitle")
 _PREVIEW_PX: Final = 1024
 

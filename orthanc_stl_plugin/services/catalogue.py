@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 Tags = Mapping[str, object]
+
+# What the archive counts by itself, and gives with every study.
+COUNTED_KEYWORDS: Final = ("ModalitiesInStudy", "NumberOfStudyRelatedInstances")
 
 
 class Level(StrEnum):
@@ -28,7 +31,7 @@ class StudyEntry:
         patient_id: that of its patient.
         series_ids: those of its series, sorted.
         labels: Orthanc's labels, sorted.
-        tags: of the study, of its patient, and those asked for: by keyword.
+        tags: of the study, of its patient, and those counted: by keyword.
         metadata: Orthanc's metadata, by name.
         instance_count: of all its series.
     """
@@ -118,7 +121,7 @@ class Catalogue(Protocol):
     have them in its index, it reads them in the file of one instance of each resource.
     """
 
-    def study(self, study_id: str, keywords: Sequence[str] = ()) -> StudyEntry:
+    def study(self, study_id: str) -> StudyEntry:
         """One study.
 
         Raises:
@@ -153,14 +156,6 @@ class Catalogue(Protocol):
 
         Raises:
             NotFound: no such instance.
-        """
-        ...
-
-    def series(self, series_id: str, keywords: Sequence[str] = ()) -> SeriesEntry:
-        """One series.
-
-        Raises:
-            NotFound: no such series.
         """
         ...
 

@@ -16,7 +16,7 @@ from orthanc_stl_plugin.iiif.manifest import NO_LINKS, Links
 from orthanc_stl_plugin.services.catalogue import Catalogue, SeriesEntry, StudyChoice, StudyEntry
 from orthanc_stl_plugin.services.describing import Counts, Describer
 from orthanc_stl_plugin.services.documents import Document, StudyCache, document
-from orthanc_stl_plugin.services.views import Viewer, is_showable, series_rank
+from orthanc_stl_plugin.services.views import Viewer, is_showable, series_in_order
 
 PAGE_SIZE: Final = 100
 _MEMBER_BYTES: Final = 2048
@@ -62,9 +62,9 @@ class Collector:
 
         def make() -> Document:
             addresses = Addresses(base)
-            described = self._catalogue.study(study_id, self._describer.study_keywords)
-            members = tuple(self._series_members(addresses, study_id))
-            description = self._describer.study(described, Counts(len(members)))
+            series = series_in_order(self._catalogue, self._describer, study_id)
+            members = tuple(self._series_members(addresses, series))
+            description = self._describer.study(study, series, Counts(len(members)))
             links = Links(part_of=(addresses.collection(), self._collection_label))
             own = addresses.study_collection(study_id)
             return document(write_collection(Collection(own, description, members, links)))
@@ -127,8 +127,10 @@ class Collector:
         description = self._describer.general(label, summary, [number])
         return document(write_collection(Collection(address, description, members, links)))
 
-    def _series_members(self, addresses: Addresses, study_id: str) -> Iterable[Member]:
-        for entry in self._series_of(study_id):
+    def _series_members(
+        self, addresses: Addresses, series: Iterable[SeriesEntry]
+    ) -> Iterable[Member]:
+        for entry in series:
             if picture := self._viewer.first_picture(addresses, entry):
                 own = addresses.series_manifest(entry.series_id)
                 label = self._describer.series_label(entry.tags)
@@ -143,10 +145,9 @@ class Collector:
 
     def _study_member(self, addresses: Addresses, study: StudyEntry) -> Member:
         def make() -> Member:
-            tagged = self._catalogue.study(study.study_id, self._describer.study_keywords)
-            entries = self._series_of(study.study_id)
-            pictures = (self._viewer.first_picture(addresses, entry) for entry in entries)
-            description = self._describer.study(tagged, Counts(len(entries)))
+            series = series_in_order(self._catalogue, self._describer, study.study_id)
+            pictures = (self._viewer.first_picture(addresses, entry) for entry in series)
+            description = self._describer.study(study, series, Counts(len(series)))
             return Member(
                 addresses.study_manifest(study.study_id),
                 is_collection=False,
@@ -157,10 +158,6 @@ class Collector:
             )
 
         return self._members.get(study, addresses.base, make)
-
-    def _series_of(self, study_id: str) -> list[SeriesEntry]:
-        entries = self._catalogue.series_of(study_id, self._describer.series_keywords)
-        return sorted(entries, key=series_rank)
 
 
 def _pages(addresses: Addresses, count: int) -> Iterable[Member]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orthanc_stl_plugin.config import NO_TEXTS, Presentation, Texts
 from orthanc_stl_plugin.config.texts import Unfit, texts
@@ -19,7 +19,12 @@ from orthanc_stl_plugin.formats.attributes import (
     readable_values,
 )
 from orthanc_stl_plugin.iiif.descriptive import Description, Homepage, LabelledValue
-from orthanc_stl_plugin.services.catalogue import StudyEntry, Tags
+from orthanc_stl_plugin.services.catalogue import (
+    COUNTED_KEYWORDS,
+    SeriesEntry,
+    StudyEntry,
+    Tags,
+)
 from orthanc_stl_plugin.services.overriding import (
     NO_OVERRIDE,
     Override,
@@ -78,12 +83,14 @@ class Describer:
             if not is_known(path):
                 raise ConfigurationError(f'"Presentation": {path!r} is no keyword of DICOM')
         self._shown = _first_parts((*keywords_of(settings.label), *metadata))
-        self.study_keywords = _first_parts(study_paths)
-        self.series_keywords = _first_parts(series_paths)
+        wanted = _first_parts((*series_paths, *study_paths))
+        self.keywords = tuple(one for one in wanted if one not in COUNTED_KEYWORDS)
 
-    def study(self, study: StudyEntry, counts: Counts) -> Description:
-        """What a study's manifest and collection tell."""
-        chosen = self._settings
+    def study(
+        self, study: StudyEntry, series: Sequence[SeriesEntry], counts: Counts
+    ) -> Description:
+        """What a study's manifest and collection tell; see `merged` for its tags."""
+        chosen, study = self._settings, replace(study, tags=merged(study, series))
         address = filled_address(chosen.homepage_template, study.tags)
         statement = LabelledValue(chosen.required_statement_label, chosen.required_statement)
         description = Description(
@@ -110,17 +117,13 @@ class Describer:
             provider=chosen.provider if chosen.provider.url else None,
         )
 
-    def study_label(self, study: StudyEntry) -> Texts:
-        """The name of a study, its own if it has one; never empty."""
-        return self.study(study, Counts()).label
-
     def series_label(self, tags: Tags) -> Texts:
         """The name of a series; never empty."""
         return self._first(self._settings.series_label, tags) or texts("Series", language="en")
 
-    def attributes(self, study: StudyEntry) -> dict[str, object]:
+    def attributes(self, study: StudyEntry, series: Sequence[SeriesEntry]) -> dict[str, object]:
         """The attributes that the manifest shows, in the DICOM JSON Model."""
-        return dicom_json(study.tags, ("StudyInstanceUID", *self._shown))
+        return dicom_json(merged(study, series), ("StudyInstanceUID", *self._shown))
 
     def _metadata(self, tags: Tags) -> Iterable[LabelledValue]:
         for path, label in self._settings.metadata:
@@ -147,6 +150,16 @@ class Describer:
                 "metadata %r of study %s is left out: it must %s", name, study.study_id, error
             )
             return NO_OVERRIDE
+
+
+def merged(study: StudyEntry, series: Iterable[SeriesEntry]) -> Tags:
+    """The tags of a study, and for the rest those of its first series that has each."""
+    tags: dict[str, object] = {}
+    for source in (study.tags, *(one.tags for one in series)):
+        for keyword, value in source.items():
+            if not tags.get(keyword):
+                tags[keyword] = value
+    return tags
 
 
 def plain(value: str) -> str:

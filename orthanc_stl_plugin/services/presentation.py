@@ -12,6 +12,7 @@ from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.iiif.addresses import Addresses
 from orthanc_stl_plugin.iiif.canvas import Json, rendering
+from orthanc_stl_plugin.iiif.descriptive import Description
 from orthanc_stl_plugin.iiif.manifest import Links, Manifest, write_manifest
 from orthanc_stl_plugin.iiif.scene import MEDIA_TYPE as SCENE_MEDIA_TYPE
 from orthanc_stl_plugin.iiif.scene import Scene, write_scene
@@ -23,7 +24,7 @@ from orthanc_stl_plugin.services.catalogue import (
 )
 from orthanc_stl_plugin.services.describing import Counts, Describer
 from orthanc_stl_plugin.services.documents import Document, StudyCache, document
-from orthanc_stl_plugin.services.views import View, Viewer, series_rank
+from orthanc_stl_plugin.services.views import View, Viewer, series_in_order
 
 
 class Presenter:
@@ -65,10 +66,13 @@ class Presenter:
 
         def make() -> Document:
             addresses = Addresses(base)
-            views = self._views(addresses, study_id)
+            series = series_in_order(self._catalogue, self._describer, study_id)
+            views = self._views(addresses, study_id, series)
             links = self._links(addresses, study, views)
             links = replace(links, part_of=(addresses.collection(), self._collection_label))
-            return self._manifest(addresses.study_manifest(study_id), study, views, links)
+            description = self._describer.study(study, series, _counts(views))
+            own = addresses.study_manifest(study_id)
+            return document(write_manifest(_manifest(own, description, views, links)))
 
         return self._documents.get(study, ("study", base), make)
 
@@ -83,12 +87,17 @@ class Presenter:
 
         def make() -> Document:
             addresses = Addresses(base)
-            views = (self._view(addresses, series_id),)
+            series = series_in_order(self._catalogue, self._describer, study.study_id)
+            views = (self._view(addresses, series_id, series),)
+            description = self._describer.study(study, series, _counts(views))
             links = self._links(addresses, study, views)
             collection = addresses.study_collection(study.study_id)
-            links = replace(links, part_of=(collection, self._describer.study_label(study)))
+            links = replace(links, part_of=(collection, description.label))
+            if len(series) > 1:
+                label = _joined(description.label, views[0].label)
+                description = replace(description, label=label)
             own = address or addresses.series_manifest(series_id)
-            return self._manifest(own, study, views, links)
+            return document(write_manifest(_manifest(own, description, views, links)))
 
         return self._documents.get(study, ("series", series_id, base, address), make)
 
@@ -100,9 +109,10 @@ class Presenter:
         Raises:
             NotFound: no such instance or frame.
         """
-        study = self._study_with_tags(self._catalogue.study_of(Level.INSTANCE, instance_id))
+        study = self._catalogue.study(self._catalogue.study_of(Level.INSTANCE, instance_id))
+        series = series_in_order(self._catalogue, self._describer, study.study_id)
         canvas = self._viewer.frame(Addresses(base), instance_id, frame_index)
-        description = self._describer.study(study, Counts(1, 1))
+        description = self._describer.study(study, series, Counts(1, 1))
         return document(write_manifest(Manifest(address, description, (canvas,))))
 
     def scene(self, series_id: str, base: str) -> Document:
@@ -116,11 +126,11 @@ class Presenter:
 
         def make() -> Document:
             addresses = Addresses(base)
-            view = self._view(addresses, series_id)
+            series = series_in_order(self._catalogue, self._describer, study.study_id)
+            view = self._view(addresses, series_id, series)
             if not view.parts:
                 raise UnusableSource(f"series {series_id} holds no 3D model")
-            described = self._study_with_tags(study.study_id)
-            description = self._describer.study(described, _counts((view,)))
+            description = self._describer.study(study, series, _counts((view,)))
             links = Links(rendering=view.renderings)
             picture = view.canvases[0].pictures[0]
             scene = Scene(addresses.scene(series_id), description, view.parts, picture, links)
@@ -134,28 +144,10 @@ class Presenter:
         Raises:
             NotFound: no such study.
         """
-        attributes = self._describer.attributes(self._study_with_tags(study_id))
+        study = self._catalogue.study(study_id)
+        series = series_in_order(self._catalogue, self._describer, study_id)
+        attributes = self._describer.attributes(study, series)
         return document(json.dumps([attributes], ensure_ascii=False).encode("utf-8", "replace"))
-
-    def _manifest(
-        self, address: str, study: StudyEntry, views: tuple[View, ...], links: Links
-    ) -> Document:
-        described = self._study_with_tags(study.study_id)
-        description = self._describer.study(described, _counts(views))
-        if len(views) == 1 and len(study.series_ids) > 1:
-            label = _joined(description.label, views[0].label)
-            description = replace(description, label=label)
-        contents = tuple(view.contents for view in views)
-        is_flat = len(views) == 1 and not contents[0].parts
-        manifest = Manifest(
-            address,
-            description,
-            canvases=tuple(canvas for view in views for canvas in view.canvases),
-            ranges=() if is_flat else contents,
-            links=links,
-            viewing_direction="top-to-bottom" if all(view.is_stack for view in views) else "",
-        )
-        return document(write_manifest(manifest))
 
     def _links(self, addresses: Addresses, study: StudyEntry, views: Iterable[View]) -> Links:
         data = texts("DICOM attributes", language="en")
@@ -173,17 +165,18 @@ class Presenter:
                 see_also.append(rendering(own, "Manifest", SCENE_MEDIA_TYPE, scene))
         return Links(tuple(see_also), tuple(renderings))
 
-    def _views(self, addresses: Addresses, study_id: str) -> tuple[View, ...]:
-        entries = self._series_entries(study_id)
-        found = (self._maybe_view(addresses, entry) for entry in entries)
+    def _views(
+        self, addresses: Addresses, study_id: str, series: Iterable[SeriesEntry]
+    ) -> tuple[View, ...]:
+        found = (self._maybe_view(addresses, entry) for entry in series)
         views = [view for view in found if view]
         if not views:
             raise UnusableSource(f"study {study_id} holds no image and no 3D model to show")
         return tuple(view for view in views if not view.is_derived) or tuple(views)
 
-    def _view(self, addresses: Addresses, series_id: str) -> View:
-        entry = self._catalogue.series(series_id, self._describer.series_keywords)
-        view = self._maybe_view(addresses, entry)
+    def _view(self, addresses: Addresses, series_id: str, series: Iterable[SeriesEntry]) -> View:
+        entry = next((one for one in series if one.series_id == series_id), None)
+        view = self._maybe_view(addresses, entry) if entry else None
         if view is None:
             raise UnusableSource(f"series {series_id} holds no image and no 3D model to show")
         return view
@@ -191,12 +184,20 @@ class Presenter:
     def _maybe_view(self, addresses: Addresses, series: SeriesEntry) -> View | None:
         return self._viewer.view(addresses, series, self._describer.series_label(series.tags))
 
-    def _series_entries(self, study_id: str) -> list[SeriesEntry]:
-        entries = self._catalogue.series_of(study_id, self._describer.series_keywords)
-        return sorted(entries, key=series_rank)
 
-    def _study_with_tags(self, study_id: str) -> StudyEntry:
-        return self._catalogue.study(study_id, self._describer.study_keywords)
+def _manifest(
+    address: str, description: Description, views: tuple[View, ...], links: Links
+) -> Manifest:
+    contents = tuple(view.contents for view in views)
+    is_flat = len(views) == 1 and not contents[0].parts
+    return Manifest(
+        address,
+        description,
+        canvases=tuple(canvas for view in views for canvas in view.canvases),
+        ranges=() if is_flat else contents,
+        links=links,
+        viewing_direction="top-to-bottom" if all(view.is_stack for view in views) else "",
+    )
 
 
 def _counts(views: Iterable[View]) -> Counts:

@@ -36,6 +36,7 @@ from orthanc_stl_plugin.services.canvases import (
     pyramid_name,
 )
 from orthanc_stl_plugin.services.catalogue import Catalogue, SeriesEntry, StudyEntry
+from orthanc_stl_plugin.services.describing import Describer
 from orthanc_stl_plugin.wsi.pyramid import Flavour, Slide
 
 SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
@@ -238,6 +239,11 @@ class Viewer:
         )
 
 
+def series_in_order(catalogue: Catalogue, describer: Describer, study_id: str) -> list[SeriesEntry]:
+    """The series of a study by their numbers, with the tags that describe them."""
+    return sorted(catalogue.series_of(study_id, describer.keywords), key=_series_rank)
+
+
 def is_showable(study: StudyEntry) -> bool:
     """The study has a series of a kind that may be seen."""
     modalities = str(study.tags.get("ModalitiesInStudy", "")).split("\\")
@@ -249,7 +255,7 @@ def has_view(modalities: Iterable[str]) -> bool:
     return any(modality not in WITHOUT_VIEW for modality in modalities)
 
 
-def series_rank(series: SeriesEntry) -> tuple[float, str]:
+def _series_rank(series: SeriesEntry) -> tuple[float, str]:
     """The place of a series among those of its study: by its number."""
     try:
         number = float(str(series.tags.get("SeriesNumber", "")))
