@@ -100,9 +100,7 @@ def test_texts_may_be_given_by_language():
 
 @pytest.mark.parametrize("value", [3, {"English please": "x"}, {"en": 3}, [3], {"en": {"a": "b"}}])
 def test_texts_of_another_shape_are_refused(value: object):
-    with pytest.raises(
-        ConfigurationError, match=r'RequiredStatement" is .*: it must be a text'
-    ):
+    with pytest.raises(ConfigurationError, match=r'RequiredStatement" is .*: it must be a text'):
         read_settings({"Presentation": {"RequiredStatement": value}})
 
 
