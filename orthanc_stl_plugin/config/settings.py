@@ -41,6 +41,7 @@ class Settings:
         pyramid_cache_mib: the most disk space for the pyramids of large images.
         pyramid_directory: where these lie; empty for `iiif-pyramids` in Orthanc's storage folder.
         jpeg_quality: of the JPEG files that are made.
+        max_age_seconds: how long a browser may show an image without asking again; 0 for never.
         convert_colours: images with an ICC profile are converted to sRGB; else the profile goes
             along.
         manifest_cache_mib: the most memory for IIIF manifests and collections.
@@ -65,6 +66,7 @@ class Settings:
     pyramid_cache_mib: int = whole("PyramidCacheMiB", 10_240, 1, 1 << 30)
     pyramid_directory: str = text("PyramidDirectory")
     jpeg_quality: int = whole("JpegQuality", 90, 1, 100)
+    max_age_seconds: int = whole("MaxAgeSeconds", 0, 0, 31_536_000)
     convert_colours: bool = switch("ConvertColours", default=False)
     manifest_cache_mib: int = whole("ManifestCacheMiB", 64, 1, 1 << 20)
     presentation: Presentation = section("Presentation", Presentation)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.host.announcements import PropertyMemory
 from orthanc_stl_plugin.services.announcing import Announcer
 from orthanc_stl_plugin.services.catalogue import Catalogue
@@ -15,10 +14,9 @@ from orthanc_stl_plugin.services.presentation import Presenter
 from orthanc_stl_plugin.services.views import Slides, Viewer
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
 from orthanc_stl_plugin.web.router import Route
-from orthanc_stl_plugin.wsi.pyramid import Slide
 
 
-def routes(catalogue: Catalogue, slides: Slides, settings: Settings) -> list[Route]:
+def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slides) -> list[Route]:
     """The routes of manifests, collections and changes, those of the official plugin included."""
     words = settings.presentation
     describer = Describer(words)
@@ -34,11 +32,3 @@ def routes(catalogue: Catalogue, slides: Slides, settings: Settings) -> list[Rou
 
 def _utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-class NoSlides:
-    """No whole slide can be shown yet."""
-
-    def slide(self, series_id: str) -> Slide:
-        """See the port `orthanc_stl_plugin.services.views.Slides`."""
-        raise UnusableSource(f"series {series_id} is a whole slide")

@@ -20,7 +20,7 @@ from orthanc_stl_plugin.services.catalogue import Level, StudyChoice
 def plain(value):
     if isinstance(value, list):
         return [plain(one) for one in value]
-    return asdict(value) if is_dataclass(value) else value
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def call(output, uri, **request):
