@@ -13,7 +13,7 @@ from orthanc_stl_plugin.services.catalogue import InstanceEntry, SeriesEntry, St
 from orthanc_stl_plugin.services.collecting import Collector
 from orthanc_stl_plugin.services.describing import Describer
 from orthanc_stl_plugin.services.presentation import Presenter
-from orthanc_stl_plugin.services.views import Viewer
+from orthanc_stl_plugin.services.views import Slides, Viewer
 from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
 from tests.fake_catalogue import FakeCatalogue
 
@@ -88,7 +88,7 @@ class Stage:
 
     settings: Settings = field(default_factory=Settings)
     catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
-    slides: FakeSlides = field(default_factory=FakeSlides)
+    slides: Slides = field(default_factory=FakeSlides)
     now: dt.datetime = LATER
 
     @property

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import Field, field, fields
 from functools import partial
 from typing import Any, Final
 
-from orthanc_stl_plugin.config.texts import Unfit, read_texts
+from orthanc_stl_plugin.config.texts import Texts, Unfit, read_texts
 from orthanc_stl_plugin.errors import ConfigurationError
 
 _URL: Final = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
@@ -54,8 +54,8 @@ def language_texts(key: str, default: object = "") -> Any:
     return _setting(key, default, partial(read_texts, language="en"))
 
 
-def named_texts(key: str, default: Mapping[str, object]) -> Any:
-    """Texts by language, for each of several names."""
+def named_texts(key: str, default: Sequence[Mapping[str, object]]) -> Any:
+    """Texts by language for each of several names: a list, as Orthanc sorts the keys of objects."""
     return _setting(key, default, _named_texts)
 
 
@@ -165,7 +165,11 @@ def _lines(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _named_texts(value: object) -> tuple[tuple[str, object], ...]:
-    if not isinstance(value, Mapping):
-        raise Unfit('be an object of texts by language: {"StudyDate": {"en": "Date"}, ...}')
-    return tuple((str(name), read_texts(one, "en")) for name, one in value.items())
+def _named_texts(value: object) -> tuple[tuple[str, Texts], ...]:
+    if not isinstance(value, list) or not all(
+        isinstance(one, Mapping) and len(one) == 1 for one in value
+    ):
+        raise Unfit('be a list of texts by name: [{"StudyDate": "Date"}, ...]')
+    return tuple(
+        (str(name), read_texts(texts, "en")) for one in value for name, texts in one.items()
+    )

@@ -18,15 +18,15 @@ from orthanc_stl_plugin.config.kinds import (
 from orthanc_stl_plugin.config.texts import NO_LANGUAGE, Texts, Unfit
 
 # What suits a specimen and an examination alike, and names nobody.
-_METADATA: Final = {
-    "StudyDate": "Date",
-    "ModalitiesInStudy": "Modality",
-    "BodyPartExamined": "Body part",
-    "SpecimenDescriptionSequence.SpecimenShortDescription": "Specimen",
-    "SpecimenDescriptionSequence.PrimaryAnatomicStructureSequence.CodeMeaning": "Anatomy",
-    "Manufacturer": "Manufacturer",
-    "ManufacturerModelName": "Device",
-}
+_METADATA: Final = [
+    {"StudyDate": "Date"},
+    {"ModalitiesInStudy": "Modality"},
+    {"BodyPartExamined": "Body part"},
+    {"SpecimenDescriptionSequence.SpecimenShortDescription": "Specimen"},
+    {"SpecimenDescriptionSequence.PrimaryAnatomicStructureSequence.CodeMeaning": "Anatomy"},
+    {"Manufacturer": "Manufacturer"},
+    {"ManufacturerModelName": "Device"},
+]
 _LABEL: Final = [
     "{StudyDescription}",
     "{SpecimenDescriptionSequence.SpecimenShortDescription}",

@@ -20,7 +20,7 @@ from orthanc_stl_plugin.services.describing import plain
 from orthanc_stl_plugin.wsi.pyramid import Pyramid
 
 # NumberOfFrames is among the main tags of an instance.
-IMAGE_KEYWORDS: Final = ("Rows", "Columns")
+IMAGE_KEYWORDS: Final = ("Rows", "Columns", "ImageType")
 MODEL_KEYWORDS: Final = ("ContentDescription", "DocumentTitle")
 _PREVIEW_PX: Final = 1024
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.errors import NotFound, TooLarge, UnusableSource
+from orthanc_stl_plugin.formats.attributes import stored_values
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.iiif.addresses import Addresses
 from orthanc_stl_plugin.iiif.canvas import (
@@ -35,7 +36,7 @@ from orthanc_stl_plugin.services.canvases import (
     placed,
     pyramid_name,
 )
-from orthanc_stl_plugin.services.catalogue import Catalogue, SeriesEntry, StudyEntry
+from orthanc_stl_plugin.services.catalogue import Catalogue, InstanceEntry, SeriesEntry, StudyEntry
 from orthanc_stl_plugin.services.describing import Describer
 from orthanc_stl_plugin.wsi.pyramid import Flavour, Slide
 
@@ -176,7 +177,8 @@ class Viewer:
         try:
             slide = self._slides.slide(series_id)
         except UnusableSource:
-            return None
+            # A label without its slide, for example.
+            return self._frames(addresses, series_id, label, is_shown=self._is_whole_image)
         canvases = tuple(self._slide_canvases(addresses, series_id, slide, label))
         if not canvases:
             return None
@@ -206,13 +208,24 @@ class Viewer:
             name = texts(image.flavour.value.capitalize(), language="en")
             yield Canvas(addresses.frame_canvas(*at), name, (picture,))
 
+    def _is_whole_image(self, image: InstanceEntry) -> bool:
+        """One frame that is no tile, and no paper label where these are not shown."""
+        is_label = "LABEL" in stored_values(image.tags, "ImageType")
+        return frame_count(image) == 1 and (self._shows_slide_labels or not is_label)
+
     def _frames(
-        self, addresses: Addresses, series_id: str, label: Texts, *, is_derived: bool
+        self,
+        addresses: Addresses,
+        series_id: str,
+        label: Texts,
+        *,
+        is_derived: bool = False,
+        is_shown: Callable[[InstanceEntry], bool] = lambda _: True,
     ) -> View | None:
         images = {
             one.instance_id: one
             for one in self._catalogue.instances_of(series_id, IMAGE_KEYWORDS)
-            if is_image(one)
+            if is_image(one) and is_shown(one)
         }
         if not images:
             return None

@@ -93,7 +93,7 @@ def test_plain_texts_are_english():
 
 def test_texts_may_be_given_by_language():
     value = {"en": "Date", "nl": ["Datum", "Dag"]}
-    chosen = read_settings({"Presentation": {"Metadata": {"StudyDate": value}}})
+    chosen = read_settings({"Presentation": {"Metadata": [{"StudyDate": value}]}})
     expected = Texts((("en", ("Date",)), ("nl", ("Datum", "Dag"))))
     assert chosen.presentation.metadata == (("StudyDate", expected),)
 
@@ -102,6 +102,14 @@ def test_texts_may_be_given_by_language():
 def test_texts_of_another_shape_are_refused(value: object):
     with pytest.raises(ConfigurationError, match=r'RequiredStatement" is .*: it must be a text'):
         read_settings({"Presentation": {"RequiredStatement": value}})
+
+
+@pytest.mark.parametrize(
+    "value", [{"StudyDate": "Date"}, ["StudyDate"], [{}], [{"A": "", "B": ""}]]
+)
+def test_names_with_texts_are_a_list_as_orthanc_sorts_objects(value: object):
+    with pytest.raises(ConfigurationError, match=r'Metadata" is .*: it must be a list of texts by'):
+        read_settings({"Presentation": {"Metadata": value}})
 
 
 @pytest.mark.parametrize("value", ["museum.example", "ftp://x/", "https://a b", 3])

@@ -1,6 +1,6 @@
 import datetime as dt
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from tests.collection_samples import (
     BASE,
     STL,
     WHOLE_SLIDE,
+    FakeSlides,
     Stage,
     add_series,
     add_study,
@@ -163,7 +164,7 @@ def with_slide(stage: Stage, slide: Slide) -> None:
     add_study(stage.catalogue, ModalitiesInStudy="SM")
     entry = InstanceEntry("w", "slide", WHOLE_SLIDE, {})
     add_series(stage.catalogue, "slide", entry, Modality="SM", SeriesDescription="Slide")
-    stage.slides.slides["slide"] = slide
+    stage.slides = FakeSlides({"slide": slide})
 
 
 def test_a_whole_slide_is_one_canvas_and_its_other_images_follow(stage: Stage):
@@ -175,6 +176,31 @@ def test_a_whole_slide_is_one_canvas_and_its_other_images_follow(stage: Stage):
     body = slide["items"][0]["items"][0]["body"]
     assert body["service"][0]["id"] == f"{BASE}/series/slide/iiif/3"
     assert manifest["items"][1]["id"] == f"{BASE}/instances/overview/frames/0/iiif/canvas"
+
+
+@dataclass
+class NoSlides:
+    """Slides of which none can be shown."""
+
+    def slide(self, series_id: str) -> Slide:
+        raise UnusableSource("no image with a total pixel matrix")
+
+
+@pytest.mark.parametrize(("shows_labels", "count"), [(True, 1), (False, 0)])
+def test_a_label_without_its_slide_is_an_image(shows_labels: bool, count: int):
+    stage = with_words(SlideLabels=shows_labels)
+    with_slide(stage, slide_of())
+    stage.slides = NoSlides()
+    tags = {"Rows": "9", "Columns": "9"}
+    stage.catalogue.known_instances["slide"] = [
+        InstanceEntry("l", "slide", WHOLE_SLIDE, {**tags, "ImageType": "ORIGINAL\\PRIMARY\\LABEL"}),
+        InstanceEntry("t", "slide", WHOLE_SLIDE, {**tags, "NumberOfFrames": "900"}),
+    ]
+    if count:
+        assert len(study_manifest(stage)["items"]) == count
+    else:
+        with pytest.raises(UnusableSource):
+            study_manifest(stage)
 
 
 def test_a_paper_label_is_left_out_when_the_settings_say_so():
@@ -281,7 +307,7 @@ def test_no_patient_is_named_unless_the_settings_do():
 
 
 def test_a_patient_is_named_when_the_settings_do():
-    stage = with_words(Metadata={"PatientName": {"en": "Name", "ja": "名前"}})
+    stage = with_words(Metadata=[{"PatientName": {"en": "Name", "ja": "名前"}}])
     add_study(stage.catalogue, PatientName="Yamada^Tarou=山田^太郎")
     add_series(stage.catalogue, "ct", image("1"))
     assert study_manifest(stage)["metadata"][0] == {
