@@ -8,7 +8,7 @@ from typing import Final
 
 from orthanc_stl_plugin.config import Settings, Texts
 from orthanc_stl_plugin.config.texts import texts
-from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.iiif.addresses import Addresses
 from orthanc_stl_plugin.iiif.collection import Collection, Member, write_collection
 from orthanc_stl_plugin.iiif.descriptive import LabelledValue
@@ -57,6 +57,7 @@ class Collector:
 
         Raises:
             NotFound: no such study.
+            UnusableSource: it holds no image and no model.
         """
         study = self._catalogue.study(study_id)
 
@@ -64,6 +65,8 @@ class Collector:
             addresses = Addresses(base)
             series = series_in_order(self._catalogue, self._describer, study_id)
             members = tuple(self._series_members(addresses, series))
+            if not members:
+                raise UnusableSource(f"study {study_id} holds no image and no 3D model to show")
             description = self._describer.study(study, series, Counts(len(members)))
             links = Links(part_of=(addresses.collection(), self._collection_label))
             own = addresses.study_collection(study_id)
