@@ -74,7 +74,9 @@ class Crawler:
         for service in value.get("service", ()):
             information = self.get(f"{service['id']}/info.json").json()
             told = ("id", "type", "profile", "width", "height")
-            assert {name: information[name] for name in told} == service
+            assert {name: information[name] for name in told} == {
+                name: service[name] for name in told
+            }
 
     def get(self, address: str) -> requests.Response:
         answer = self.session.get(address, timeout=120)

@@ -83,7 +83,8 @@ class Presentation:
     value_language: str = text("ValueLanguage", NO_LANGUAGE)
     label: tuple[str, ...] = lines("Label", _LABEL)
     series_label: tuple[str, ...] = lines(
-        "SeriesLabel", ["{SeriesDescription}", "{ProtocolName}", "{Modality} {SeriesNumber}"]
+        "SeriesLabel",
+        ["{SeriesDescription}", "{ProtocolName}", "{Modality} {SeriesNumber}", "{Modality}"],
     )
     summary: tuple[str, ...] = lines(
         "Summary", ["{SpecimenDescriptionSequence.SpecimenDetailedDescription}"]

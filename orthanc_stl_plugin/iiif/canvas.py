@@ -93,9 +93,17 @@ def canvas_json(canvas: Canvas) -> Json:
 
 
 def thumbnail_json(picture: Picture | Still) -> Json:
-    """A small image: one that the service makes in exactly that size, or one that is there."""
+    """A small image, and where it can be had in other sizes: the service names the small one first.
+
+    Without the service when a side is smaller than the thumbnail: Mirador would ask for a larger
+    one than there is.
+    """
     if isinstance(picture, Picture):
-        return _scaled(picture, THUMBNAIL_PX)
+        thumbnail = _scaled(picture, THUMBNAIL_PX)
+        if min(picture.width, picture.height) >= THUMBNAIL_PX:
+            size = {"height": thumbnail["height"], "width": thumbnail["width"]}
+            thumbnail["service"] = [_service(picture) | {"sizes": [size]}]
+        return thumbnail
     return {
         "id": picture.thumbnail,
         "type": "Image",
@@ -130,7 +138,7 @@ def _size(picture: Picture | Still) -> tuple[int, int]:
 def _body(picture: Picture | Still) -> Json:
     if isinstance(picture, Picture):
         label = {"label": picture.label.to_json()} if picture.label else {}
-        return _scaled(picture, STILL_PX) | label
+        return _scaled(picture, STILL_PX) | {"service": [_service(picture)]} | label
     return {
         "id": picture.address,
         "type": "Image",
@@ -151,13 +159,14 @@ def _scaled(picture: Picture, limit_px: int) -> Json:
         "format": JPEG,
         "height": height,
         "width": width,
-        "service": [
-            {
-                "id": picture.service,
-                "type": "ImageService3",
-                "profile": "level2",
-                "height": picture.height,
-                "width": picture.width,
-            }
-        ],
+    }
+
+
+def _service(picture: Picture) -> Json:
+    return {
+        "id": picture.service,
+        "type": "ImageService3",
+        "profile": "level2",
+        "height": picture.height,
+        "width": picture.width,
     }

@@ -313,4 +313,7 @@ def test_every_real_file_is_shown_and_everything_opens():
                     server.post("/instances", path.read_bytes())
         crawler = Crawler(server.url, most_images=4)
         documents = crawler.everything(f"{server.url}/iiif/collection.json")
-        assert sum(document["type"] == "Manifest" for document in documents) > 10
+        for series in server.get("/series").json():
+            address = f"{server.url}/series/{series}/iiif/manifest.json"
+            documents.append(crawler.document(address))
+        assert sum(document["type"] == "Manifest" for document in documents) > 40

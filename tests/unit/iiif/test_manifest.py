@@ -55,12 +55,20 @@ def test_a_canvas_has_the_size_of_its_image():
                         "profile": "level2",
                         "height": 200,
                         "width": 300,
+                        "sizes": [{"height": 133, "width": 200}],
                     }
                 ],
             }
         ],
         "items": None,
     }
+
+
+@pytest.mark.parametrize("size", [(100, 84), (2000, 199), (199, 400)])
+def test_a_thumbnail_that_viewers_could_only_enlarge_has_no_service(size: tuple[int, int]):
+    found: Any = canvas_json(canvas(Picture(SERVICE, *size)))
+    assert "service" not in found["thumbnail"][0]
+    assert body(canvas(Picture(SERVICE, *size)))["service"][0]["id"] == SERVICE
 
 
 def test_an_image_is_painted_whole_onto_its_canvas():
