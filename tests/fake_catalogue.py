@@ -64,13 +64,18 @@ class FakeCatalogue:
 
     def series_of(self, study_id: str, keywords: Sequence[str] = ()) -> list[SeriesEntry]:
         self.asked += 1
-        return [one for one in self.known_series.values() if one.study_id == study_id]
+        return [
+            replace(one, instance_count=len(self.known_instances.get(one.series_id, ())))
+            for one in self.known_series.values()
+            if one.study_id == study_id
+        ]
 
     def instances_of(
-        self, series_id: str, keywords: Sequence[str] = (), limit: int = 0
+        self, series_id: str, keywords: Sequence[str] = (), since: int = 0, limit: int = 0
     ) -> list[InstanceEntry]:
         self.asked += 1
-        return self.known_instances.get(series_id, [])[: limit or None]
+        known = self.known_instances.get(series_id, [])
+        return known[since : since + limit if limit else None]
 
     def instance(self, instance_id: str, keywords: Sequence[str] = ()) -> InstanceEntry:
         self.asked += 1

@@ -12,6 +12,7 @@ import orthanc
 from orthanc_stl_plugin.errors import ArchiveRefused, NotFound
 from orthanc_stl_plugin.services.catalogue import (
     COUNTED_KEYWORDS,
+    SERIES_COUNT_KEYWORD,
     InstanceEntry,
     Level,
     SeriesEntry,
@@ -80,15 +81,17 @@ class OrthancCatalogue:
     def series_of(self, study_id: str, keywords: Sequence[str] = ()) -> list[SeriesEntry]:
         """See the port."""
         return [
-            SeriesEntry(series["ID"], study_id, _tags(series))
-            for series in _children("Series", "ParentStudy", study_id, keywords)
+            _series_entry(series, study_id)
+            for series in _children(
+                "Series", "ParentStudy", study_id, (*keywords, SERIES_COUNT_KEYWORD)
+            )
         ]
 
     def instances_of(
-        self, series_id: str, keywords: Sequence[str] = (), limit: int = 0
+        self, series_id: str, keywords: Sequence[str] = (), since: int = 0, limit: int = 0
     ) -> list[InstanceEntry]:
         """See the port."""
-        found = _children("Instance", "ParentSeries", series_id, keywords, limit)
+        found = _children("Instance", "ParentSeries", series_id, keywords, (since, limit))
         return [_instance_entry(instance) for instance in found]
 
     def instance(self, instance_id: str, keywords: Sequence[str] = ()) -> InstanceEntry:
@@ -130,6 +133,12 @@ def _study_entry(study: Mapping[str, Any]) -> StudyEntry:
     )
 
 
+def _series_entry(series: Mapping[str, Any], study_id: str) -> SeriesEntry:
+    tags = dict(_tags(series))
+    count = int(str(tags.pop(SERIES_COUNT_KEYWORD, 0) or 0))
+    return SeriesEntry(series["ID"], study_id, tags, count)
+
+
 def _instance_entry(instance: Mapping[str, Any]) -> InstanceEntry:
     sop_class_uid = instance["Metadata"].get("SopClassUid", "")
     return InstanceEntry(instance["ID"], instance["ParentSeries"], sop_class_uid, _tags(instance))
@@ -147,7 +156,11 @@ def _tags(resource: Mapping[str, Any]) -> Tags:
 
 
 def _children(
-    level: str, parent_field: str, parent_id: str, keywords: Sequence[str], limit: int = 0
+    level: str,
+    parent_field: str,
+    parent_id: str,
+    keywords: Sequence[str],
+    part: tuple[int, int] = (0, 0),
 ) -> list[dict[str, Any]]:
     if not _is_identifier(parent_id):
         return []
@@ -155,7 +168,8 @@ def _children(
         parent_field: parent_id,
         "ResponseContent": ("MainDicomTags", "Metadata", "Parent", "RequestedTags"),
         "RequestedTags": tuple(keywords),
-        "Limit": limit,
+        "Since": part[0],
+        "Limit": part[1],
     }
     return _found(level, question)
 

@@ -63,6 +63,7 @@ class Manifest:
         ranges: its table of contents; may be empty.
         links: what belongs to it.
         viewing_direction: in which the canvases follow each other; empty for the usual one.
+        start: which canvas stands for the object and is opened first, counted from 0.
     """
 
     address: str
@@ -71,18 +72,22 @@ class Manifest:
     ranges: tuple[Range, ...] = ()
     links: Links = NO_LINKS
     viewing_direction: str = ""
+    start: int = 0
 
 
 def write_manifest(manifest: Manifest) -> bytes:
     """The JSON-LD of a manifest; no more than one canvas is held twice at a time."""
     head: Json = {"@context": CONTEXT, "id": manifest.address, "type": "Manifest"}
     head |= description_json(manifest.description)
-    head["thumbnail"] = [thumbnail_json(manifest.canvases[0].pictures[0])]
+    first = manifest.canvases[manifest.start]
+    head["thumbnail"] = [thumbnail_json(first.pictures[0])]
     head |= links_json(manifest.links)
     if len(manifest.canvases) > 1:
         head["behavior"] = ["individuals"]
     if manifest.viewing_direction:
         head["viewingDirection"] = manifest.viewing_direction
+    if manifest.start:
+        head["start"] = {"id": first.address, "type": "Canvas"}
     tail: Json = {}
     if manifest.ranges:
         tail["structures"] = [_range_json(part) for part in manifest.ranges]

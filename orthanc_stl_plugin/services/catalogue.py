@@ -11,6 +11,7 @@ Tags = Mapping[str, object]
 
 # What the archive counts by itself, and gives with every study.
 COUNTED_KEYWORDS: Final = ("ModalitiesInStudy", "NumberOfStudyRelatedInstances")
+SERIES_COUNT_KEYWORD: Final = "NumberOfSeriesRelatedInstances"
 
 
 class Level(StrEnum):
@@ -90,11 +91,13 @@ class SeriesEntry:
         series_id: its identifier.
         study_id: that of its study.
         tags: of the series, and those asked for: by keyword.
+        instance_count: how many instances it has.
     """
 
     series_id: str
     study_id: str
     tags: Tags
+    instance_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +149,13 @@ class Catalogue(Protocol):
         ...
 
     def instances_of(
-        self, series_id: str, keywords: Sequence[str] = (), limit: int = 0
+        self, series_id: str, keywords: Sequence[str] = (), since: int = 0, limit: int = 0
     ) -> list[InstanceEntry]:
-        """The instances of a series, with a limit no more than that; none of an unknown one."""
+        """The instances of a series in the order they were stored, or a part of them.
+
+        `since` are left out at the beginning; no more come than `limit`, unless it is 0. An unknown
+        series has none.
+        """
         ...
 
     def instance(self, instance_id: str, keywords: Sequence[str] = ()) -> InstanceEntry:

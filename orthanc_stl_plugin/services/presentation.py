@@ -189,6 +189,8 @@ def _manifest(
     address: str, description: Description, views: tuple[View, ...], links: Links
 ) -> Manifest:
     contents = tuple(view.contents for view in views)
+    # The first slices of a stack are mostly air.
+    start = len(views[0].canvases) // 2 if views[0].is_stack else 0
     is_flat = len(views) == 1 and not contents[0].parts
     return Manifest(
         address,
@@ -197,6 +199,7 @@ def _manifest(
         ranges=() if is_flat else contents,
         links=links,
         viewing_direction="top-to-bottom" if all(view.is_stack for view in views) else "",
+        start=start,
     )
 
 

@@ -126,7 +126,9 @@ class Viewer:
         modality, series_id = str(series.tags.get("Modality", "")), series.series_id
         if modality in WITHOUT_VIEW:
             return None
-        for one in self._catalogue.instances_of(series_id, ("Rows", "Columns"), limit=1):
+        # The first slices of a stack are mostly air.
+        middle = series.instance_count // 2
+        for one in self._catalogue.instances_of(series_id, IMAGE_KEYWORDS, middle, 1):
             if one.sop_class_uid == STL_SOP_CLASS_UID:
                 return model_still(addresses, one.instance_id)
             if one.sop_class_uid == SLIDE_SOP_CLASS_UID:

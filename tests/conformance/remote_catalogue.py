@@ -44,10 +44,10 @@ class RemoteCatalogue:
         return [SeriesEntry(**one) for one in found]
 
     def instances_of(
-        self, series_id: str, keywords: Sequence[str] = (), limit: int = 0
+        self, series_id: str, keywords: Sequence[str] = (), since: int = 0, limit: int = 0
     ) -> list[InstanceEntry]:
         found = self._call(
-            "instances_of", series_id=series_id, keywords=list(keywords), limit=limit
+            "instances_of", series_id=series_id, keywords=list(keywords), since=since, limit=limit
         )
         return [InstanceEntry(**one) for one in found]
 

@@ -208,8 +208,23 @@ def test_instances_are_told_with_the_tags_that_were_asked_for(setting: Setting):
     assert sorted(str(one.tags["InstanceNumber"]) for one in found) == ["1", "2"]
 
 
-def test_no_more_instances_come_than_the_limit(setting: Setting):
-    assert len(setting.catalogue.instances_of(setting.series[0], limit=1)) == 1
+def test_a_part_of_the_instances_can_be_had_in_the_order_they_were_stored(setting: Setting):
+    parts = [
+        setting.catalogue.instances_of(setting.series[0], since=since, limit=1)
+        for since in range(3)
+    ]
+    assert [[one.instance_id for one in part] for part in parts] == [
+        [setting.instances[0]],
+        [setting.instances[1]],
+        [],
+    ]
+
+
+def test_a_series_knows_how_many_instances_it_has(setting: Setting):
+    counts = [
+        setting.catalogue.series_of(setting.studies[index])[0].instance_count for index in (0, 3)
+    ]
+    assert counts == [2, 1]
 
 
 def test_one_instance_is_told_as_in_its_series(setting: Setting):

@@ -64,6 +64,9 @@ def test_a_stack_has_a_canvas_for_each_slice_in_its_order(stage: Stage):
     assert labels(manifest["items"]) == ["1/3", "2/3", "3/3"]
     assert (manifest["items"][0]["width"], manifest["items"][0]["height"]) == (64, 48)
     assert manifest["viewingDirection"] == "top-to-bottom"
+    middle = manifest["items"][1]
+    assert manifest["start"] == {"id": middle["id"], "type": "Canvas"}
+    assert manifest["thumbnail"] == middle["thumbnail"]
     assert "structures" not in manifest
 
 
