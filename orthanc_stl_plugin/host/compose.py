@@ -22,6 +22,7 @@ from orthanc_stl_plugin.services.pyramids import Pyramids
 from orthanc_stl_plugin.services.renditions import Renditions
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.status import Status
+from orthanc_stl_plugin.services.views import Slides
 from orthanc_stl_plugin.services.work import Workers
 from orthanc_stl_plugin.web.grey_values import grey_value_routes
 from orthanc_stl_plugin.web.iiif import image_routes
@@ -53,6 +54,7 @@ class ImageServing:
     """The routes of images; `note_change` is called with every change, `end` when Orthanc stops."""
 
     routes: Sequence[Route]
+    slides: Slides
     note_change: Callable[[], None]
     end: Callable[[], None]
 
@@ -110,6 +112,7 @@ def compose_pages(
         models.jobs_path,
         viewer_versions(files),
         tuple(sorted(official)),
+        settings.publish.label,
     )
     return [*status_routes(status), *page_routes(files, settings)]
 
@@ -138,4 +141,4 @@ def compose_images(
         pyramids.close()
         workers.close()
 
-    return ImageServing(image_routes(renditions, settings), images.note_change, end)
+    return ImageServing(image_routes(renditions, settings), images, images.note_change, end)

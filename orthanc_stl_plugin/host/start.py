@@ -10,12 +10,16 @@ import orthanc
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import SECTION, read_settings
 from orthanc_stl_plugin.errors import ConfigurationError
+from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
 from orthanc_stl_plugin.host.compose import compose_images, compose_models, compose_pages
 from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.official import STL_PLUGIN, free_routes, official_plugins
+from orthanc_stl_plugin.host.presenting import compose_presentation
 from orthanc_stl_plugin.host.rest import register
 from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
+from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.web.audience import guarded
 
 _log = logging.getLogger(__name__)
 
@@ -40,9 +44,14 @@ def _compose() -> None:
     spool = Spool(settings.spool_directory)
     images = compose_images(settings, configuration, spool)
     models = compose_models(settings, spool)
+    catalogue = OrthancCatalogue()
+    # Manifests first: the address of an image service would match theirs too.
+    presentation = compose_presentation(settings, catalogue, images.slides)
     official = official_plugins(configuration)
     pages = compose_pages(settings, configuration, models, official)
-    register(free_routes([*images.routes, *models.routes, *pages], official))
+    routes = [*presentation, *images.routes, *models.routes, *pages]
+    publication = Publication(settings.publish, catalogue)
+    register(guarded(free_routes(routes, official), publication))
     if STL_PLUGIN not in official:
         extend_explorer(EXPLORER_SCRIPT.read_text(encoding="utf-8"))
 

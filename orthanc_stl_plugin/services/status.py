@@ -39,7 +39,7 @@ class Status:
         jobs_path: where its jobs are shown.
         viewers: versions of the third-party viewers by name; empty where none is installed.
         official: the official plugins that are loaded and own addresses like ours.
-        collection_path: where the IIIF collection of what is published lies; empty without one.
+        published_label: the label of the studies that the public sees; empty where it sees all.
     """
 
     host: Host
@@ -48,7 +48,7 @@ class Status:
     jobs_path: str
     viewers: Mapping[str, str]
     official: tuple[str, ...] = ()
-    collection_path: str = ""
+    published_label: str = ""
 
     def report(self) -> dict[str, object]:
         """Plain values for JSON."""
@@ -62,5 +62,5 @@ class Status:
             "Jobs": {str(state): states.count(state) for state in JobState},
             "JobsPath": self.jobs_path,
             "Viewers": dict(self.viewers),
-            "CollectionPath": self.collection_path,
+            "PublishedLabel": self.published_label,
         }

@@ -124,3 +124,22 @@ def test_addresses_of_manifests_can_be_copied(
 def test_mirador_opens_no_manifest_of_another_server(watched: Watched, manifest: str):
     page = watched.open(f"/stl/app/mirador.html?manifest={manifest}")
     expect(page.get_by_role("alert")).to_contain_text("Only manifests of this server")
+
+
+MIRADOR_S_OWN = "Accessing element.ref was removed in React 19"
+
+
+@pytest.mark.parametrize("level", ["series", "study", "manifest"])
+def test_mirador_shows_the_manifest_of_a_slide(watched: Watched, slide: dict[str, str], level: str):
+    watched.expect(MIRADOR_S_OWN)
+    query = {
+        "series": f"series={slide['ParentSeries']}",
+        "study": f"study={slide['ParentStudy']}",
+        "manifest": f"manifest={watched.url}/series/{slide['ParentSeries']}/iiif/manifest.json",
+    }[level]
+    page = watched.open(f"/stl/app/mirador.html?{query}")
+    expect(page.locator(".mirador-osd-container canvas").first).to_be_visible(timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1000)
+    seen = picture(page, ".mirador-osd-container")[..., :3].astype(int)
+    assert (np.ptp(seen, axis=2) > 60).mean() > 0.1  # the picture has colours, Mirador is grey

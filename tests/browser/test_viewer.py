@@ -139,6 +139,7 @@ def test_the_start_page_shows_health_models_and_work(watched: Watched, models: d
     expect(page.locator("#facts")).to_contain_text("2 of 2 ready")
     expect(page.locator("#facts")).to_contain_text("three 0.")
     expect(page.locator("#job-rows tr").first).to_contain_text("Done")
+    expect(page.locator("#publish")).to_contain_text("Anyone who may connect sees everything")
     shown = page.locator("#models img").first
     shown.scroll_into_view_if_needed()
     expect(shown).to_have_js_property("naturalWidth", 320, timeout=30_000)

@@ -112,7 +112,7 @@ def test_the_status_tells_versions_workers_and_viewers(orthanc: OrthancServer):
     assert "python" in status["Plugins"]
     assert status["OfficialPlugins"] == []
     assert set(status["Viewers"]) == {"mirador", "openseadragon", "three"}
-    assert status["JobsPath"] == "/jobs"
+    assert (status["JobsPath"], status["PublishedLabel"]) == ("/jobs", "")
 
 
 def test_an_unknown_series_has_no_values(orthanc: OrthancServer):

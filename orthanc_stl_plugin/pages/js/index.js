@@ -115,16 +115,20 @@ function studyEntry(study) {
   );
 }
 
+/** What those see who are no staff. */
 async function publishing(status) {
   const place = byId('publish');
-  const path = status.CollectionPath.slice(1);
-  if (!path) {
-    place.append(element('p', { className: 'quiet' }, text('publishNothing')));
-    return;
+  const label = status.PublishedLabel;
+  const query = { Level: 'Study', Query: {}, Expand: true, Limit: MOST_FOUND, ...(label ? { Labels: [label] } : {}) };
+  const found = await postJson('tools/find', query);
+  const count = found.length < MOST_FOUND ? String(found.length) : `${MOST_FOUND}+`;
+  place.append(element('p', {}, label ? text('publishLabel', { count, label }) : text('publishAll', { count })));
+  if (label) {
+    place.append(element('ul', { className: 'plain small' }, ...found.slice(0, MOST_STUDIES).map((study) => element(
+      'li', {}, element('a', { href: pageAddress('iiif.html', { study: study.ID }) }, study.MainDicomTags.StudyDescription || text('unnamedStudy')),
+    ))));
   }
-  const collection = await getJson(path);
-  place.append(element('p', {}, text('publishCount', { count: (collection.items || []).length })));
-  place.append(element('a', { href: address(path) }, text('linkCollection')));
+  place.append(element('p', {}, element('a', { href: address('iiif/collection.json') }, text('linkCollection'))));
 }
 
 function links(status) {
