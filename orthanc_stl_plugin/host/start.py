@@ -15,7 +15,7 @@ from orthanc_stl_plugin.host.compose import compose_images, compose_models
 from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.official import free_routes, official_plugins
 from orthanc_stl_plugin.host.presenting import compose_presentation
-from orthanc_stl_plugin.host.rest import register
+from orthanc_stl_plugin.host.rest import keep_public_out, register
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.web.audience import guarded
@@ -48,7 +48,10 @@ def _compose() -> None:
     presentation = compose_presentation(settings, catalogue, images.slides)
     routes = [*presentation, *images.routes, *models.routes]
     publication = Publication(settings.publish, catalogue)
-    register(guarded(free_routes(routes, official_plugins(configuration)), publication))
+    open_routes = guarded(free_routes(routes, official_plugins(configuration)), publication)
+    register(open_routes)
+    if publication.is_restricted:
+        keep_public_out(open_routes, publication)
 
     def on_change(change: int, _level: int, _resource: str) -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:
