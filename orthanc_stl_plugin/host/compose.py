@@ -19,6 +19,7 @@ from orthanc_stl_plugin.services.opening import Opener
 from orthanc_stl_plugin.services.pyramids import Pyramids
 from orthanc_stl_plugin.services.renditions import Renditions
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.views import Slides
 from orthanc_stl_plugin.services.work import Workers
 from orthanc_stl_plugin.web.iiif import image_routes
 from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
@@ -44,6 +45,7 @@ class ImageServing:
     """The routes of images; `note_change` is called with every change, `end` when Orthanc stops."""
 
     routes: Sequence[Route]
+    slides: Slides
     note_change: Callable[[], None]
     end: Callable[[], None]
 
@@ -100,4 +102,4 @@ def compose_images(
         pyramids.close()
         workers.close()
 
-    return ImageServing(image_routes(renditions, settings), images.note_change, end)
+    return ImageServing(image_routes(renditions, settings), images, images.note_change, end)
