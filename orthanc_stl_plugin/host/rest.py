@@ -38,6 +38,7 @@ def keep_public_out(routes: Iterable[Route], publication: Publication) -> None:
     ours = re.compile("|".join(f"(?:{route.pattern})" for route in routes))
 
     def allows(uri: str, **request: Any) -> bool:
+        _keep_thread_state()
         return not publication.is_public(_headers(request)) or ours.fullmatch(uri) is not None
 
     _kept.append(allows)
