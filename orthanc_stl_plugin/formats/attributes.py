@@ -41,7 +41,8 @@ def stored_values(tags: Tags, path: str) -> tuple[str, ...]:
     if not isinstance(found, str):
         return ()
     values = [found] if _vr(keyword) in _UNDIVIDED else found.split("\\")
-    return tuple(value.strip(" \0\r\n\t") for value in values if value.strip(" \0\r\n\t"))
+    trimmed = (value.replace("\0", " ").strip() for value in values)
+    return tuple(value for value in trimmed if value)
 
 
 def readable_values(tags: Tags, path: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from orthanc_stl_plugin.host.compose import compose_images, compose_models, comp
 from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.official import STL_PLUGIN, free_routes, official_plugins
 from orthanc_stl_plugin.host.presenting import compose_presentation
-from orthanc_stl_plugin.host.rest import register
+from orthanc_stl_plugin.host.rest import keep_public_out, register
 from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.services.spool import Spool
@@ -45,13 +45,18 @@ def _compose() -> None:
     images = compose_images(settings, configuration, spool)
     models = compose_models(settings, spool)
     catalogue = OrthancCatalogue()
-    # Manifests first: the address of an image service would match theirs too.
     presentation = compose_presentation(settings, catalogue, images.slides)
     official = official_plugins(configuration)
     pages = compose_pages(settings, configuration, models, official)
+    # Long addresses first: those of tiles, which are asked for most. Of equal ones manifests: the
+    # address of an image service would match theirs too.
     routes = [*presentation, *images.routes, *models.routes, *pages]
+    routes.sort(key=lambda route: -route.template.count("/"))
     publication = Publication(settings.publish, catalogue)
-    register(guarded(free_routes(routes, official), publication))
+    open_routes = guarded(free_routes(routes, official), publication)
+    register(open_routes)
+    if publication.is_restricted:
+        keep_public_out(open_routes, publication)
     if STL_PLUGIN not in official:
         extend_explorer(EXPLORER_SCRIPT.read_text(encoding="utf-8"))
 

@@ -159,8 +159,8 @@ def surfaces(
 
 def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
     mesh = read_mesh(source.path.read_bytes(), source.kind, source.max_triangles)
-    vertices = mesh.vertices * np.float32(source.millimetres_per_unit)
-    yield Surface(Segment(1, source.title), Mesh(vertices, mesh.faces), is_given=True)
+    mesh_mm = mesh.scaled(source.millimetres_per_unit)
+    yield Surface(Segment(1, source.title), mesh_mm, is_given=True)
 
 
 def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -255,7 +256,7 @@ class Viewer:
 
 
 def series_in_order(catalogue: Catalogue, describer: Describer, study_id: str) -> list[SeriesEntry]:
-    """The series of a study by their numbers, with the tags that describe them."""
+    """The series of a study by their numbers, models last, with the tags that describe them."""
     return sorted(catalogue.series_of(study_id, describer.keywords), key=_series_rank)
 
 
@@ -270,10 +271,8 @@ def has_view(modalities: Iterable[str]) -> bool:
     return any(modality not in WITHOUT_VIEW for modality in modalities)
 
 
-def _series_rank(series: SeriesEntry) -> tuple[float, str]:
-    """The place of a series among those of its study: by its number."""
-    try:
-        number = float(str(series.tags.get("SeriesNumber", "")))
-    except ValueError:
-        number = float("inf")
-    return number, series.series_id
+def _series_rank(series: SeriesEntry) -> tuple[bool, float, str]:
+    """The place of a series among those of its study: by its number, models last."""
+    rank = number(series.tags, "SeriesNumber")
+    place = math.inf if rank is None else rank
+    return series.tags.get("Modality") == _MODEL, place, series.series_id

@@ -4,8 +4,10 @@ import base64
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import requests
 
 from tests.demo import figurine
 from tests.dicom_samples import file_bytes
@@ -28,6 +30,7 @@ class Museum:
     """A server with a published study of photographs and a model, and a hidden film."""
 
     server: OrthancServer
+    visitor: requests.Session
     shown: dict[str, str]
     model: str
     hidden: dict[str, str]
@@ -49,6 +52,10 @@ class Museum:
             f"/wsi/iiif/frames-pyramids/{stored['ID']}/0/manifest.json",
         ]
 
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """What a visitor gets; the session of the server is that of staff."""
+        return self.visitor.get(self.server.url + path, timeout=120, **options)
+
     def label(self, *, is_public: bool) -> None:
         address = f"{self.server.url}/studies/{self.shown['ParentStudy']}/labels/public"
         verb = self.server.session.put if is_public else self.server.session.delete
@@ -57,25 +64,27 @@ class Museum:
 
 @pytest.fixture(scope="module")
 def museum() -> Iterator[Museum]:
-    with OrthancServer(RULE) as server:
+    server = OrthancServer(RULE)
+    server.session.headers.update(STAFF)
+    with server, requests.Session() as visitor:
         shown = server.upload(file_bytes(photograph(1, 30, 20)))
         hidden = server.upload(file_bytes(film()))
         nifti = base64.b64encode(figurine.nifti(figurine.mask(figurine.scan()))).decode()
         body = {"Nifti": nifti, "ParentStudy": shown["ParentStudy"], "Resolution": 32}
-        model = server.post("/stl/encode-nifti", body, headers=STAFF)
+        model = server.post("/stl/encode-nifti", body)
         assert model.ok, model.text
-        museum = Museum(server, shown, model.json()["ID"], hidden)
+        museum = Museum(server, visitor, shown, model.json()["ID"], hidden)
         museum.label(is_public=True)
         yield museum
 
 
 def test_the_public_gets_everything_of_a_published_study(museum: Museum):
     for path in museum.paths(museum.shown):
-        answer = museum.server.get(path)
+        answer = museum.get(path)
         assert answer.status_code == 200, (path, answer.text)
         assert answer.headers["Cache-Control"] == "no-cache"
     for form in ("stl", "glb", "obj", "preview-3d?size=32"):
-        assert museum.server.get(f"/instances/{museum.model}/{form}").status_code == 200
+        assert museum.get(f"/instances/{museum.model}/{form}").status_code == 200
 
 
 def test_everything_that_the_public_can_reach_opens(museum: Museum):
@@ -105,13 +114,13 @@ FORGED = [
 @pytest.mark.parametrize("headers", FORGED)
 def test_nothing_else_is_found_whatever_a_client_claims(museum: Museum, headers: dict[str, str]):
     for path in museum.paths(museum.hidden):
-        assert museum.server.get(path, headers=headers).status_code == 404, path
-        assert museum.server.get(f"{path}?X-Staff={WORD}", headers=headers).status_code == 404
+        assert museum.get(path, headers=headers).status_code == 404, path
+        assert museum.get(f"{path}?X-Staff={WORD}", headers=headers).status_code == 404
 
 
 def test_staff_finds_it(museum: Museum):
     for path in museum.paths(museum.hidden):
-        assert museum.server.get(path, headers=STAFF).status_code == 200, path
+        assert museum.get(path, headers=STAFF).status_code == 200, path
 
 
 @pytest.mark.parametrize("order", [("wrong", WORD), (WORD, "wrong"), (WORD, WORD)])
@@ -141,30 +150,57 @@ def test_of_a_header_that_is_sent_twice_the_first_counts(museum: Museum, order: 
 )
 def test_the_rest_of_the_plugin_is_not_there_for_the_public(museum: Museum, method: str, path: str):
     body = b"{}" if method == "POST" else None
-    answer = museum.server.session.request(method, museum.server.url + path, data=body)
+    answer = museum.visitor.request(method, museum.server.url + path, data=body)
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("headers", FORGED)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/system",
+        "/instances",
+        "/studies/{ParentStudy}",
+        "/instances/{ID}/file",
+        "/instances/{ID}/frames/0/raw",
+        "/instances/{ID}/frames/0/iiif/../raw",
+        "/tools/../system",
+        "/app/explorer.html",
+    ],
+)
+def test_orthancs_own_addresses_are_closed_to_the_public(
+    museum: Museum, path: str, headers: dict[str, str]
+):
+    address = path.format_map(museum.shown)
+    assert museum.get(address, headers=headers).status_code in {403, 404}
+    assert museum.visitor.post(f"{museum.server.url}/tools/find", data=b"{}").status_code == 403
+
+
+def test_orthancs_own_addresses_are_open_to_staff(museum: Museum):
+    for path in ("/system", "/instances", f"/instances/{museum.shown['ID']}/file"):
+        assert museum.server.get(path).status_code == 200
 
 
 def test_a_study_that_is_withdrawn_is_gone_at_once(museum: Museum):
     path = museum.paths(museum.shown)[0]
-    etag = museum.server.get(path).headers["ETag"]
+    etag = museum.get(path).headers["ETag"]
     known = {"If-None-Match": etag}
-    assert museum.server.get(path, headers=known).status_code == 304
+    assert museum.get(path, headers=known).status_code == 304
     assert withdrawals(museum) == []
     museum.label(is_public=False)
     try:
         for one in museum.paths(museum.shown):
-            assert museum.server.get(one, headers=known).status_code == 404, one
-        assert museum.server.get("/iiif/collection.json").json()["items"] == []
+            assert museum.get(one, headers=known).status_code == 404, one
+        assert museum.get("/iiif/collection.json").json()["items"] == []
         assert withdrawals(museum) == [museum.shown["ParentStudy"]]
     finally:
         museum.label(is_public=True)
-    assert museum.server.get(path).status_code == 200
+    assert museum.get(path).status_code == 200
     assert withdrawals(museum) == []
 
 
 def withdrawals(museum: Museum) -> list[str]:
-    page = museum.server.get("/iiif/discovery/page-0.json").json()
+    page = museum.get("/iiif/discovery/page-0.json").json()
     return [
         one["object"]["id"].split("/")[4] for one in page["orderedItems"] if one["type"] == "Delete"
     ]

@@ -16,21 +16,9 @@ from orthanc_stl_plugin.services.announcing import (
 from orthanc_stl_plugin.services.catalogue import StudyState
 from tests.collection_samples import BASE, add_study
 from tests.fake_catalogue import FakeCatalogue
+from tests.memory_of_announcements import MemoryInMemory
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
-
-
-@dataclass
-class MemoryInMemory:
-    memory: Memory = field(default_factory=Memory)
-    saved: int = 0
-
-    def load(self) -> Memory:
-        return self.memory
-
-    def save(self, memory: Memory) -> None:
-        self.memory = memory
-        self.saved += 1
 
 
 @dataclass

@@ -87,7 +87,7 @@ def test_series_are_the_table_of_contents_by_their_numbers(stage: Stage):
     add_series(stage.catalogue, "a", image("1"), SeriesNumber="9", SeriesDescription="First")
     add_series(stage.catalogue, "c", image("3"), SeriesNumber="IV")
     manifest = study_manifest(stage)
-    assert labels(manifest["structures"]) == ["First", "Last", "CT IV"]
+    assert labels(manifest["structures"]) == ["First", "Last", "CT IV"]  # no number: last
     assert [one["items"][0]["id"] for one in manifest["structures"]] == [
         canvas["id"] for canvas in manifest["items"]
     ]
@@ -130,6 +130,14 @@ def test_models_are_pictures_with_files_to_download(stage: Stage):
     ]
     assert manifest["summary"] == {"en": ["2 series with 1 image and 1 model"]}
     assert f"{BASE}/series/models/iiif/scene.json" in [one["id"] for one in manifest["seeAlso"]]
+
+
+def test_models_come_after_the_images_they_were_made_from(stage: Stage):
+    add_study(stage.catalogue)
+    model = InstanceEntry("m", "models", STL, {"DocumentTitle": "Liver"})
+    add_series(stage.catalogue, "models", model, Modality="M3D", SeriesNumber="1")
+    add_series(stage.catalogue, "ct", image("1"), SeriesNumber="2")
+    assert labels(study_manifest(stage)["items"]) == ["1/1", "Liver"]
 
 
 def test_a_scene_shows_every_model_of_the_series(stage: Stage):
