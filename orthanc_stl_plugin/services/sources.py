@@ -159,8 +159,7 @@ def surfaces(
 
 def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
     mesh = read_mesh(source.path.read_bytes(), source.kind, source.max_triangles)
-    mesh_mm = mesh.scaled(source.millimetres_per_unit)
-    yield Surface(Segment(1, source.title), mesh_mm, is_given=True)
+    yield Surface(Segment(1, source.title), mesh.scaled(source.millimetres_per_unit), is_given=True)
 
 
 def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
