@@ -16,7 +16,7 @@ from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.public_url import base_url
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.router import Route, Shows
 
 APP_PATH: Final = "/stl/app"
 VIEWERS: Final = "viewers"
@@ -47,6 +47,7 @@ _POLICY: Final[Mapping[str, str]] = {
 # Mirador's components write their styles into the page.
 _INLINE_STYLES: Final[Mapping[str, str]] = {"style-src": "'self' 'unsafe-inline'"}
 _POLICY_BY_PAGE: Final[Mapping[str, Mapping[str, str]]] = {"mirador.html": _INLINE_STYLES}
+_PUBLIC_PAGE: Final = "mirador.html"
 _VERSIONED: Final = re.compile(r"(?P<name>[a-z][a-z-]*)-(?P<version>[0-9]+\.[0-9]+\.[0-9]+)")
 
 
@@ -65,8 +66,9 @@ def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route
 
     def show(request: Request) -> Response:
         name = request.groups[0]
+        is_public = bool(request.visible_label)
         file = files.get(name)
-        if file is None:
+        if file is None or (is_public and not _is_for_all(name)):
             raise NotFound(_absence(name))
         return conditional(
             request, file.digest, file.headers, lambda: Response(file.content, file.media_type)
@@ -79,8 +81,13 @@ def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route
 
     return [
         Route(APP_PATH, {"GET": enter}),
-        Route(f"{APP_PATH}/{{file...}}", {"GET": show}),
+        Route(f"{APP_PATH}/{{file...}}", {"GET": show}, Shows.VISIBLE),
     ]
+
+
+def _is_for_all(name: str) -> bool:
+    """Whether a file is the public's too: Mirador, which asks for nothing but IIIF."""
+    return not name.endswith(".html") or name == _PUBLIC_PAGE
 
 
 def page_files(pages: Path, viewers: Path, public_url: str = "") -> dict[str, PageFile]:

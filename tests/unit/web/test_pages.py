@@ -52,6 +52,16 @@ def test_nothing_but_the_known_files_is_served(served: Router, name: str):
     assert got(served, name).status == 404
 
 
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("mirador.html", 200), ("js/a.js", 200), ("viewers/three-1.2.3/three.js", 200),
+     ("index.html", 404)],
+)  # fmt: skip
+def test_the_public_has_mirador_and_no_other_page(served: Router, name: str, status: int):
+    request = Request("GET", f"/stl/app/{name}", visible_label="published")
+    assert served.respond(request).status == status
+
+
 def test_a_page_takes_scripts_from_this_server_alone(served: Router):
     policy = got(served, "index.html").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
