@@ -65,12 +65,14 @@ installed() {
 }
 
 packages=(ca-certificates dcmtk python3 python3-venv)
+# The library of the TurboJPEG API has two names.
+if grep -qiE '^ID=ubuntu$' /etc/os-release; then packages+=(libturbojpeg); else packages+=(libturbojpeg0); fi
 # The orthancteam images bring an Orthanc of their own, outside the package manager, with all its plugins.
 orthanc=$(command -v Orthanc || true)
 if [ -z "$orthanc" ] || dpkg-query --search "$orthanc" >/dev/null 2>&1; then
     packages+=(orthanc orthanc-python orthanc-gdcm orthanc-neuro orthanc-wsi)
 fi
-[ -z "$with_tests" ] || packages+=(curl dicom3tools tini)
+[ -z "$with_tests" ] || packages+=(curl dicom3tools libmagic1 tini wrk)
 
 if ! installed "${packages[@]}"; then
     echo "Installing Debian packages: ${packages[*]}"

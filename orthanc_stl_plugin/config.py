@@ -50,6 +50,7 @@ class Settings:
         pyramid_cache_mib: the most disk space for the pyramids of large images.
         pyramid_directory: where these lie; empty for `iiif-pyramids` in Orthanc's storage folder.
         jpeg_quality: of the JPEG files that are made.
+        max_age_seconds: how long a browser may show an image without asking again; 0 for never.
         convert_colours: images with an ICC profile are converted to sRGB; else the profile goes
             along.
         spool_directory: where sources and models lie while they are worked on; empty for the
@@ -71,6 +72,7 @@ class Settings:
     pyramid_cache_mib: int = _whole("PyramidCacheMiB", 10_240, 1, 1 << 30)
     pyramid_directory: str = _text("PyramidDirectory")
     jpeg_quality: int = _whole("JpegQuality", 90, 1, 100)
+    max_age_seconds: int = _whole("MaxAgeSeconds", 0, 0, 31_536_000)
     convert_colours: bool = _switch("ConvertColours", default=False)
     spool_directory: str = _text("SpoolDirectory")
     worker_executable: str = _text("WorkerExecutable")

@@ -27,12 +27,15 @@ class OrthancServer:
     Args:
         replacements: texts of orthanc.json to replace, for other settings or another script.
         environment: further environment variables.
+        is_verbose: whether the log tells of every request.
     """
 
     def __init__(
         self,
         replacements: dict[str, str] | None = None,
         environment: dict[str, str] | None = None,
+        *,
+        is_verbose: bool = True,
     ) -> None:
         self._temporary = tempfile.TemporaryDirectory(prefix="orthanc-test-")
         self.folder = Path(self._temporary.name)
@@ -57,6 +60,11 @@ class OrthancServer:
             text = text.replace(old, new)
         self._configuration = self.folder / "orthanc.json"
         self._configuration.write_text(text)
+        self._command = [
+            "Orthanc",
+            *(["--verbose"] if is_verbose else []),
+            str(self._configuration),
+        ]
         self._log_path = self.folder / "log.txt"
         self.session = requests.Session()
         self.process: subprocess.Popen[bytes]
@@ -86,7 +94,7 @@ class OrthancServer:
         """Starts the process without waiting for its answer."""
         with self._log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                ["Orthanc", "--verbose", str(self._configuration)],
+                self._command,
                 env=self._environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

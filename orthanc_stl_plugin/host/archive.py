@@ -13,6 +13,7 @@ import orthanc
 
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, PluginError
 from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
+from orthanc_stl_plugin.services.image_archive import FileRecord
 
 _ENCAPSULATED_DOCUMENT: Final = "0042-0011"
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
@@ -112,6 +113,39 @@ class OrthancArchive:
             orthanc.RestApiDelete(_uri("instances", instance_id))
         except orthanc.OrthancException as error:
             raise _refusal(error, "instances", instance_id) from error
+
+
+class OrthancImages:
+    """See the port `orthanc_stl_plugin.services.image_archive.ImageArchive`.
+
+    Args:
+        storage_directory: Orthanc's StorageDirectory.
+    """
+
+    def __init__(self, storage_directory: str) -> None:
+        self._storage = Path(storage_directory)
+
+    def series_instances(self, series_id: str) -> tuple[str, ...]:
+        """See the port."""
+        return tuple(json.loads(_get("series", series_id))["Instances"])
+
+    def file_record(self, instance_id: str) -> FileRecord:
+        """See the port."""
+        info = json.loads(_get("instances", instance_id, "/attachments/dicom/info"))
+        uuid = str(info["Uuid"])
+        path = self._storage / uuid[:2] / uuid[2:4] / uuid
+        size = int(info["UncompressedSize"])
+        is_plain = size == int(info["CompressedSize"])
+        is_local = is_plain and path.is_file() and path.stat().st_size == size
+        return FileRecord(info.get("UncompressedMD5") or uuid, path if is_local else None)
+
+    def instance_file(self, instance_id: str) -> bytes:
+        """See the port."""
+        return _get("instances", instance_id, "/file")
+
+    def frame(self, instance_id: str, frame_index: int) -> bytes:
+        """See the port."""
+        return _get("instances", instance_id, f"/frames/{frame_index:d}/raw")
 
 
 def _uri(level: str, identifier: str) -> str:

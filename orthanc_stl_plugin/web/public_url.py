@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from orthanc_stl_plugin.config import Settings
@@ -13,6 +13,7 @@ from orthanc_stl_plugin.web.messages import Request
 
 # What decides: an answer that holds an address varies with these.
 VARY: Final = "Forwarded, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix"
+_TELLING: Final = (*VARY.lower().split(", "), "host")
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,100}){0,10}")
 _SCHEMES: Final = ("http", "https")
@@ -29,23 +30,29 @@ def base_url(request: Request, settings: Settings) -> str:
     """
     if settings.public_url:
         return settings.public_url.rstrip("/")
-    headers = request.headers
-    forwarded = _forwarded(headers.get("forwarded", ""))
-    host = forwarded.get("host") or _first(headers, "x-forwarded-host") or headers.get("host", "")
-    scheme = forwarded.get("proto") or _first(headers, "x-forwarded-proto") or "http"
-    prefix = _first(headers, "x-forwarded-prefix").rstrip("/")
+    get = request.headers.get
+    return _told(*[get(name, "") for name in _TELLING])
+
+
+@lru_cache(maxsize=256)
+def _told(forwarded: str, host: str, scheme: str, prefix: str, own_host: str) -> str:
+    """What the values of the headers `_TELLING` say."""
+    forwarding = _forwarded(forwarded)
+    host = forwarding.get("host") or _first(host) or own_host
+    scheme = (forwarding.get("proto") or _first(scheme) or "http").lower()
+    prefix = _first(prefix).rstrip("/")
     if _HOST.fullmatch(host) is None:
         raise BadRequest(f"{quoted(host)} is no host: Forwarded, X-Forwarded-Host or Host says so")
-    if scheme.lower() not in _SCHEMES:
+    if scheme not in _SCHEMES:
         raise BadRequest(f"{quoted(scheme)} is no scheme: it must be http or https")
     if _PREFIX.fullmatch(prefix) is None:
         raise BadRequest(f"X-Forwarded-Prefix is {quoted(prefix)}: it must be a path")
-    return f"{scheme.lower()}://{host}{prefix}"
+    return f"{scheme}://{host}{prefix}"
 
 
-def _first(headers: Mapping[str, str], name: str) -> str:
+def _first(value: str) -> str:
     """The value that the proxy nearest to the client has set."""
-    return headers.get(name, "").partition(",")[0].strip()
+    return value.partition(",")[0].strip()
 
 
 def _forwarded(value: str) -> dict[str, str]:

@@ -43,8 +43,13 @@ class Route:
 
     @property
     def pattern(self) -> str:
-        """The regular expression that matches the whole path; {name} matches one segment."""
-        return re.sub(r"\\?\{\w+\\?\}", "([^/]+)", re.escape(self.template))
+        """The regular expression of the path: {name} is one segment, {name...} all the rest.
+
+        Both are printable ASCII: orthanc-python answers 500 by itself to a path that is no UTF-8,
+        so Orthanc must find no route for one.
+        """
+        rest = re.sub(r"\\?\{\w+(?:\\\.){3}\\?\}", "([ -~]*)", re.escape(self.template))
+        return re.sub(r"\\?\{\w+\\?\}", "([ -.0-~]+)", rest)
 
 
 class Router:

@@ -9,6 +9,7 @@ import pytest
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.web.iiif import BASES
 from orthanc_stl_plugin.web.jobs import job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
@@ -31,6 +32,11 @@ ROUTES = [
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
 def test_every_setting_is_in_the_table_with_its_default(setting: Any):
     assert f"| `{setting.metadata['key']}` | `{json.dumps(setting.default)}` |" in README
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_every_base_uri_of_images_is_in_the_table(base: str):
+    assert f"| `{base}` |" in README
 
 
 @pytest.mark.parametrize("route", ROUTES)

@@ -15,7 +15,6 @@ from pydicom.sequence import Sequence
 
 from orthanc_stl_plugin.errors import BadRequest, UnusableSource
 from orthanc_stl_plugin.formats.dicomseg import SegFile, read_seg, structures
-from orthanc_stl_plugin.formats.pixelframes import unpacked_runs
 from orthanc_stl_plugin.model.labels import Structure
 from tests.dicom_samples import (
     FRAME_OF_REFERENCE,
@@ -144,10 +143,6 @@ def test_a_label_map_holds_its_segments(dtype: type[np.unsignedinteger]) -> None
 def literal_runs(content: bytes) -> bytes:
     parts = [content[at : at + 128] for at in range(0, len(content), 128)]
     return b"".join(bytes([len(part) - 1]) + part for part in parts)
-
-
-def test_run_lengths_are_unpacked() -> None:
-    assert unpacked_runs(b"\x02abc\xfed\x80\x00e") == b"abcddde"
 
 
 @pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1"])

@@ -1,0 +1,172 @@
+"""The marker segments of a JPEG (ITU-T T.81 annex B): what it holds, and which colours it means."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from orthanc_stl_plugin.errors import UnusableSource
+
+START: Final = b"\xff\xd8"
+END: Final = b"\xff\xd9"
+APP0: Final = 0xE0
+APP2: Final = 0xE2
+APP14: Final = 0xEE
+START_OF_SCAN: Final = 0xDA
+JFIF: Final = b"JFIF\0"
+ADOBE: Final = b"Adobe"
+_STANDALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
+_NOT_FRAMES: Final = frozenset({0xC4, 0xC8, 0xCC})
+_MOST_PADDING: Final = 64
+_LOSSLESS: Final = (3, 7, 11, 15)
+_ADOBE_TRANSFORM_AT: Final = 11  # after "Adobe", version, two words of flags
+_RGB_IDS: Final = ((82, 71, 66), (114, 103, 98))  # "RGB", "rgb"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A marker segment: bytes `start` to `end` of the JPEG, from the marker's 0xFF on."""
+
+    marker: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class JpegHeader:
+    """What stands before the first scan.
+
+    `process` is the n of SOFn (T.81 table B.1): 0 baseline, 1 extended, 2 progressive, 3 lossless,
+    55 JPEG-LS. `component_ids` and `samplings` have one entry for each component; a sampling is
+    (horizontal, vertical). `adobe_transform` is that of the Adobe APP14 segment, None without one.
+    """
+
+    process: int
+    precision_bits: int
+    rows: int
+    columns: int
+    component_ids: tuple[int, ...]
+    samplings: tuple[tuple[int, int], ...]
+    adobe_transform: int | None
+    has_jfif: bool
+
+    @property
+    def is_baseline_8bit(self) -> bool:
+        """Every browser shows it: Huffman-coded DCT, sequential or progressive, grey or colour."""
+        has_colours = len(self.component_ids) in (1, 3)
+        return self.process in (0, 1, 2) and self.precision_bits == 8 and has_colours
+
+    @property
+    def is_lossless(self) -> bool:
+        """Coded by prediction, not by DCT."""
+        return self.process in _LOSSLESS
+
+    @property
+    def has_oblong_samplings(self) -> bool:
+        """Chrominance is subsampled in one direction: an eighth of it has half the resolution."""
+        return any(
+            across * self.samplings[0][1] != down * self.samplings[0][0]
+            for across, down in self.samplings
+        )
+
+    @property
+    def looks_rgb(self) -> bool:
+        """Decoders that know nothing but the JPEG, as libjpeg, take three components for RGB."""
+        if len(self.component_ids) != 3 or self.has_jfif:
+            return False
+        if self.adobe_transform is not None:
+            return self.adobe_transform == 0
+        return self.component_ids == _RGB_IDS[0]
+
+    def is_rgb(self, photometric: str) -> bool:
+        """The three components are red, green and blue, not luminance and chrominance.
+
+        PS3.5 8.2.1 wants `photometric`, the Photometric Interpretation, to tell; but files say RGB
+        for what their encoder made YCbCr. So the JPEG's own signs come first: nobody subsamples
+        RGB; JFIF has YCbCr only; Adobe's transform tells. It decides when there is no sign.
+        """
+        if len(self.component_ids) != 3 or len(set(self.samplings)) > 1:
+            return False
+        if self.component_ids in _RGB_IDS:
+            return True
+        says_rgb = photometric == "RGB"
+        if self.has_jfif:
+            return says_rgb and self.adobe_transform == 0
+        return says_rgb if self.adobe_transform is None else self.adobe_transform == 0
+
+
+def segments(jpeg: bytes) -> Iterator[Segment]:
+    """The marker segments up to the first start of scan, which comes last.
+
+    Raises:
+        UnusableSource: these bytes are no JPEG, or end before the first scan.
+    """
+    if not jpeg.startswith(START):
+        raise UnusableSource("the frame is no JPEG: it does not start with FF D8")
+    at = 2
+    while at + 4 <= len(jpeg):
+        if jpeg[at] != 0xFF:
+            raise UnusableSource(f"the JPEG is damaged: byte {at} should start a marker")
+        marker = jpeg[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+        elif marker in _STANDALONE:
+            at += 2
+        else:
+            length = int.from_bytes(jpeg[at + 2 : at + 4])
+            end = at + 2 + length
+            if length < 2 or end > len(jpeg):
+                break
+            yield Segment(marker, at, end)
+            if marker == START_OF_SCAN:
+                return
+            at = end
+    raise UnusableSource(f"the JPEG is truncated: its {len(jpeg)} bytes end before the first scan")
+
+
+def read_header(jpeg: bytes) -> JpegHeader:
+    """What the segments before the first scan say.
+
+    Raises:
+        UnusableSource: these bytes are no JPEG, end before the first scan, or have no frame header.
+    """
+    frame: tuple[int, bytes] | None = None
+    adobe_transform: int | None = None
+    has_jfif = False
+    for segment in segments(jpeg):
+        body = jpeg[segment.start + 4 : segment.end]
+        if _starts_frame(segment.marker):
+            frame = (segment.marker - 0xC0, body)
+        elif segment.marker == APP0 and body.startswith(JFIF):
+            has_jfif = True
+        elif segment.marker == APP14 and body.startswith(ADOBE) and len(body) > _ADOBE_TRANSFORM_AT:
+            adobe_transform = body[_ADOBE_TRANSFORM_AT]
+    if frame is None:
+        raise UnusableSource("the JPEG is damaged: it has no frame header")
+    process, body = frame
+    try:
+        precision_bits, rows, columns, count = struct.unpack_from(">BHHB", body)
+        components = [struct.unpack_from(">BBB", body, 6 + 3 * n) for n in range(count)]
+    except struct.error as error:
+        raise UnusableSource("the JPEG is damaged: its frame header is too short") from error
+    return JpegHeader(
+        process,
+        precision_bits,
+        rows,
+        columns,
+        tuple(identifier for identifier, _, _ in components),
+        tuple((sampling >> 4, sampling & 15) for _, sampling, _ in components),
+        adobe_transform,
+        has_jfif,
+    )
+
+
+def is_complete(jpeg: bytes) -> bool:
+    """Its end marker is there, with a little padding after it."""
+    return END in jpeg[-_MOST_PADDING:]
+
+
+def _starts_frame(marker: int) -> bool:
+    return (0xC0 <= marker <= 0xCF and marker not in _NOT_FRAMES) or marker == 0xF7

@@ -1,0 +1,156 @@
+"""The levels that were made of a large image: encoded tiles one after the other in a file.
+
+A level is a pair of files: `N.tiles`, the tiles row by row, and `N.npy`, where each begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+TILE_PX: Final = 512
+_SMALLEST_PX: Final = 256
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileFile:
+    """One level: `columns` x `rows` encoded tiles of at most TILE_PX x TILE_PX pixels.
+
+    Attributes:
+        path: the file of the tiles.
+        width: pixels of the level.
+        height: pixels of the level.
+        offsets: (tiles + 1,) int64, where each begins and the last one ends.
+    """
+
+    path: Path
+    width: int
+    height: int
+    offsets: NDArray[np.int64]
+
+    @property
+    def columns(self) -> int:
+        """Tiles across."""
+        return -(-self.width // TILE_PX)
+
+    @property
+    def rows(self) -> int:
+        """Tiles down."""
+        return -(-self.height // TILE_PX)
+
+
+def halved_sizes(width: int, height: int) -> Iterator[tuple[int, int]]:
+    """The sizes of the levels below one of this size: halves, rounded up, until one is small."""
+    while max(width, height) > _SMALLEST_PX:
+        width, height = -(-width // 2), -(-height // 2)
+        yield width, height
+
+
+class LevelWriter:
+    """Takes an image in strips from top to bottom; writes it as tiles, and its halves below it.
+
+    Args:
+        folder: receives the files.
+        encode: of one tile, (height, width, samples) uint8.
+        size: width and height of the image in pixels.
+        number: of this level; those below have the next ones.
+        writes_itself: without it, only the levels below are written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        encode: Callable[[Pixels], bytes],
+        size: tuple[int, int],
+        number: int = 0,
+        *,
+        writes_itself: bool = True,
+    ) -> None:
+        self._path = _tiles_path(folder, number)
+        self._encode = encode
+        self._width, self._height = size
+        self._strip_rows = TILE_PX if writes_itself else 2
+        self._offsets = [0]
+        self._waiting: list[Pixels] = []
+        self._waiting_rows = 0
+        self._file = self._path.open("wb") if writes_itself else None
+        below = next(halved_sizes(*size), None)
+        self._below = LevelWriter(folder, encode, below, number + 1) if below else None
+
+    def push(self, strip: Pixels) -> None:
+        """Takes the next rows, (rows, width, samples) uint8."""
+        self._waiting.append(strip)
+        self._waiting_rows += len(strip)
+        whole = self._waiting_rows - self._waiting_rows % self._strip_rows
+        if whole:
+            rows = np.concatenate(self._waiting) if len(self._waiting) > 1 else strip
+            self._pass_on(rows[:whole])
+            self._waiting = [rows[whole:]]
+            self._waiting_rows -= whole
+
+    def close(self) -> None:
+        """Writes what is left, and where each tile begins."""
+        if self._waiting_rows:
+            self._pass_on(np.concatenate(self._waiting))
+        if self._file is not None:
+            self._file.close()
+            size = np.array([self._width, self._height], np.int64)
+            offsets = np.array(self._offsets, np.int64)
+            np.save(self._path.with_suffix(".npy"), np.concatenate([size, offsets]))
+        if self._below is not None:
+            self._below.close()
+
+    def _pass_on(self, rows: Pixels) -> None:
+        for top in range(0, len(rows), TILE_PX) if self._file else ():
+            for left in range(0, self._width, TILE_PX):
+                self._write(rows[top : top + TILE_PX, left : left + TILE_PX])
+        if self._below is not None:
+            self._below.push(halved(rows))
+
+    def _write(self, tile: Pixels) -> None:
+        assert self._file is not None  # noqa: S101  # for the type checker: see _pass_on
+        content = self._encode(np.ascontiguousarray(tile))
+        self._file.write(content)
+        self._offsets.append(self._offsets[-1] + len(content))
+
+
+def halved(pixels: Pixels) -> Pixels:
+    """Half the size, rounded up: means of 2 x 2 pixels; an odd last row or column counts twice."""
+    rows, columns = pixels.shape[:2]
+    if rows % 2 or columns % 2:
+        pixels = np.pad(pixels, ((0, rows % 2), (0, columns % 2), (0, 0)), mode="edge")
+    total = pixels[0::2, 0::2].astype(np.uint16)
+    for part in (pixels[0::2, 1::2], pixels[1::2, 0::2], pixels[1::2, 1::2]):
+        total += part
+    return ((total + 2) >> 2).astype(np.uint8)
+
+
+def read_levels(folder: Path) -> list[TileFile]:
+    """The levels that a LevelWriter has written, the largest first.
+
+    Raises:
+        OSError, ValueError: they are not there, or damaged.
+    """
+    levels: list[TileFile] = []
+    for number in count(0 if _tiles_path(folder, 0).exists() else 1):
+        path = _tiles_path(folder, number)
+        if not path.exists():
+            break
+        width, height, *offsets = np.load(path.with_suffix(".npy")).tolist()
+        levels.append(TileFile(path, width, height, np.array(offsets, np.int64)))
+    for larger, smaller in pairwise(levels):
+        if smaller.width >= larger.width and smaller.height >= larger.height:
+            raise ValueError(f"{smaller.path.name} is no half of {larger.path.name}")
+    return levels
+
+
+def _tiles_path(folder: Path, number: int) -> Path:
+    return folder / f"{number}.tiles"

@@ -1,0 +1,103 @@
+"""The composition root: every part, built from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
+from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
+from orthanc_stl_plugin.services.encode import Encoder
+from orthanc_stl_plugin.services.images import Images
+from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.services.made_levels import MadeLevels
+from orthanc_stl_plugin.services.model_files import ModelFiles
+from orthanc_stl_plugin.services.opening import Opener
+from orthanc_stl_plugin.services.pyramids import Pyramids
+from orthanc_stl_plugin.services.renditions import Renditions
+from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.web.iiif import image_routes
+from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
+from orthanc_stl_plugin.web.model_files import model_file_routes
+from orthanc_stl_plugin.web.models import model_routes
+from orthanc_stl_plugin.web.router import Route
+
+_DEFAULT_STORAGE: Final = "OrthancStorage"
+_PYRAMIDS: Final = "iiif-pyramids"
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The routes of models; `begin` is called when Orthanc has started, `end` when it stops."""
+
+    routes: Sequence[Route]
+    begin: Callable[[], None]
+    end: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageServing:
+    """The routes of images; `note_change` is called with every change, `end` when Orthanc stops."""
+
+    routes: Sequence[Route]
+    note_change: Callable[[], None]
+    end: Callable[[], None]
+
+
+def compose_models(settings: Settings, spool: Spool) -> Models:
+    """What makes models and gives them back."""
+    archive = OrthancArchive()
+    preload = ("orthanc_stl_plugin.services.convert", "orthanc_stl_plugin.services.model_files")
+    workers = Workers(settings, preload)
+    encoder = Encoder(archive, workers, spool, settings)
+    files = ModelFiles(archive, workers, spool, settings)
+    jobs = JobEngine(
+        settings.worker_count, settings.max_pending_jobs, settings.kept_jobs, PropertyJournal()
+    )
+    jobs_path = ORTHANC_PATH if settings.jobs_in_orthanc else OWN_PATH
+    routes = [
+        *model_routes(encoder, jobs, jobs_path),
+        *model_file_routes(files),
+        *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
+    ]
+
+    def begin() -> None:
+        jobs.remember()
+        workers.warm_up()
+
+    def end() -> None:
+        jobs.close()
+        workers.close()
+
+    return Models(routes, begin, end)
+
+
+def compose_images(
+    settings: Settings, configuration: Mapping[str, Any], spool: Spool
+) -> ImageServing:
+    """What serves images.
+
+    Args:
+        settings: the plugin's.
+        configuration: Orthanc's.
+        spool: for files on their way.
+    """
+    storage = str(configuration.get("StorageDirectory") or _DEFAULT_STORAGE)
+    archive = OrthancImages(storage)
+    folder = Path(settings.pyramid_directory or Path(storage) / _PYRAMIDS)
+    # A worker of its own: a viewer does not wait behind models that are made.
+    workers = Workers(replace(settings, workers=1))
+    pyramids = Pyramids(folder, settings.pyramid_cache_mib << 20)
+    made = MadeLevels(pyramids, workers, spool, archive, converts_colours=settings.convert_colours)
+    images = Images(archive, Opener(archive, settings))
+    renditions = Renditions(images, made, settings)
+
+    def end() -> None:
+        pyramids.close()
+        workers.close()
+
+    return ImageServing(image_routes(renditions, settings), images.note_change, end)

@@ -1,0 +1,39 @@
+"""The official plugins beside this one: their addresses stay theirs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from orthanc_stl_plugin.web.router import Route
+
+_ADDRESSES: Final = {"OrthancWSI": "/wsi/", "OrthancSTL": "/stl/"}
+_log = logging.getLogger(__name__)
+
+
+def official_plugins(configuration: Mapping[str, Any]) -> frozenset[str]:
+    """The official plugins with addresses like ours that Orthanc's configuration loads.
+
+    The order in which plugins are loaded decides whether they can be seen in /plugins from here;
+    their libraries can be seen always.
+    """
+    named = [Path(str(one)) for one in configuration.get("Plugins", [])]
+    files = [
+        file.name
+        for path in named
+        for file in (path.iterdir() if path.is_dir() else (path,))
+        if ".so" in file.suffixes
+    ]
+    return frozenset(name for name in _ADDRESSES if any(name in file for file in files))
+
+
+def free_routes(routes: Iterable[Route], official: frozenset[str]) -> list[Route]:
+    """The routes without those of official plugins that are loaded."""
+    taken = tuple(_ADDRESSES[name] for name in sorted(official))
+    for name in sorted(official):
+        _log.warning(
+            "the plugin %s is loaded: this one has no routes below %s", name, _ADDRESSES[name]
+        )
+    return [route for route in routes if not route.template.startswith(taken)]

@@ -1,0 +1,202 @@
+"""Where the pixels of a tile come from: frames of DICOM files, or the levels made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from io import BytesIO
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit
+
+from orthanc_stl_plugin.formats import jpeg
+from orthanc_stl_plugin.formats.display import Display
+from orthanc_stl_plugin.formats.framepixels import FrameDecoder
+from orthanc_stl_plugin.formats.iccprofile import profile_of, to_srgb
+from orthanc_stl_plugin.formats.imagefile import ImageFile
+from orthanc_stl_plugin.formats.tilefile import TileFile, halved
+from orthanc_stl_plugin.services.local_files import read_part
+
+type Pixels = NDArray[np.uint8]
+
+_JPEG_SYNTAXES: Final = (JPEGBaseline8Bit, JPEGExtended12Bit)
+_FRAMES_LOOKED_AT: Final = 16
+_DISPLAYS_KEPT: Final = 64
+_JPEG_START: Final = b"\xff\xd8"
+_QUALITY_OF_MADE: Final = 95
+
+
+class FrameSource(Protocol):
+    """Frames, counted from 0, as pixels to show. Every method may be called by several threads.
+
+    They raise NotFound when the file is no longer in the archive, UnusableSource for a frame that
+    is damaged.
+    """
+
+    @property
+    def path(self) -> Path | None:
+        """The file that they lie in, if it is a local one."""
+        ...
+
+    @property
+    def value_range(self) -> tuple[int, int] | None:
+        """The stored values that are shown from black to white, where that had to be chosen."""
+        ...
+
+    def stored_jpeg(self, frame_index: int) -> bytes | None:
+        """The stored frame, if it is a JPEG that every browser shows in the right colours."""
+        ...
+
+    def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
+        """(ceil(rows / reduce_by), ceil(columns / reduce_by), 1 or 3) grey or RGB."""
+        ...
+
+    def is_there(self) -> bool:
+        """Whether the archive still holds the file, as far as that is seen without asking it."""
+        ...
+
+
+class StoredFrames:
+    """The frames of a DICOM file.
+
+    Args:
+        image: what is known of the file.
+        read: gives the stored bytes of a frame.
+        groups: gives the functional groups of a frame, if frames are shown in ways of their own.
+        path: of the file, if it is a local one.
+        converts_colours: to sRGB from the colours of the image's ICC profile.
+
+    Attributes:
+        samples: of a pixel that is shown: 1, grey, or 3, RGB.
+        icc_profile: of the colours that are shown.
+        is_lossy: whether the file says that it was compressed with loss.
+
+    Raises:
+        UnusableSource: its pixels cannot be decoded or shown.
+    """
+
+    def __init__(
+        self,
+        image: ImageFile,
+        read: Callable[[int], bytes],
+        groups: Callable[[int], Dataset] | None = None,
+        path: Path | None = None,
+        *,
+        converts_colours: bool = False,
+    ) -> None:
+        header = image.header
+        profile = profile_of(header)
+        self._read = read
+        self._groups = groups
+        self.path = path
+        self._header = header
+        self._count = len(image.frames)
+        self._decoder = FrameDecoder(header)
+        self._conversion = profile if converts_colours else None
+        self._may_be_jpeg = image.transfer_syntax_uid in _JPEG_SYNTAXES and not self._conversion
+        self._photometric = str(header.get("PhotometricInterpretation") or "")
+        self.icc_profile = None if converts_colours else profile
+        self.is_lossy = _is_lossy(image)
+        self.spread(None)
+
+    def spread(self, value_range: tuple[int, int] | None) -> None:
+        """Shows these stored values from black to white, where no window says something else."""
+        self.value_range = value_range
+        self._display = lru_cache(_DISPLAYS_KEPT)(partial(self._new_display, value_range))
+        display = self._display(0)
+        self.samples = display.samples
+        self.lacks_window = display.lacks_window
+
+    def seen_range(self) -> tuple[int, int]:
+        """The lowest and the highest stored value of some of its frames."""
+        step = -(-self._count // _FRAMES_LOOKED_AT)
+        frames = [self._decoder.decode(self._read(at), at) for at in range(0, self._count, step)]
+        return min(int(one.min()) for one in frames), max(int(one.max()) for one in frames)
+
+    def stored_jpeg(self, frame_index: int) -> bytes | None:
+        """See FrameSource."""
+        display = self._display(frame_index if self._groups else 0)
+        if not (self._may_be_jpeg and display.shows_as_stored):
+            return None
+        return jpeg.browser_jpeg(self._read(frame_index), self._photometric, self.icc_profile)
+
+    def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
+        """See FrameSource."""
+        stored = self._decoder.decode(self._read(frame_index), frame_index, reduce_by)
+        shown = self._display(frame_index if self._groups else 0).to_8bit(stored)
+        return to_srgb(shown, self._conversion) if self._conversion else shown
+
+    def is_there(self) -> bool:
+        """See FrameSource."""
+        return self.path is None or self.path.exists()
+
+    def _new_display(self, value_range: tuple[int, int] | None, frame_index: int) -> Display:
+        group = self._groups(frame_index) if self._groups else None
+        return Display(self._header, group, value_range)
+
+
+def _is_lossy(image: ImageFile) -> bool:
+    says_so = str(image.header.get("LossyImageCompression") or "") == "01"
+    return says_so or image.transfer_syntax_uid in _JPEG_SYNTAXES
+
+
+class MadeFrames:
+    """The tiles of a made level, as frames counted along the rows.
+
+    Args:
+        level: where they lie.
+        icc_profile: of their colours.
+    """
+
+    def __init__(self, level: TileFile, icc_profile: bytes | None) -> None:
+        self._level = level
+        self.path = level.path
+        self.value_range = None
+        self._icc_profile = icc_profile
+
+    def stored_jpeg(self, frame_index: int) -> bytes | None:
+        """See FrameSource."""
+        tile = self._tile(frame_index)
+        if not tile.startswith(_JPEG_START):
+            return None
+        return jpeg.with_profile(tile, self._icc_profile) if self._icc_profile else tile
+
+    def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
+        """See FrameSource."""
+        tile = self._tile(frame_index)
+        if tile.startswith(_JPEG_START):
+            return jpeg.decode(tile, reduce_by=reduce_by)
+        with Image.open(BytesIO(tile)) as image:
+            pixels = np.atleast_3d(np.asarray(image))
+        while reduce_by > 1:
+            pixels, reduce_by = halved(pixels), reduce_by // 2
+        return pixels
+
+    def is_there(self) -> bool:
+        """See FrameSource."""
+        return self.path.exists()
+
+    def _tile(self, frame_index: int) -> bytes:
+        begin, end = self._level.offsets[frame_index : frame_index + 2].tolist()
+        return read_part(self.path, begin, end - begin)
+
+
+def tile_encoder(*, is_lossy: bool) -> Callable[[Pixels], bytes]:
+    """How tiles of a made level are encoded: without loss where the image has none."""
+    return _as_jpeg if is_lossy else _as_png
+
+
+def _as_jpeg(tile: Pixels) -> bytes:
+    return jpeg.encode(tile, _QUALITY_OF_MADE)
+
+
+def _as_png(tile: Pixels) -> bytes:
+    stream = BytesIO()
+    image = Image.fromarray(tile[..., 0] if tile.shape[2] == 1 else tile)
+    image.save(stream, "PNG", compress_level=1)
+    return stream.getvalue()

@@ -1,0 +1,130 @@
+"""The images of the archive, kept open: always those that the archive holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import Final
+
+from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.services.byte_cache import ByteCache
+from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
+from orthanc_stl_plugin.services.open_image import OpenImage
+from orthanc_stl_plugin.services.opening import Opened, Opener
+from orthanc_stl_plugin.wsi.pyramid import Slide
+
+_MOST_BYTES: Final = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesImage:
+    """A pyramid of a whole slide; 0 is the default one."""
+
+    series_id: str
+    pyramid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FrameImage:
+    """One frame of an instance, counted from 0."""
+
+    instance_id: str
+    frame_index: int
+
+
+type ImageName = SeriesImage | FrameImage
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """What is open, and the last change of the archive that it was compared with."""
+
+    opened: Opened
+    seen: int
+
+
+class Images:
+    """Opens images, and keeps them open for as long as the archive's content stays the same.
+
+    Args:
+        archive: holds them.
+        opener: opens them.
+    """
+
+    def __init__(self, archive: ImageArchive, opener: Opener) -> None:
+        self._archive = archive
+        self._opener = opener
+        self._kept = ByteCache[_Kept](_MOST_BYTES, lambda one: one.opened.byte_count)
+        self._numbers = count(1)
+        self._last_change = 0
+
+    def note_change(self) -> None:
+        """Something has changed in the archive: what is open has to be compared with it."""
+        self._last_change = next(self._numbers)
+
+    def open(self, name: ImageName) -> OpenImage:
+        """The image of that name.
+
+        Raises:
+            NotFound: there is no such series, instance, pyramid or frame.
+            UnusableSource: it is no image, or cannot be shown.
+        """
+        if isinstance(name, SeriesImage):
+            opened, number, what = self._series(name.series_id), name.pyramid, "pyramid"
+        else:
+            opened, number, what = self._instance(name.instance_id), name.frame_index, "frame"
+        if number >= opened.image_count:
+            raise NotFound(f"there is no {what} {number}: there are {opened.image_count}, from 0")
+        return opened.image(number)
+
+    def slide(self, series_id: str) -> Slide:
+        """What the images of a series show together; raises as `open`."""
+        return self._series(series_id).slide
+
+    def forget(self, name: ImageName) -> None:
+        """Opens it anew next time."""
+        self._kept.forget(name.series_id if isinstance(name, SeriesImage) else name.instance_id)
+
+    def _series(self, series_id: str) -> Opened:
+        return self._current(series_id, self._archive.series_instances, self._opener.series)
+
+    def _instance(self, instance_id: str) -> Opened:
+        return self._current(instance_id, lambda one: (one,), self._opener.instance)
+
+    def _current(
+        self,
+        identifier: str,
+        members: Callable[[str], tuple[str, ...]],
+        open_now: Callable[[str], Opened],
+    ) -> Opened:
+        last_change = self._last_change
+        make = partial(self._newly_kept, identifier, open_now)
+        kept = self._kept.get(identifier, make)
+        if kept.seen == last_change and kept.opened.is_surely_there():
+            return kept.opened
+        try:
+            is_same = self._is_same(kept.opened, members(identifier))
+        except NotFound:
+            is_same = False
+        if is_same:
+            kept.seen = last_change
+            return kept.opened
+        self._kept.forget(identifier)
+        return self._kept.get(identifier, make).opened
+
+    def _newly_kept(self, identifier: str, open_now: Callable[[str], Opened]) -> _Kept:
+        seen = self._last_change  # before the files are looked at
+        return _Kept(open_now(identifier), seen)
+
+    def _is_same(self, opened: Opened, members: tuple[str, ...]) -> bool:
+        return set(members) == set(opened.records) and all(
+            self._is_unchanged(instance_id, record)
+            for instance_id, record in opened.records.items()
+        )
+
+    def _is_unchanged(self, instance_id: str, record: FileRecord) -> bool:
+        if record.path is not None:
+            return record.path.exists()
+        return self._archive.file_record(instance_id).digest == record.digest

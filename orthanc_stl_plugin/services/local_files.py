@@ -1,0 +1,64 @@
+"""Image files on a local disk, read where the archive keeps them."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from contextlib import closing
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
+
+
+def read_part(path: Path, offset: int, length: int) -> bytes:
+    """`length` bytes of a file, which is opened for this alone: one that is deleted is not read.
+
+    Raises:
+        NotFound: there is no such file any more.
+    """
+    descriptor = _descriptor(path)
+    try:
+        return os.pread(descriptor, length, offset)
+    finally:
+        os.close(descriptor)
+
+
+def open_local(path: Path) -> ImageFile:
+    """What `open_image` tells of a file.
+
+    Raises:
+        NotFound: there is no such file any more.
+        UnusableSource: see `open_image`.
+    """
+    with closing(_mapped(path)) as mapped:
+        return open_image(mapped)
+
+
+def local_frame(path: Path, image: ImageFile, frame_index: int) -> bytes:
+    """The stored bytes of a frame, counted from 0; raises as `open_local`."""
+    offset, length = image.frames.span(frame_index)
+    return image.frames.unwrapped(read_part(path, offset, length))
+
+
+def local_groups(path: Path, image: ImageFile, frame_index: int) -> Dataset:
+    """The functional groups of a frame, counted from 0; raises as `open_local`."""
+    with closing(_mapped(path)) as mapped:
+        return image.frame_groups(mapped, frame_index)
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    descriptor = _descriptor(path)
+    try:
+        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    finally:
+        os.close(descriptor)
+
+
+def _descriptor(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError as error:
+        raise NotFound("the image is no longer there") from error

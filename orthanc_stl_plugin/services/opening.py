@@ -1,0 +1,188 @@
+"""Opening the files of a series or of an instance as images."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import Final
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from orthanc_stl_plugin import __version__
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
+from orthanc_stl_plugin.formats.slideimages import slide_image
+from orthanc_stl_plugin.services.frame_sources import StoredFrames
+from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
+from orthanc_stl_plugin.services.local_files import local_frame, local_groups, open_local
+from orthanc_stl_plugin.services.open_image import OpenImage
+from orthanc_stl_plugin.wsi.build import slide
+from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
+
+WHOLE_SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
+_HEADER_BYTES: Final = 100_000  # of a file that is open, roughly
+_BYTES_PER_FRAME: Final = 32
+_FRAMES_KEPT: Final = 64
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """The files of a series, or of one instance, as images.
+
+    Attributes:
+        records: of the files, by instance.
+        image: gives an image by its number.
+        image_count: pyramids of a series, frames of an instance.
+        slide: what they show together.
+        byte_count: what this takes in memory, roughly.
+    """
+
+    records: Mapping[str, FileRecord]
+    image: Callable[[int], OpenImage]
+    image_count: int
+    slide: Slide
+    byte_count: int
+
+    def is_surely_there(self) -> bool:
+        """Whether all of its files are where they were, which costs a microsecond each to ask.
+
+        Of files that are not local ones the archive alone can tell.
+        """
+        return all(
+            record.path is not None and os.access(record.path, os.F_OK)
+            for record in self.records.values()
+        )
+
+
+class Opener:
+    """Opens images of an archive.
+
+    Args:
+        archive: holds them.
+        settings: how colours are shown.
+    """
+
+    def __init__(self, archive: ImageArchive, settings: Settings) -> None:
+        self._archive = archive
+        self._look = f"{__version__} {settings.jpeg_quality} {settings.convert_colours}"
+        self._converts_colours = settings.convert_colours
+
+    def series(self, series_id: str) -> Opened:
+        """The pyramids of a whole slide.
+
+        Raises:
+            NotFound: there is no such series.
+            UnusableSource: it is no whole slide, or cannot be shown.
+        """
+        records: dict[str, FileRecord] = {}
+        files: dict[str, ImageFile] = {}
+        for instance_id in sorted(self._archive.series_instances(series_id)):
+            records[instance_id] = self._archive.file_record(instance_id)
+            try:
+                file = self._file(instance_id, records[instance_id])
+            except UnusableSource as error:
+                _log.warning("instance %s is left out of its slide: %s", instance_id, error)
+                continue
+            if file.header.SOPClassUID != WHOLE_SLIDE_SOP_CLASS_UID:
+                raise UnusableSource(
+                    f"the series {series_id} is no whole slide: its frames are images of their own"
+                )
+            files[instance_id] = file
+        shown = slide([slide_image(instance_id, file) for instance_id, file in files.items()])
+        default = shown.default
+        frames = {
+            instance_id: self._frames(instance_id, records[instance_id], files[instance_id])
+            for pyramid in shown.pyramids
+            for level in pyramid.levels
+            for instance_id in level.instance_ids
+        }
+        # All levels have to be equally bright: the smallest one says how much.
+        smallest = frames[default.levels[-1].instance_ids[0]]
+        if smallest.lacks_window:
+            seen = smallest.seen_range()
+            for one in frames.values():
+                one.spread(seen)
+        revision = self._revision(records)
+        images = [
+            _image(f"{revision}-{number}", pyramid.levels, frames)
+            for number, pyramid in enumerate(shown.pyramids)
+        ]
+        byte_count = sum(map(_bytes_of, files.values()))
+        return Opened(records, images.__getitem__, len(images), shown, byte_count)
+
+    def instance(self, instance_id: str) -> Opened:
+        """The frames of an instance.
+
+        Raises:
+            NotFound: there is no such instance.
+            UnusableSource: it is no image, or cannot be shown.
+        """
+        record = self._archive.file_record(instance_id)
+        file = self._file(instance_id, record)
+        described = slide_image(instance_id, file)
+        frames = self._frames(instance_id, record, file)
+        if frames.lacks_window:
+            frames.spread(frames.seen_range())
+        revision = self._revision({instance_id: record})
+
+        @lru_cache(_FRAMES_KEPT)
+        def image(frame_index: int) -> OpenImage:
+            level = _frame_level(file.header, described.pixel_spacing_mm, instance_id, frame_index)
+            return _image(f"{revision}-{frame_index}", (level,), {instance_id: frames})
+
+        shown = slide([described])
+        return Opened({instance_id: record}, image, len(file.frames), shown, _bytes_of(file))
+
+    def _file(self, instance_id: str, record: FileRecord) -> ImageFile:
+        if record.path is not None:
+            return open_local(record.path)
+        return open_image(self._archive.instance_file(instance_id))
+
+    def _frames(self, instance_id: str, record: FileRecord, file: ImageFile) -> StoredFrames:
+        groups: Callable[[int], Dataset] | None = None
+        if record.path is None:
+            read = partial(self._archive.frame, instance_id)
+        else:
+            read = partial(local_frame, record.path, file)
+            if file.header.SOPClassUID != WHOLE_SLIDE_SOP_CLASS_UID:
+                groups = partial(local_groups, record.path, file)
+        return StoredFrames(
+            file, read, groups, record.path, converts_colours=self._converts_colours
+        )
+
+    def _revision(self, records: Mapping[str, FileRecord]) -> str:
+        told = [self._look, *(f"{one} {record.digest}" for one, record in records.items())]
+        return hashlib.blake2b("\n".join(told).encode(), digest_size=16).hexdigest()
+
+
+def _image(
+    revision: str, levels: tuple[Level, ...], frames: Mapping[str, StoredFrames]
+) -> OpenImage:
+    first = frames[levels[0].instance_ids[0]]
+    return OpenImage(
+        revision, levels, frames, first.samples, first.icc_profile, is_lossy=first.is_lossy
+    )
+
+
+def _frame_level(
+    header: Dataset,
+    pixel_spacing_mm: tuple[float, float] | None,
+    instance_id: str,
+    frame_index: int,
+) -> Level:
+    """A level that is one frame."""
+    width, height = int(header.Columns), int(header.Rows)
+    place = np.array([[0, frame_index]], np.int32)
+    tiles = TileTable(1, 1, (instance_id,), np.zeros(1, np.int64), place)
+    return Level(width, height, width, height, pixel_spacing_mm, (0, 0, 0), tiles)
+
+
+def _bytes_of(file: ImageFile) -> int:
+    return _HEADER_BYTES + _BYTES_PER_FRAME * len(file.frames)

@@ -1,0 +1,106 @@
+"""The levels that large images lack: made once, by a worker, and kept on disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from orthanc_stl_plugin.errors import Busy
+from orthanc_stl_plugin.formats.tilefile import TileFile, read_levels
+from orthanc_stl_plugin.services.spool import Spool
+
+WAIT_S: Final = 25.0
+_RETRY_S: Final = 5
+_SUFFIX: Final = ".levels"
+_log = logging.getLogger(__name__)
+
+
+class Pyramids:
+    """Folders of made levels, by key; those not used for the longest time make room.
+
+    Args:
+        folder: of them all.
+        max_bytes: the most that they may take together, but for the last one made.
+
+    Raises:
+        ConfigurationError: nothing can be written there.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._spool = Spool(str(folder))
+        self._max_bytes = max_bytes
+        self._guard = threading.Lock()
+        self._being_made: dict[str, Future[None]] = {}
+        self._makers = ThreadPoolExecutor(1, thread_name_prefix="pyramids")
+
+    def known(self, key: str) -> list[TileFile] | None:
+        """The levels of a key, the largest first; None while there are none."""
+        folder = self._of(key)
+        try:
+            levels = read_levels(folder)
+            os.utime(folder)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            _log.warning("the pyramid %s cannot be read, it is made again: %s", key, error)
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        return levels or None
+
+    def start(self, key: str, make: Callable[[Path], None]) -> Future[None]:
+        """Lets `make` write the levels into a folder that it is given, unless somebody does."""
+        with self._guard:
+            if key in self._being_made:
+                return self._being_made[key]
+            future = self._being_made[key] = self._makers.submit(self._made, key, make)
+            return future
+
+    def wait(self, future: Future[None]) -> None:
+        """Waits until levels are made.
+
+        Raises:
+            Busy: that takes longer; it goes on meanwhile.
+            Exception: whatever making them has raised.
+        """
+        try:
+            future.result(WAIT_S)
+        except TimeoutError as error:
+            raise Busy("the pyramid of this large image is being made", _RETRY_S) from error
+
+    def close(self) -> None:
+        """Starts nothing more; what is being made is lost with the workers."""
+        self._makers.shutdown(wait=False, cancel_futures=True)
+        self._spool.close()
+
+    def _of(self, key: str) -> Path:
+        return self._folder / f"{key}{_SUFFIX}"
+
+    def _made(self, key: str, make: Callable[[Path], None]) -> None:
+        try:
+            if self.known(key) is not None:
+                return
+            with self._spool.task_folder() as folder:
+                make(folder)
+                folder.rename(self._of(key))
+            self._make_room(self._of(key))
+        finally:
+            with self._guard:
+                del self._being_made[key]
+
+    def _make_room(self, newest: Path) -> None:
+        folders = sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda one: one.stat().st_mtime)
+        sizes = {
+            folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders
+        }
+        total = sum(sizes.values())
+        for folder in folders:
+            if total > self._max_bytes and folder != newest:
+                shutil.rmtree(folder, ignore_errors=True)
+                total -= sizes[folder]

@@ -1,0 +1,236 @@
+"""Answers of the IIIF Image API: the shortest way from a request to the bytes of an image."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.formats import jpeg
+from orthanc_stl_plugin.iiif.encode import MEDIA_TYPES, encode
+from orthanc_stl_plugin.iiif.info import ImageDescription, info_v2, info_v3
+from orthanc_stl_plugin.iiif.plan import Placement, RenderPlan, StoredTile, plan
+from orthanc_stl_plugin.iiif.render import assemble, render
+from orthanc_stl_plugin.iiif.request import Format, Quality, Version, parse_request
+from orthanc_stl_plugin.iiif.resolve import Limits, Resolved, canonical, resolve
+from orthanc_stl_plugin.services.byte_cache import ByteCache
+from orthanc_stl_plugin.services.frame_sources import FrameSource, Pixels
+from orthanc_stl_plugin.services.images import ImageName, Images
+from orthanc_stl_plugin.services.made_levels import MadeLevels
+from orthanc_stl_plugin.services.open_image import OpenImage
+from orthanc_stl_plugin.wsi.pyramid import FrameAddress, Level
+
+# What one answer may decode without a pyramid that was made for the image.
+_MOST_DECODED_PX: Final = 24_000_000
+_LARGEST_REDUCTION: Final = 8
+# Requests that are understood; a tile is asked for often, by one viewer after the other.
+_REQUESTS_BYTES: Final = 32 << 20
+_BYTES_PER_REQUEST: Final = 2000  # roughly
+_BYTES_PER_PLACEMENT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One image to answer.
+
+    Attributes:
+        etag: another one for other bytes.
+        canonical: the last four segments of its canonical address.
+        media_type: of the bytes.
+        content: makes them.
+    """
+
+    etag: str
+    canonical: str
+    media_type: str
+    content: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """An image information document and its ETag."""
+
+    etag: str
+    document: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a request means for an image.
+
+    Attributes:
+        asked: the version and the segments of its address.
+        etag: of its answer.
+        canonical: see Rendition.
+        resolved: the image to make.
+        drawn: how.
+        stored: the frame that it is, or that it is cut from without loss; None if there is none.
+    """
+
+    asked: tuple[Version, Sequence[str]]
+    etag: str
+    canonical: str
+    resolved: Resolved
+    drawn: RenderPlan
+    stored: FrameAddress | None
+
+    @property
+    def byte_count(self) -> int:
+        """What this takes in memory, roughly."""
+        return _BYTES_PER_REQUEST + _BYTES_PER_PLACEMENT * len(self.drawn.placements)
+
+
+class Renditions:
+    """Answers from the images of the archive.
+
+    Args:
+        images: opens them.
+        made_levels: the levels that large images lack.
+        settings: limits, and how pixels are encoded.
+    """
+
+    def __init__(self, images: Images, made_levels: MadeLevels, settings: Settings) -> None:
+        self._images = images
+        self._made_levels = made_levels
+        self._limits = Limits(max_area=settings.max_pixels)
+        self._jpeg = partial(jpeg.encode, quality=settings.jpeg_quality)
+        half = settings.tile_cache_mib << 19
+        self._answers = ByteCache[bytes](half, len)
+        self._tiles = ByteCache[Pixels](half, lambda tile: tile.nbytes)
+        self._prepared = ByteCache[_Prepared](_REQUESTS_BYTES, lambda one: one.byte_count)
+        self._rendering = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+    def information(self, name: ImageName, version: Version, service_id: str) -> Information:
+        """The image information document of an image, whose base URI is `service_id`.
+
+        Raises:
+            NotFound: there is no such image.
+            UnusableSource: it has no pixels that can be shown.
+        """
+        image = self._images.open(name)
+        make = info_v3 if version is Version.V3 else info_v2
+        spacing = image.levels[0].pixel_spacing_mm
+        description = ImageDescription(
+            has_colour=image.samples > 1,
+            pixel_spacing_mm=(spacing[1], spacing[0]) if spacing else None,
+        )
+        document = make(service_id, image.shapes, self._limits, description)
+        return Information(_digest(image.revision, version.name, service_id), document)
+
+    def image(self, name: ImageName, version: Version, segments: Sequence[str]) -> Rendition:
+        """What the last four segments of an address stand for.
+
+        Raises:
+            BadRequest: they are no request, or ask for what is outside the image or a limit.
+            NotSupported: they are one, but for a format that is not built.
+            NotFound: there is no such image.
+            UnusableSource: it cannot be shown.
+        """
+        image = self._made_levels.extended(self._images.open(name))
+        prepared = self._known(image, version, segments)
+        return Rendition(
+            prepared.etag,
+            prepared.canonical,
+            MEDIA_TYPES[prepared.resolved.format],
+            partial(self._content, name, image, prepared),
+        )
+
+    def _known(self, image: OpenImage, version: Version, segments: Sequence[str]) -> _Prepared:
+        key = (image.layout, version, *segments)
+        return self._prepared.get(key, partial(self._prepare, image, version, segments))
+
+    def _prepare(self, image: OpenImage, version: Version, segments: Sequence[str]) -> _Prepared:
+        request = parse_request(version, *segments)
+        full = image.levels[0]
+        resolved = resolve(request, full.width, full.height, self._limits)
+        default_quality = Quality.COLOR if image.samples > 1 else Quality.GRAY
+        address = canonical(
+            resolved, version, (full.width, full.height), self._limits, default_quality
+        )
+        drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION)
+        tile = drawn.stored_tile if resolved.format is Format.JPG else None
+        stored = image.levels[drawn.level].frame(tile.column, tile.row) if tile else None
+        etag = _digest(image.layout, address)
+        return _Prepared((version, segments), etag, address, resolved, drawn, stored)
+
+    def _content(self, name: ImageName, image: OpenImage, prepared: _Prepared) -> bytes:
+        try:
+            return self._answer(image, prepared)
+        except NotFound:  # replaced by another file, perhaps: but now
+            self._images.forget(name)
+            image = self._made_levels.extended(self._images.open(name))
+            return self._answer(image, self._prepare(image, *prepared.asked))
+
+    def _answer(self, image: OpenImage, prepared: _Prepared) -> bytes:
+        resolved, drawn, stored = prepared.resolved, prepared.drawn, prepared.stored
+        if stored is not None and drawn.stored_tile is not None:
+            content = self._stored(image, drawn.level, drawn.stored_tile, stored)
+            if content is not None:
+                return content
+        if not image.is_there(drawn.level):
+            raise NotFound("the image is no longer in the archive")
+        return self._answers.get(
+            (image.layout, resolved), partial(self._drawn, image, resolved, drawn)
+        )
+
+    def _stored(
+        self, image: OpenImage, level: int, tile: StoredTile, address: FrameAddress
+    ) -> bytes | None:
+        """The stored bytes of a tile, if they can be given unchanged or cropped without loss."""
+        shown = image.levels[level]
+        source = image.sources[address.instance_id]
+        if (tile.width, tile.height) == (shown.tile_width, shown.tile_height):
+            return source.stored_jpeg(address.frame_index)
+        if not source.is_there():
+            raise NotFound("the image is no longer in the archive")
+        key = (image.revision, address, tile)
+        return self._answers.get(key, partial(_cropped, source, address.frame_index, tile)) or None
+
+    def _drawn(self, image: OpenImage, resolved: Resolved, drawn: RenderPlan) -> bytes:
+        cost = _decoded_px(image, drawn)
+        if image.gap is not None and drawn.level >= image.gap:
+            if cost > _MOST_DECODED_PX:
+                image = self._made_levels.completed(image)
+                drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION)
+            elif image.has_large_tiles(drawn.level):
+                self._made_levels.start(image)
+        with self._rendering:
+            level = image.levels[drawn.level]
+            tiles = self._decoded(image, level, drawn)
+            canvas = assemble(tiles, drawn, level.absent_rgb[: image.samples])
+            pixels = render(canvas, drawn, resolved)
+            return encode(pixels, resolved.format, self._jpeg, image.icc_profile)[0]
+
+    def _decoded(
+        self, image: OpenImage, level: Level, drawn: RenderPlan
+    ) -> Iterator[tuple[Placement, Pixels]]:
+        for placement in drawn.placements:
+            address = level.frame(placement.column, placement.row)
+            if address is not None:
+                source = image.sources[address.instance_id]
+                make = partial(source.pixels, address.frame_index, drawn.reduce_by)
+                key = (image.revision, address, drawn.reduce_by)
+                yield placement, self._tiles.get(key, make)
+
+
+def _cropped(source: FrameSource, frame_index: int, tile: StoredTile) -> bytes:
+    """Empty where the stored frame cannot be given to browsers."""
+    stored = source.stored_jpeg(frame_index)
+    return jpeg.crop(stored, tile.width, tile.height) if stored else b""
+
+
+def _decoded_px(image: OpenImage, drawn: RenderPlan) -> int:
+    """How many pixels have to be decoded."""
+    level = image.levels[drawn.level]
+    tile = level.tile_width * level.tile_height
+    return len(drawn.placements) * tile // drawn.reduce_by**2
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()

@@ -1,0 +1,159 @@
+"""The routes of the IIIF Image API, under their own addresses and under the official plugin's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import BadRequest, NotFound
+from orthanc_stl_plugin.iiif.info import CONTEXT_V2, CONTEXT_V3, PROFILE_V2, PROFILE_V3
+from orthanc_stl_plugin.iiif.request import Version
+from orthanc_stl_plugin.services.images import FrameImage, ImageName, SeriesImage
+from orthanc_stl_plugin.services.renditions import Renditions
+from orthanc_stl_plugin.web.conditional import conditional
+from orthanc_stl_plugin.web.fields import quoted
+from orthanc_stl_plugin.web.messages import Request, Response
+from orthanc_stl_plugin.web.public_url import VARY, base_url
+from orthanc_stl_plugin.web.router import Route
+
+_CORS: Final = {"Access-Control-Allow-Origin": "*"}
+_VERSIONS: Final = {"2": Version.V2, "3": Version.V3}
+_PROFILES: Final = {Version.V2: PROFILE_V2, Version.V3: PROFILE_V3}
+_JSON_LD: Final = {
+    Version.V2: "application/ld+json",
+    Version.V3: f'application/ld+json;profile="{CONTEXT_V3}"',
+}
+_MOST_DIGITS: Final = 9
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """A family of addresses.
+
+    Attributes:
+        template: the base URI's path.
+        name: which image the caught segments stand for.
+        version: of the Image API; None where the last segment of the base says it.
+    """
+
+    template: str
+    name: Callable[[Sequence[str]], ImageName]
+    version: Version | None = None
+
+
+def _series(groups: Sequence[str]) -> ImageName:
+    return SeriesImage(groups[0])
+
+
+def _pyramid(groups: Sequence[str]) -> ImageName:
+    return SeriesImage(groups[0], _index(groups[1], "pyramid"))
+
+
+def _frame(groups: Sequence[str]) -> ImageName:
+    return FrameImage(groups[0], _index(groups[1], "frame"))
+
+
+_FACES: Final = (
+    _Face("/series/{series}/iiif/{version}", _series),
+    _Face("/instances/{instance}/frames/{frame}/iiif/{version}", _frame),
+    _Face("/series/{series}/pyramids/{pyramid}/iiif/{version}", _pyramid),
+    _Face("/wsi/iiif/tiles/{series}", _series, Version.V3),
+    _Face("/wsi/iiif/frames-pyramids/{instance}/{frame}", _frame, Version.V3),
+    _Face("/wsi/iiif/frames/{instance}/{frame}", _frame, Version.V3),
+)
+
+BASES: Final = tuple(face.template for face in _FACES)
+
+
+def image_routes(renditions: Renditions, settings: Settings) -> list[Route]:
+    """The routes of images, those asked for most first."""
+    apis = [(face.template, _ImageApi(face, renditions, settings)) for face in _FACES]
+    return [
+        *(
+            Route(f"{template}/{{region}}/{{size}}/{{rotation}}/{{file}}", {"GET": api.image})
+            for template, api in apis
+        ),
+        *(Route(f"{template}/info.json", {"GET": api.information}) for template, api in apis),
+        *(Route(template, {"GET": api.redirect}) for template, api in apis),
+        *(Route(f"{template}/{{rest...}}", {"GET": api.malformed}) for template, api in apis),
+    ]
+
+
+class _ImageApi:
+    def __init__(self, face: _Face, renditions: Renditions, settings: Settings) -> None:
+        self._face = face
+        self._renditions = renditions
+        self._settings = settings
+        age_s = settings.max_age_seconds
+        # Shared caches ask each time, so that what is no longer published is no longer given.
+        fresh = f"max-age={age_s}, s-maxage=0, must-revalidate" if age_s else "no-cache"
+        self._caching = {"Cache-Control": fresh, **_CORS}
+
+    def image(self, request: Request) -> Response:
+        base, segments = request.groups[:-4], request.groups[-4:]
+        version = self._version(base)
+        rendition = self._renditions.image(self._face.name(base), version, segments)
+        address = f"{self._address(request, 4)}/{rendition.canonical}"
+        links = f'<{_PROFILES[version]}>;rel="profile", <{address}>;rel="canonical"'
+        return conditional(
+            request,
+            rendition.etag,
+            {**self._caching, "Link": links},
+            lambda: Response(rendition.content(), rendition.media_type),
+        )
+
+    def information(self, request: Request) -> Response:
+        version = self._version(request.groups)
+        address = self._address(request, 1)
+        information = self._renditions.information(
+            self._face.name(request.groups), version, address
+        )
+        wants_ld = "application/ld+json" in request.headers.get("accept", "")
+        media_type = _JSON_LD[version] if wants_ld else "application/json"
+        headers = {**self._caching, "Vary": f"Accept, {VARY}"}
+        headers["Link"] = f'<{_PROFILES[version]}>;rel="profile"'
+        if not wants_ld:
+            context = CONTEXT_V2 if version is Version.V2 else CONTEXT_V3
+            headers["Link"] += (
+                f', <{context}>;rel="http://www.w3.org/ns/json-ld#context";'
+                'type="application/ld+json"'
+            )
+        etag = f"{information.etag}-{'ld' if wants_ld else 'json'}"
+        body = json.dumps(information.document, indent=2, ensure_ascii=False).encode()
+        return conditional(request, etag, headers, lambda: Response(body, media_type))
+
+    def redirect(self, request: Request) -> Response:
+        """Section 2.1: the base URI leads to the information."""
+        self._version(request.groups)
+        location = f"{self._address(request, 0)}/info.json"
+        return Response(status=303, headers={"Location": location, "Vary": VARY, **_CORS})
+
+    def malformed(self, request: Request) -> Response:
+        """What lies below a base URI and is neither."""
+        self._version(request.groups[:-1])
+        raise BadRequest(
+            f"{quoted(request.groups[-1])} is neither info.json nor"
+            " {region}/{size}/{rotation}/{quality}.{format}"
+        )
+
+    def _version(self, base: Sequence[str]) -> Version:
+        if self._face.version is not None:
+            return self._face.version
+        version = _VERSIONS.get(base[-1])
+        if version is None:
+            raise NotFound(f"there is no version {quoted(base[-1])} of the IIIF Image API: 2 or 3")
+        return version
+
+    def _address(self, request: Request, segments: int) -> str:
+        """The base URI as it was asked for: the path without its last segments."""
+        path = request.path.rsplit("/", segments)[0] if segments else request.path
+        return base_url(request, self._settings) + path
+
+
+def _index(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
+        raise NotFound(f"there is no {what} {quoted(text)}: they are counted from 0")
+    return int(text)

@@ -1,0 +1,100 @@
+"""The images of a series -> the slide that they show together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.wsi.levels import Heights, LevelSet, level_set, plain_level
+from orthanc_stl_plugin.wsi.pyramid import (
+    AssociatedImage,
+    Flavour,
+    FocalPlane,
+    Level,
+    OpticalPath,
+    Pyramid,
+    Slide,
+)
+from orthanc_stl_plugin.wsi.scans import scans
+from orthanc_stl_plugin.wsi.slideimage import SlideImage
+
+
+def slide(images: Sequence[SlideImage]) -> Slide:
+    """The slide that the images of a series show.
+
+    Where several images have a frame for the same tile, optical path and focal plane, the one of
+    the greatest recency is shown. Images of one size whose tiles differ in size are not mixed: the
+    ones with the most recent image are taken.
+
+    Raises:
+        UnusableSource: no frame of the tiled images lies on a grid of tiles.
+    """
+    volumes = [image for image in images if _is_volume(image)]
+    pyramids = tuple(
+        pyramid for number, scan in enumerate(scans(volumes)) for pyramid in _pyramids(scan, number)
+    )
+    if volumes and not pyramids:
+        raise UnusableSource(
+            f"none of the {len(volumes)} tiled images has a frame on its grid of tiles"
+        )
+    associated = tuple(
+        AssociatedImage(_associated_flavour(image), plain_level(image))
+        for image in images
+        if not _is_volume(image) and image.frame_count
+    )
+    return Slide(pyramids, associated)
+
+
+def _is_volume(image: SlideImage) -> bool:
+    return image.flavour is Flavour.VOLUME and image.tiling is not None
+
+
+def _associated_flavour(image: SlideImage) -> Flavour:
+    return Flavour.OTHER if image.flavour is Flavour.VOLUME else image.flavour
+
+
+def _pyramids(scan: Sequence[SlideImage], scan_number: int) -> Iterable[Pyramid]:
+    def size(image: SlideImage) -> tuple[int, int]:
+        return (image.width, image.height)
+
+    by_size = sorted(scan, key=lambda image: (-image.width * image.height, size(image)))
+    sets = [level_set(list(same_size)) for _, same_size in groupby(by_size, key=size)]
+    paths = list(dict.fromkeys(path for levels in sets for path in levels.planes_z_mm))
+    for path in paths:
+        yield from _pyramids_of_path([s for s in sets if path in s.planes_z_mm], path, scan_number)
+
+
+def _pyramids_of_path(
+    sets: Sequence[LevelSet], path: OpticalPath, scan_number: int
+) -> Iterable[Pyramid]:
+    """One pyramid for each focal plane of the largest level."""
+    planes = sets[0].planes_z_mm[path]
+    levels: list[list[Level]] = [[] for _ in planes]
+    for each in sets:
+        own = each.planes_z_mm[path]
+        for at, number in _same_planes(planes, own).items():
+            if (path, number) in each.levels:  # else all of its frames are missing
+                levels[at].append(each.levels[path, number])
+    for at, z_mm in enumerate(planes):
+        if levels[at]:
+            yield Pyramid(tuple(levels[at]), path, FocalPlane(at, z_mm), scan_number)
+
+
+def _same_planes(planes: Heights, others: Heights) -> dict[int, int]:
+    """Which of the planes of a smaller level, if any, is each of those of the largest.
+
+    As many planes are the same ones. Fewer or more are by height, or counted when unknown.
+    """
+    if len(planes) == len(others):
+        return {at: at for at in range(len(planes))}
+    same: dict[int, int] = {}
+    for number, z_mm in enumerate(others):
+        heights = [z for z in planes if z is not None]
+        if z_mm is None or len(heights) < len(planes):
+            at = number
+        else:
+            at = min(range(len(heights)), key=lambda index: abs(heights[index] - z_mm))
+        if at < len(planes):
+            same.setdefault(at, number)
+    return same

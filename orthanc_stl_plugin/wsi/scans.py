@@ -1,0 +1,64 @@
+"""Which images of a series are levels of the same pyramid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from orthanc_stl_plugin.wsi.slideimage import SlideImage
+
+ROUNDING_PX: Final = 1.5  # writers floor, round or ceil the sizes of levels
+ROUNDING_RATIO: Final = 1.01
+
+
+def scans(images: Sequence[SlideImage]) -> list[list[SlideImage]]:
+    """The images by scan, the largest scan first, the largest image of each first.
+
+    Images belong together when their Pyramid UIDs say so; without them, when no specimen tells them
+    apart and they are proportional. A Frame of Reference alone tells nothing: there are writers
+    that give each level its own. It does where two images of the same size and optical path would
+    otherwise be the same level.
+    """
+    found: list[list[SlideImage]] = []
+    for image in sorted(images, key=lambda image: (-image.width * image.height, image.recency)):
+        fitting = [scan for scan in found if _belongs(image, scan)]
+        uid = image.scan.frame_of_reference_uid
+        fitting.sort(key=lambda scan: uid != scan[0].scan.frame_of_reference_uid)
+        if fitting:
+            fitting[0].append(image)
+        else:
+            found.append([image])
+    return found
+
+
+def _belongs(image: SlideImage, scan: Sequence[SlideImage]) -> bool:
+    largest = scan[0]
+    own, other = image.scan, largest.scan
+    if own.pyramid_uid and other.pyramid_uid:
+        return own.pyramid_uid == other.pyramid_uid
+    if (
+        own.specimen_uids
+        and other.specimen_uids
+        and own.specimen_uids.isdisjoint(other.specimen_uids)
+    ):
+        return False
+    return _is_proportional(image, largest) and not any(_rivals(image, one) for one in scan)
+
+
+def _is_proportional(image: SlideImage, largest: SlideImage) -> bool:
+    """Whether both could show the same area, given that sizes are rounded."""
+    least, most = [], []
+    for whole, part in ((largest.width, image.width), (largest.height, image.height)):
+        least.append(whole / (part + ROUNDING_PX))
+        most.append(whole / (part - ROUNDING_PX) if part > ROUNDING_PX else float("inf"))
+    return max(least) <= min(most) * ROUNDING_RATIO
+
+
+def _rivals(image: SlideImage, other: SlideImage) -> bool:
+    """Whether two images would be the same level, but are of different frames of reference."""
+    frames = {image.scan.frame_of_reference_uid, other.scan.frame_of_reference_uid}
+    return (
+        (image.width, image.height) == (other.width, other.height)
+        and not set(image.optical_paths).isdisjoint(other.optical_paths)
+        and len(frames - {""}) == 2
+    )

@@ -1,0 +1,81 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from orthanc_stl_plugin.services.byte_cache import ByteCache
+
+
+def made(value: bytes, calls: list[bytes]):
+    def make() -> bytes:
+        calls.append(value)
+        return value
+
+    return make
+
+
+def test_a_value_is_made_once():
+    calls: list[bytes] = []
+    cache = ByteCache[bytes](10, len)
+    assert cache.get("a", made(b"xyz", calls)) == b"xyz"
+    assert cache.get("a", made(b"other", calls)) == b"xyz"
+    assert calls == [b"xyz"]
+
+
+def test_the_value_not_used_for_the_longest_time_makes_room():
+    calls: list[bytes] = []
+    cache = ByteCache[bytes](6, len)
+    for key in ("a", "b", "a", "c"):
+        cache.get(key, made(b"12" if key != "c" else b"345", calls))
+    assert cache.counts().byte_count == 5
+    cache.get("a", made(b"new", calls))
+    assert calls == [b"12", b"12", b"345"]
+    cache.get("b", made(b"x", calls))
+    assert calls[-1] == b"x"
+
+
+def test_a_value_larger_than_the_cache_is_given_but_not_kept():
+    calls: list[bytes] = []
+    cache = ByteCache[bytes](2, len)
+    assert cache.get("a", made(b"123", calls)) == b"123"
+    assert cache.counts().byte_count == 0
+    cache.get("a", made(b"123", calls))
+    assert len(calls) == 2
+
+
+def test_forgetting_a_value_gives_its_bytes_back_once():
+    cache = ByteCache[bytes](10, len)
+    cache.get("a", lambda: b"123")
+    cache.forget("a")
+    cache.forget("a")
+    assert cache.counts().byte_count == 0
+
+
+def test_many_callers_wait_for_one_maker_and_no_lock_is_held_meanwhile():
+    calls: list[bytes] = []
+    cache, go = ByteCache[bytes](10, len), threading.Event()
+
+    def slow() -> bytes:
+        calls.append(b"")
+        assert go.wait(10)
+        return b"slow"
+
+    with ThreadPoolExecutor(8) as callers:
+        waiting = [callers.submit(cache.get, "slow", slow) for _ in range(6)]
+        assert cache.get("other", lambda: b"quick") == b"quick"
+        go.set()
+        assert [one.result(10) for one in waiting] == [b"slow"] * 6
+    assert len(calls) == 1
+    counts = cache.counts()
+    assert (counts.hits, counts.misses, counts.values) == (5, 2, 2)
+
+
+def test_an_error_reaches_the_caller_and_nothing_is_kept():
+    cache = ByteCache[bytes](10, len)
+
+    def failing() -> bytes:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        cache.get("a", failing)
+    assert cache.get("a", lambda: b"yes") == b"yes"
