@@ -41,4 +41,5 @@ find "$prefix/venv/lib" -type d \( -name tests -o -name test \) -path '*/site-pa
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old /usr/share/man /usr/share/doc-base
 
+install -D -t /usr/local/lib/orthanc-stl-plugin "$(dirname "$0")"/{entrypoint.sh,health.py}
 "$prefix/venv/bin/python" "$(dirname "$0")/bill.py" >/usr/share/orthanc-stl-plugin.cdx.json

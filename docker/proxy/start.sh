@@ -24,9 +24,9 @@ mkdir -p "$state"
 certificate=$secrets/tls.crt key=$secrets/tls.key
 if [ ! -e "$certificate" ]; then
     certificate=$own/tls.crt key=$own/tls.key
-    # Those of other names, or of less than a month, are made again.
-    if ! { openssl x509 -in "$certificate" -noout -checkend 2592000 -checkhost "$STAFF_HOST" |
-        grep -q 'does match' && openssl x509 -in "$certificate" -noout -checkhost "$PUBLIC_HOST" | grep -q 'does match'
+    # One of other names, or that ends within a month, is made again.
+    covers() { [[ $(openssl x509 -in "$certificate" -noout -checkhost "$1" 2>&1) == *"does match"* ]]; }
+    if ! { openssl x509 -in "$certificate" -noout -checkend 2592000 && covers "$STAFF_HOST" && covers "$PUBLIC_HOST"
     } >/dev/null 2>&1; then
         say "no certificate is given: making one that browsers warn about"
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 365 -subj "/CN=$STAFF_HOST" \
