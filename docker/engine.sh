@@ -17,7 +17,7 @@ compose() {
 }
 
 has_postgresql() { [[ $COMPOSE_FILES == *scale* ]]; }
-replicas() { if has_postgresql; then echo orthanc-1 orthanc-2; else echo orthanc; fi; }
+replicas() { if has_postgresql; then echo orthanc orthanc-2; else echo orthanc; fi; }
 
 # in_image ARGUMENT...: a shell as root in Orthanc's image, without network; arguments up to -- are the engine's.
 in_image() {

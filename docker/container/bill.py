@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Prints what this image is made of, as CycloneDX 1.6: Debian packages, Python packages, viewers."""
+"""Writes what this image is made of, as CycloneDX 1.6: Debian and Python packages, viewers."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import distributions
@@ -16,8 +17,10 @@ VIEWERS = Path("/opt/orthanc-stl-plugin/viewers")
 DISTRIBUTION = Path("/etc/os-release")
 
 
-def component(kind: str, name: str, version: str, purl: str, licence: str = "") -> dict[str, object]:
-    """One component; a licence is an SPDX expression or, where the package has none, its own words."""
+def component(
+    kind: str, name: str, version: str, purl: str, licence: str = ""
+) -> dict[str, object]:
+    """One component, with its licence in the words of its package."""
     told: dict[str, object] = {"type": kind, "name": name, "version": version}
     told |= {"purl": purl, "bom-ref": purl}
     if licence:
@@ -69,7 +72,7 @@ def main() -> None:
         },
         "components": [*debian_packages(), *python_packages(), *viewers()],
     }
-    print(json.dumps(document, indent=1))
+    json.dump(document, sys.stdout, indent=1)
 
 
 if __name__ == "__main__":

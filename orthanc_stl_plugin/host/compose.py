@@ -10,6 +10,7 @@ from typing import Any, Final
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
 from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
+from orthanc_stl_plugin.host.metrics import cache_figures, job_figures
 from orthanc_stl_plugin.services.encode import Encoder
 from orthanc_stl_plugin.services.images import Images
 from orthanc_stl_plugin.services.jobs import JobEngine
@@ -35,6 +36,7 @@ class Models:
     """The routes of models; `begin` is called when Orthanc has started, `end` when it stops."""
 
     routes: Sequence[Route]
+    figures: Callable[[], Mapping[str, float]]
     begin: Callable[[], None]
     end: Callable[[], None]
 
@@ -44,6 +46,7 @@ class ImageServing:
     """The routes of images; `note_change` is called with every change, `end` when Orthanc stops."""
 
     routes: Sequence[Route]
+    figures: Callable[[], Mapping[str, float]]
     note_change: Callable[[], None]
     end: Callable[[], None]
 
@@ -73,7 +76,7 @@ def compose_models(settings: Settings, spool: Spool) -> Models:
         jobs.close()
         workers.close()
 
-    return Models(routes, begin, end)
+    return Models(routes, lambda: job_figures(jobs.records()), begin, end)
 
 
 def compose_images(
@@ -100,4 +103,7 @@ def compose_images(
         pyramids.close()
         workers.close()
 
-    return ImageServing(image_routes(renditions, settings), images.note_change, end)
+    def figures() -> Mapping[str, float]:
+        return cache_figures(renditions.counts())
+
+    return ImageServing(image_routes(renditions, settings), figures, images.note_change, end)

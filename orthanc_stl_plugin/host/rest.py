@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any, Final
 
 import orthanc
 
+from orthanc_stl_plugin.host.metrics import family, publish_duration
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Route, answer
 
@@ -25,8 +27,13 @@ def register(routes: Iterable[Route]) -> None:
 
 
 def _callback(route: Route) -> Callable[..., None]:
+    timed_as = family(route.template)
+
     def respond(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
+        started_at = perf_counter()
         send(output, answer(route, _request(uri, request)))
+        if timed_as is not None:
+            publish_duration(timed_as, perf_counter() - started_at)
 
     return respond
 

@@ -11,7 +11,9 @@ from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import SECTION, read_settings
 from orthanc_stl_plugin.errors import ConfigurationError
 from orthanc_stl_plugin.host.compose import compose_images, compose_models
+from orthanc_stl_plugin.host.heartbeat import Heartbeat, OthersChanges
 from orthanc_stl_plugin.host.log import log_through_orthanc
+from orthanc_stl_plugin.host.metrics import publish
 from orthanc_stl_plugin.host.official import free_routes, official_plugins
 from orthanc_stl_plugin.host.rest import register
 from orthanc_stl_plugin.services.spool import Spool
@@ -41,10 +43,18 @@ def _compose() -> None:
     models = compose_models(settings, spool)
     register(free_routes([*images.routes, *models.routes], official_plugins(configuration)))
 
+    heartbeat = Heartbeat(
+        lambda: publish(models.figures()),
+        lambda: publish(images.figures()),
+        OthersChanges(images.note_change).look,
+    )
+
     def on_change(change: int, _level: int, _resource: str) -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:
             models.begin()
+            heartbeat.start()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            heartbeat.stop()
             models.end()
             images.end()
             spool.close()

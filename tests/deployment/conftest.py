@@ -1,4 +1,4 @@
-"""Tests of the containers: run by `make test-deployment`, on the machine itself rather than in the root."""
+"""Tests of the containers: `make test-deployment` runs them, on the machine itself."""
 
 import os
 import socket
@@ -16,6 +16,11 @@ if not STATE:
     collect_ignore_glob = ["test_*.py"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the replicas are under load."""
+    parser.addoption("--load-seconds", default="30")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _names() -> Iterator[None]:
     """The museum's hosts are this machine."""
@@ -30,7 +35,7 @@ def _names() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def museum() -> Iterator[Museum]:
     """A running museum."""
     made = Museum(Path(STATE) / "museum")
@@ -51,23 +56,25 @@ class Slide:
     instance: str
 
 
-def _stored(museum: Museum, folder: Path) -> Slide:
+def stored(museum: Museum, folder: Path) -> Slide:
+    """Stores the files of a slide."""
+    told: dict[str, str] = {}
     for path in sorted(folder.glob("*.dcm")):
         answer = museum.staff.ask("POST", "/instances", data=path.read_bytes())
         assert answer.status_code == 200, answer.text
-    told = answer.json()
+        told = answer.json()
     return Slide(told["ParentStudy"], told["ParentSeries"], told["ID"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def published(museum: Museum) -> Slide:
     """A slide that everybody may see."""
-    slide = _stored(museum, Path(STATE) / "samples/published")
+    slide = stored(museum, Path(STATE) / "samples/published")
     assert museum.staff.ask("PUT", f"/studies/{slide.study}/labels/published").ok
     return slide
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hidden(museum: Museum) -> Slide:
     """A slide for staff alone."""
-    return _stored(museum, Path(STATE) / "samples/hidden")
+    return stored(museum, Path(STATE) / "samples/hidden")

@@ -1,4 +1,4 @@
-"""A museum in containers: docker/compose.yaml as an administrator would run it, under names of its own."""
+"""A museum in containers: docker/ as an administrator would use it, under names of its own."""
 
 from __future__ import annotations
 
@@ -84,6 +84,8 @@ class Museum:
             **os.environ,
             "COMPOSE_PROJECT_NAME": PROJECT,
             "COMPOSE_FILES": " ".join(files),
+            "ENGINE": "podman",
+            "COMPOSE": "podman-compose",
         }
         self.staff: Face
         self.public: Face
@@ -121,8 +123,7 @@ class Museum:
     def compose(self, *arguments: str) -> None:
         """podman-compose, with the files of this museum."""
         files = [word for name in self.files for word in ("--file", name)]
-        program = os.environ.get("COMPOSE", "podman-compose")
-        self.run(program, "--project-name", PROJECT, *files, *arguments)
+        self.run("podman-compose", "--project-name", PROJECT, *files, *arguments)
 
     def podman(self, *arguments: str) -> str:
         return self.run("podman", *arguments)
@@ -146,9 +147,7 @@ class Museum:
         """What the containers have logged."""
         names = [f"{PROJECT}_{name}_1" for name in (*self.services, "proxy")]
         told = [
-            subprocess.run(
-                ["podman", "logs", name], capture_output=True, text=True, check=False
-            )
+            subprocess.run(["podman", "logs", name], capture_output=True, text=True, check=False)
             for name in names
         ]
         return "\n".join(one.stdout + one.stderr for one in told)

@@ -52,6 +52,7 @@ build() { podman build --quiet --isolation=chroot --network=host --format docker
 }; }
 if [ -z "${KEEP_IMAGES:-}" ]; then
     build --file docker/proxy/Dockerfile --tag orthanc-stl-plugin-proxy docker/proxy
+    build --file docker/postgresql/Dockerfile --tag orthanc-stl-plugin-postgresql docker/postgresql
     build --file docker/Dockerfile --tag orthanc-stl-plugin --secret "id=ca-bundle,src=$certificates" .
 fi
 
