@@ -58,6 +58,7 @@ class Museum:
         folder: where the copy of docker/ goes.
         files: the compose files.
         services: those that serve HTTP as Orthanc.
+        settings: further lines of .env.
     """
 
     def __init__(
@@ -65,21 +66,23 @@ class Museum:
         folder: Path,
         files: tuple[str, ...] = ("compose.yaml",),
         services: tuple[str, ...] = ("orthanc",),
+        settings: dict[str, str] | None = None,
     ) -> None:
         self.folder, self.files, self.services = folder, files, services
         shutil.rmtree(folder, ignore_errors=True)
         ignored = shutil.ignore_patterns("secrets", ".env", "backups")
         shutil.copytree(DOCKER, folder, ignore=ignored)
         self.ports = {name: _free_port() for name in ("HTTP_PORT", "HTTPS_PORT", "DICOM_PORT")}
-        settings = {
+        lines = {
             "MUSEUM_NAME": "Museum of Tests",
             "STAFF_HOST": STAFF_HOST,
             "PUBLIC_HOST": PUBLIC_HOST,
             "ADDRESS": "127.0.0.1",
             **self.ports,
+            **(settings or {}),
         }
-        lines = [f"{name}={value}" for name, value in settings.items()]
-        (folder / ".env").write_text("\n".join(lines) + "\n")
+        text = "".join(f"{name}={value}\n" for name, value in lines.items())
+        (folder / ".env").write_text(text)
         self.environment = {
             **os.environ,
             "COMPOSE_PROJECT_NAME": PROJECT,
