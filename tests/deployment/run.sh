@@ -3,11 +3,17 @@
 #
 # Needs root on a Debian-like machine; podman and its network come from apt-get. Everything else lies in .deployment/:
 # a Debian base image made by debootstrap (nothing is pulled), the images, the samples, Python packages.
-# Arguments go to pytest. KEEP_IMAGES=1 builds no image again.
+# Arguments go to pytest; --remove alone removes .deployment/. KEEP_IMAGES=1 builds no image again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly state=$PWD/.deployment
 readonly certificates=/etc/ssl/certs/ca-certificates.crt
+
+if [ "${1:-}" = --remove ]; then
+    sed -n "s| - .*||; s|.* \($state/[^ ]*\) .*|\1|p" /proc/self/mountinfo | sort --reverse --unique |
+        while read -r mounted; do umount "$mounted"; done
+    exec rm -rf "$state" /run/orthanc-stl-plugin-deployment
+fi
 mkdir -p "$state"
 
 if ! command -v podman >/dev/null || ! [ -e /usr/lib/podman/netavark ] || ! [ -e /usr/lib/podman/aardvark-dns ]; then
