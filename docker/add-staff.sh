@@ -7,7 +7,10 @@ set -euo pipefail
 folder=$(cd "$(dirname "$0")" && pwd)/secrets
 # On this machine the outer folder keeps everybody out; the containers see the inner one alone.
 install -d -m 700 "$folder"
-install -d -m 755 "$folder/proxy"
+install -d -m 755 "$folder/proxy" "$folder/audience"
+# By this word Orthanc knows what the proxy has let through as staff.
+[ -s "$folder/audience/staff" ] || openssl rand -hex 24 >"$folder/audience/staff"
+chmod 644 "$folder/audience/staff"
 if [ -t 0 ]; then
     read -rsp "Password for $1, at least 12 characters: " password
     echo

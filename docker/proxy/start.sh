@@ -3,10 +3,11 @@
 #
 # Variables: STAFF_HOST and PUBLIC_HOST (names), HTTPS_PORT (as clients see it), ORTHANC_SERVERS (name:port ...),
 # PUBLIC_RATE and PUBLIC_BURST (requests of one client), CACHE_SIZE.
-# Files: /run/secrets/proxy/staff (htpasswd), and tls.crt and tls.key beside it if the administrator has them.
+# Files: /run/secrets/proxy/staff (htpasswd), and tls.crt and tls.key beside it if the administrator has them;
+# /run/secrets/audience/staff, the word by which Orthanc knows that this proxy has let staff in.
 set -euo pipefail
 
-readonly secrets=/run/secrets/proxy own=/var/lib/proxy state=/tmp/proxy
+readonly secrets=/run/secrets/proxy audience=/run/secrets/audience/staff own=/var/lib/proxy state=/tmp/proxy
 readonly interval_s=3
 
 say() { printf '{"time":"%s","log":"proxy","message":"%s"}\n' "$(date --iso-8601=seconds)" "$*" >&2; }
@@ -18,7 +19,7 @@ for name in "$STAFF_HOST" "$PUBLIC_HOST"; do
     [[ $name =~ ^[A-Za-z0-9.-]+$ ]] || fail "$name is no host name"
 done
 [ "$STAFF_HOST" != "$PUBLIC_HOST" ] || fail "STAFF_HOST and PUBLIC_HOST must differ"
-[ -s "$secrets/staff" ] || fail "nobody may log in yet: docker/add-staff.sh NAME makes an account"
+[ -s "$secrets/staff" ] && [ -s "$audience" ] || fail "nobody may log in yet: docker/add-staff.sh NAME makes an account"
 mkdir -p "$state"
 
 certificate=$secrets/tls.crt key=$secrets/tls.key
@@ -38,7 +39,7 @@ port=
 [ "$HTTPS_PORT" = 443 ] || port=:$HTTPS_PORT
 sed -e "s|@STAFF_HOST@|$STAFF_HOST|g" -e "s|@PUBLIC_HOST@|$PUBLIC_HOST|g" -e "s|@PORT@|$port|g" \
     -e "s|@RATE@|$PUBLIC_RATE|g" -e "s|@BURST@|$PUBLIC_BURST|g" -e "s|@CACHE_SIZE@|$CACHE_SIZE|g" \
-    -e "s|@CERTIFICATE@|$certificate|g" -e "s|@KEY@|$key|g" \
+    -e "s|@STAFF@|$(cat "$audience")|g" -e "s|@CERTIFICATE@|$certificate|g" -e "s|@KEY@|$key|g" \
     /usr/local/lib/proxy/nginx.conf >"$state/nginx.conf"
 
 # A container gets a new address whenever it is made again, and nginx asks for addresses only once: so names become

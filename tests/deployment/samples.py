@@ -14,7 +14,8 @@ from tests.dicom_samples import file_bytes
 from tests.slide_samples import LevelSample, written_slide
 
 SLIDES = ("published", "hidden")
-LEVELS = ((1200, 900), (600, 450))
+LEVELS = ((1200, 900), (600, 450), (300, 225))
+LATER = 2
 
 
 def slide(name: str) -> list[bytes]:
@@ -32,11 +33,12 @@ def slide(name: str) -> list[bytes]:
 
 
 def main(folder: Path) -> None:
-    """Two slides, and a CT slice with a mask to make a model of."""
+    """Two slides, each with a level for later, and a CT slice with a mask to make a model of."""
     for name in SLIDES:
-        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "later").mkdir(parents=True, exist_ok=True)
         for number, content in enumerate(slide(name)):
-            (folder / name / f"{number}.dcm").write_bytes(content)
+            place = folder / name / ("later" if number >= LATER else "")
+            (place / f"{number}.dcm").write_bytes(content)
     scan = figurine.scan()
     (folder / "slice.dcm").write_bytes(next(figurine.ct_series(scan)))
     (folder / "mask.nii.gz").write_bytes(figurine.nifti(figurine.mask(scan)))

@@ -17,6 +17,7 @@ REPLICAS = ("orthanc", "orthanc-2")
 FILES = ("compose.yaml", "compose.scale.yaml")
 MANY = {"PUBLIC_RATE": "100000", "PUBLIC_BURST": "100000"}
 PAUSE_S = 0.05
+ADDED = {"width": 300, "height": 225}
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +43,16 @@ def slide(pair: Museum) -> Slide:
 
 def ask_replica(pair: Museum, name: str, path: str) -> tuple[int, str]:
     """What one replica itself answers to staff."""
+    word = (pair.folder / "secrets/audience/staff").read_text().strip()
     program = (
         "import sys, urllib.request, urllib.error\n"
         "r = urllib.request.Request('http://127.0.0.1:8042' + sys.argv[1],"
-        " headers={'X-Audience': 'staff'})\n"
+        " headers={'X-Audience': sys.argv[2]})\n"
         "try: a = urllib.request.urlopen(r, timeout=60)\n"
         "except urllib.error.HTTPError as e: a = e\n"
         "print(a.status); print(a.read().decode('latin-1'))"
     )
-    told = pair.podman("exec", f"{PROJECT}_{name}_1", "python3", "-c", program, path)
+    told = pair.podman("exec", f"{PROJECT}_{name}_1", "python3", "-c", program, path, word)
     status, _, body = told.partition("\n")
     return int(status), body
 
@@ -75,6 +77,18 @@ def test_both_know_what_one_has_stored(pair: Museum, slide: Slide) -> None:
         assert (status, json.loads(body)["width"]) == (200, 1200), name
         system = json.loads(ask_replica(pair, name, "/system")[1])
         assert system["DatabaseServerIdentifier"] == name
+
+
+def test_both_notice_what_one_is_given(pair: Museum, slide: Slide) -> None:
+    path = f"/series/{slide.series}/iiif/3/info.json"
+    assert ADDED not in json.loads(ask_replica(pair, REPLICAS[0], path)[1])["sizes"]
+    assert ADDED not in json.loads(ask_replica(pair, REPLICAS[1], path)[1])["sizes"]
+    stored(pair, Path(STATE) / "samples/published/later")
+    deadline = time.monotonic() + 5
+    for name in REPLICAS:
+        while ADDED not in json.loads(ask_replica(pair, name, path)[1])["sizes"]:
+            assert time.monotonic() < deadline, f"{name} serves what was there before"
+            time.sleep(0.2)
 
 
 def test_a_job_is_found_by_its_identifier_wherever_it_runs(pair: Museum) -> None:
