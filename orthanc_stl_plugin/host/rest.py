@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orthanc
 
-from orthanc_stl_plugin.host.metrics import family, publish_duration
+from orthanc_stl_plugin.host.metrics import Durations, family
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Route, answer
 
@@ -18,22 +18,22 @@ from orthanc_stl_plugin.web.router import Route, answer
 _kept: Final[list[Callable[..., None]]] = []
 
 
-def register(routes: Iterable[Route]) -> None:
+def register(routes: Iterable[Route], durations: Durations) -> None:
     """Announces every route to Orthanc, which tries them in this order."""
     for route in routes:
-        callback = _callback(route)
+        callback = _callback(route, durations)
         _kept.append(callback)
         orthanc.RegisterRestCallback(route.pattern, callback)
 
 
-def _callback(route: Route) -> Callable[..., None]:
+def _callback(route: Route, durations: Durations) -> Callable[..., None]:
     timed_as = family(route.template)
 
     def respond(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
         started_at = perf_counter()
         send(output, answer(route, _request(uri, request)))
         if timed_as is not None:
-            publish_duration(timed_as, perf_counter() - started_at)
+            durations.note(timed_as, perf_counter() - started_at)
 
     return respond
 

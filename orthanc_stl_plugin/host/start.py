@@ -13,7 +13,7 @@ from orthanc_stl_plugin.errors import ConfigurationError
 from orthanc_stl_plugin.host.compose import compose_images, compose_models
 from orthanc_stl_plugin.host.heartbeat import Heartbeat, OthersChanges
 from orthanc_stl_plugin.host.log import log_through_orthanc
-from orthanc_stl_plugin.host.metrics import publish
+from orthanc_stl_plugin.host.metrics import Durations, publish
 from orthanc_stl_plugin.host.official import free_routes, official_plugins
 from orthanc_stl_plugin.host.rest import register
 from orthanc_stl_plugin.services.spool import Spool
@@ -41,9 +41,11 @@ def _compose() -> None:
     spool = Spool(settings.spool_directory)
     images = compose_images(settings, configuration, spool)
     models = compose_models(settings, spool)
-    register(free_routes([*images.routes, *models.routes], official_plugins(configuration)))
+    durations = Durations()
+    register(free_routes([*images.routes, *models.routes], official_plugins(configuration)), durations)
 
     heartbeat = Heartbeat(
+        durations.publish,
         lambda: publish(models.figures()),
         lambda: publish(images.figures()),
         OthersChanges(images.note_change).look,

@@ -44,4 +44,7 @@ def test_a_picture_that_is_asked_for_twice_is_a_hit(orthanc: OrthancServer) -> N
 def test_the_time_of_pictures_is_told_in_milliseconds(orthanc: OrthancServer) -> None:
     instance = orthanc.upload(SAMPLE)["ID"]
     assert orthanc.get(f"/instances/{instance}/frames/0/iiif/3/full/30,/0/default.jpg").ok
-    assert 0 < figures(orthanc)["iiif_image_ms"] < 60_000
+    shown = figures_with(orthanc, "iiif_image_ms", 0)
+    assert 0 < shown["iiif_image_ms"] < 60_000
+    assert shown["iiif_image_answers"] >= 1
+    assert shown["iiif_image_seconds"] > 0
