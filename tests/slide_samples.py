@@ -23,7 +23,7 @@ from pydicom.encaps import encapsulate, encapsulate_extended
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless
 
-from tests.dicom_samples import ROOT, composite, file_bytes, item
+from tests.dicom_samples import ROOT, composite, file_bytes, item, with_transfer_syntax
 
 SLIDE_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 PADDING = 77
@@ -221,7 +221,7 @@ def written_level(
                 setattr(dataset, keyword, value)
         if sample.is_open:
             _open_sequences(dataset)
-        content = file_bytes(dataset, codec.transfer_syntax_uid)
+        content = _file(dataset, codec.transfer_syntax_uid)
         files.append(WrittenFile(f"{number}-{part + 1}", content, tuple(own), frames))
         first += size
     return WrittenLevel(sample, tuple(files), _with_gaps(sample, shown))
@@ -260,6 +260,18 @@ def _with_gaps(sample: LevelSample, pixels: Pixels) -> Pixels:
             np.iinfo(shown.dtype).max if sample.rgb else 0
         )
     return shown
+
+
+def is_encapsulated(transfer_syntax_uid: str) -> bool:
+    """Whether frames are items: so they are in every syntax but the native ones (PS3.5 A.1-A.3)."""
+    uid = UID(transfer_syntax_uid)
+    return uid.is_encapsulated if uid.is_transfer_syntax else True
+
+
+def _file(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
+    if UID(transfer_syntax_uid).is_transfer_syntax:
+        return file_bytes(dataset, transfer_syntax_uid)
+    return with_transfer_syntax(file_bytes(dataset, RLELossless), transfer_syntax_uid)
 
 
 def _native(pixels: Pixels) -> bytes:
@@ -337,7 +349,7 @@ def _open_sequences(dataset: Dataset) -> None:
 def _put_pixels(
     dataset: Dataset, frames: Sequence[bytes], sample: LevelSample, codec: Codec
 ) -> None:
-    if codec.encode is None:
+    if not is_encapsulated(codec.transfer_syntax_uid):
         content = b"".join(frames)
         dataset.PixelData = content + b"\0" * (len(content) % 2)
         dataset["PixelData"].VR = "OW" if sample.is_16_bit else "OB"

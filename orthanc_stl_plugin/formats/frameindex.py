@@ -53,7 +53,7 @@ class FrameIndex:
                 f"frame {frame_index} (from 0) is not in the file, which holds"
                 f" {len(self.offsets)} of {self.declared_count} frames"
             )
-        return int(self.offsets[frame_index]), int(self.lengths[frame_index])
+        return self.offsets.item(frame_index), self.lengths.item(frame_index)
 
     def first_bit(self, frame_index: int) -> int:
         """The bit of its span's first byte, from 0 the lowest, where a native frame begins."""

@@ -167,7 +167,8 @@ def _bits_per_frame(header: Dataset) -> int:
         samples = int(header.get("SamplesPerPixel") or 1)
         bits = int(header.Rows) * int(header.Columns) * samples * int(header.BitsAllocated)
         # PS3.3 C.7.6.3.1.2: two pixels share their colour differences.
-        is_halved = samples == 3 and header.get("PhotometricInterpretation") == "YBR_FULL_422"
+        shared = ("YBR_FULL_422", "YBR_PARTIAL_422")
+        is_halved = samples == 3 and header.get("PhotometricInterpretation") in shared
     return bits // 3 * 2 if is_halved else bits
 
 

@@ -110,6 +110,8 @@ def displayable(jpeg: bytes, photometric: str, icc_profile: bytes | None = None)
 def browser_jpeg(jpeg: bytes, photometric: str, icc_profile: bytes | None = None) -> bytes | None:
     """`displayable`, or None without `is_baseline_8bit`: fast where tiles share their header."""
     scan = jpeg.find(_SCAN)
+    if scan < 0:
+        return None
     header = jpeg[:scan]
     shown = _browser_header(header, photometric, icc_profile)
     if shown is None:  # or these two bytes are part of something else, as of a thumbnail

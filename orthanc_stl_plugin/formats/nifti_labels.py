@@ -20,28 +20,38 @@ LARGEST_LABEL: Final = 65535
 _log = logging.getLogger(__name__)
 
 
-def segments(volume: NiftiVolume, given_names: Mapping[int, str]) -> list[Segment]:
-    """The labels that the volume holds or that have a name, by number.
+def voxel_counts(volume: NiftiVolume) -> dict[int, int]:
+    """How many voxels each number has that any voxel has.
+
+    Raises:
+        UnusableSource: see `label_numbers`.
+    """
+    counts = np.bincount(label_numbers(volume).ravel(order="K"))
+    return {int(number): int(counts[number]) for number in np.flatnonzero(counts)}
+
+
+def segments(
+    volume: NiftiVolume, given_names: Mapping[int, str], counts: Mapping[int, int]
+) -> list[Segment]:
+    """The labels that the volume holds (see `voxel_counts`) or that have a name, by number.
 
     A name comes from the label table of the header (the Caret extension that TotalSegmentator
     writes), else from `given_names`, else it is "Label 5".
-
-    Raises:
-        UnusableSource: the values are no label numbers.
     """
     names = {**given_names, **_names_in(volume.extensions)}
-    numbers = sorted({*_numbers_in(volume), *names} - {0})
+    numbers = sorted({*counts, *names} - {0})
     return [Segment(number, names.get(number, f"Label {number}")) for number in numbers]
 
 
-def present(volume: NiftiVolume, known: Sequence[Segment]) -> list[Segment]:
+def present(
+    volume: NiftiVolume, known: Sequence[Segment], counts: Mapping[int, int]
+) -> list[Segment]:
     """Those of the known labels that have a voxel.
 
     Raises:
         UnusableSource: there is none.
     """
-    numbers = _numbers_in(volume)
-    found = [segment for segment in known if segment.number in numbers]
+    found = [segment for segment in known if segment.number in counts]
     if not found:
         shape = " x ".join(map(str, volume.grid.shape))
         raise UnusableSource(f"the label map is empty: all of its {shape} voxels are zero")
@@ -96,11 +106,6 @@ def label_numbers(volume: NiftiVolume) -> NDArray[np.uint16]:
         value = values[labels != values][0]
         raise UnusableSource(f"the value {value:g} is no label number: it is not whole")
     return labels
-
-
-def _numbers_in(volume: NiftiVolume) -> set[int]:
-    counts = np.bincount(label_numbers(volume).ravel(order="K"))
-    return set(np.flatnonzero(counts).tolist())
 
 
 def _names_in(extensions: Sequence[bytes]) -> dict[int, str]:

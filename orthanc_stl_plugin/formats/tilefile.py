@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Final
@@ -104,7 +105,9 @@ class LevelWriter:
             self._file.close()
             size = np.array([self._width, self._height], np.int64)
             offsets = np.array(self._offsets, np.int64)
-            np.save(self._path.with_suffix(".npy"), np.concatenate([size, offsets]))
+            stream = BytesIO()  # numpy itself hides why a disk takes no more
+            np.save(stream, np.concatenate([size, offsets]))
+            self._path.with_suffix(".npy").write_bytes(stream.getvalue())
         if self._below is not None:
             self._below.close()
 

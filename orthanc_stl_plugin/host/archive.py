@@ -15,6 +15,8 @@ from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, Plug
 from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.image_archive import FileRecord
 
+_PIECE_BYTES: Final = 3 << 18  # a multiple of three: base64 of the pieces is that of all
+_STORED: Final = "Success"
 _ENCAPSULATED_DOCUMENT: Final = "0042-0011"
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _ONE: Final = {"instances": "instance", "series": "series", "studies": "study"}
@@ -96,15 +98,14 @@ class OrthancArchive:
         """See the port."""
         # Force allows the SeriesInstanceUID that the parts of an assembly share.
         fields = json.dumps({"Parent": parent_study, "Tags": tags, "Force": True}).encode()
-        # The document is large: its base64 goes into the body without a detour through json.
-        encoded = base64.b64encode(document.read_bytes())
         head = b'{"Content":"data:' + media_type.encode() + b";base64,"
-        body = b"".join((head, encoded, b'",', fields[1:]))
-        del encoded
+        body = _with_document(head, document, b'",' + fields[1:])
         try:
             answer = json.loads(orthanc.RestApiPost("/tools/create-dicom", body))
         except orthanc.OrthancException as error:
             raise _refusal(error, "studies", parent_study) from error
+        if answer["Status"] != _STORED:  # a filter of Orthanc's, in Lua or Python, has its say
+            raise ArchiveRefused(f"Orthanc has not stored the new instance: {answer['Status']}")
         return StoredInstance(answer["ID"], answer)
 
     def delete_instance(self, instance_id: str) -> None:
@@ -145,7 +146,27 @@ class OrthancImages:
 
     def frame(self, instance_id: str, frame_index: int) -> bytes:
         """See the port."""
-        return _get("instances", instance_id, f"/frames/{frame_index:d}/raw")
+        try:
+            return _get("instances", instance_id, f"/frames/{frame_index:d}/raw")
+        except BadRequest as error:  # what Orthanc says of a frame beyond the last
+            raise NotFound(f"instance {instance_id} has no frame {frame_index}") from error
+
+
+def _with_document(head: bytes, document: Path, tail: bytes) -> bytes:
+    """A body with a large document in base64 in the middle.
+
+    It is put together in a file, piece by piece, and read at once: at no time is the interpreter
+    kept from other requests for long, as it would be by the encoding of all.
+    """
+    path = document.with_suffix(".body")
+    with document.open("rb") as plain, path.open("wb") as encoded:
+        encoded.write(head)
+        while piece := plain.read(_PIECE_BYTES):
+            encoded.write(base64.b64encode(piece))
+        encoded.write(tail)
+    body = path.read_bytes()
+    path.unlink()
+    return body
 
 
 def _uri(level: str, identifier: str) -> str:

@@ -1,14 +1,18 @@
 """Pixels to the bytes of a file, its colour profile included.
 
-JPEG is the caller's: its encoder is an argument. The encoders of Pillow used here for the other
-formats hold the interpreter lock for part of their work.
+JPEG is the caller's: its encoder is an argument. PNG is libpng's, a quarter of the time of Pillow's
+for files as large. The encoders of Pillow hold the interpreter lock for part of their work.
 """
 
 from __future__ import annotations
 
+import struct
+import zlib
+from functools import lru_cache
 from io import BytesIO
 from typing import Final, Protocol
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,11 +29,11 @@ MEDIA_TYPES: Final = {
     Format.TIF: "image/tiff",
 }
 _PILLOW_OPTIONS: Final[dict[Format, tuple[str, dict[str, object]]]] = {
-    Format.PNG: ("PNG", {"compress_level": 1}),
     Format.WEBP: ("WEBP", {"quality": 85, "method": 2}),
     Format.GIF: ("GIF", {}),
     Format.TIF: ("TIFF", {"compression": "tiff_lzw"}),
 }
+_PNG_HEADER_BYTES: Final = 8 + 4 + 4 + 13 + 4  # signature, and IHDR, which comes first
 _ICC_COLOUR_SPACES: Final = {b"GRAY": 1, b"RGB ": 3}
 
 
@@ -58,6 +62,8 @@ def encode(
     if format_ is Format.JPG:
         opaque = np.ascontiguousarray(pixels if pixels.shape[2] < 4 else pixels[:, :, :3])
         return jpeg(opaque, icc_profile=icc_profile), MEDIA_TYPES[format_]
+    if format_ is Format.PNG:
+        return _png(pixels, icc_profile), MEDIA_TYPES[format_]
     name, options = _PILLOW_OPTIONS[format_]
     image = Image.fromarray(
         np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
@@ -67,6 +73,27 @@ def encode(
     file = BytesIO()
     image.save(file, name, **options)
     return file.getvalue(), MEDIA_TYPES[format_]
+
+
+def _png(pixels: Pixels, icc_profile: bytes | None) -> bytes:
+    """With the filter and the search for matches that are small and fast for photographs."""
+    encoded = imagecodecs.png_encode(
+        np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels),
+        level=1,
+        strategy=imagecodecs.PNG.STRATEGY.RLE,
+        filter=imagecodecs.PNG.FILTER.PAETH,
+    )
+    file = bytes(encoded)
+    if icc_profile is None:
+        return file
+    return b"".join((file[:_PNG_HEADER_BYTES], _png_profile(icc_profile), file[_PNG_HEADER_BYTES:]))
+
+
+@lru_cache(maxsize=16)
+def _png_profile(icc_profile: bytes) -> bytes:
+    """The iCCP chunk (PNG 3rd edition, section 11.3.2.3)."""
+    body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(icc_profile)
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def _describes(icc_profile: bytes, pixels: Pixels) -> bool:

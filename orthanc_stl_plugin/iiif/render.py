@@ -35,15 +35,14 @@ def assemble(
         plan: what the placements come from.
         absent: the colour of what no tile covers; its length is the number of channels.
     """
-    present = list(tiles)
-    if len(present) == 1 == len(plan.placements):
-        part = _part(*present[0])
-        if part.shape == (plan.canvas_height, plan.canvas_width, len(absent)):
-            return part
-    canvas = np.empty((plan.canvas_height, plan.canvas_width, len(absent)), np.uint8)
-    canvas[:] = np.array(absent, np.uint8)
-    for placement, tile in present:
-        part = _part(placement, tile)
+    present = [(placement, _part(placement, tile)) for placement, tile in tiles]
+    shape = (plan.canvas_height, plan.canvas_width, len(absent))
+    if len(present) == 1 and present[0][1].shape == shape:
+        return present[0][1]
+    canvas = np.empty(shape, np.uint8)
+    if sum(part.shape[0] * part.shape[1] for _, part in present) < shape[0] * shape[1]:
+        canvas[:] = np.array(absent, np.uint8)
+    for placement, part in present:
         lower, right = placement.target_y + part.shape[0], placement.target_x + part.shape[1]
         canvas[placement.target_y : lower, placement.target_x : right] = part
     return canvas

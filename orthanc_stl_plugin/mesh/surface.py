@@ -28,6 +28,7 @@ from orthanc_stl_plugin.mesh.smooth import (
 )
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
+from orthanc_stl_plugin.model.progress import SILENT, Progress, Stage
 
 GREY_REACH = 0.2
 """How far smoothing may move a vertex that grey values have placed, as a fraction of the edge."""
@@ -36,7 +37,12 @@ BLOCK_REACH = 0.4
 """The same for the shares of blocks: these are coarser steps."""
 
 
-def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: MeshOptions) -> Mesh:
+def mask_surface(
+    mask: NDArray[np.bool_ | np.integer],
+    grid: Grid,
+    options: MeshOptions,
+    progress: Progress = SILENT,
+) -> Mesh:
     """The closed surface around the non-zero voxels of a (columns, rows, slices) mask.
 
     Every voxel centre of the mask lies inside, every other one outside, and the volume is that of
@@ -45,11 +51,12 @@ def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: Mesh
     Raises:
         UnusableSource: the mask is empty, or float32 cannot tell neighbouring vertices apart.
     """
+    progress.begin(Stage.SURFACE)
     volume, grid = _by_memory(mask, grid)
     box = bounding_box(volume)
     # A mask of bool is taken as it lies in memory: a copy of a large one costs much.
     inside = np.asarray(volume[box], dtype=np.bool_)
-    return _box_surface(inside, _window(grid, box), options)
+    return _box_surface(inside, _window(grid, box), options, progress)
 
 
 def isosurface(
@@ -58,6 +65,7 @@ def isosurface(
     grid: Grid,
     options: MeshOptions,
     upper: float | None = None,
+    progress: Progress = SILENT,
 ) -> Mesh:
     """The closed surface of where (columns, rows, slices) grey values reach `level`.
 
@@ -68,6 +76,7 @@ def isosurface(
     Raises:
         UnusableSource: no value is inside, or float32 cannot tell neighbouring vertices apart.
     """
+    progress.begin(Stage.SURFACE)
     volume, grid = _by_memory(values, grid)
     inside = _within(volume, level, upper)
     if not inside.any():
@@ -88,7 +97,7 @@ def isosurface(
         inside = inside[wide]
     surface = crossings(inside)
     start = _interpolated(surface, volume, level, upper)
-    return _finished(surface, start, grid, options, GREY_REACH)
+    return _finished(surface, start, grid, options, GREY_REACH, progress)
 
 
 def joined(meshes: Sequence[Mesh]) -> Mesh:
@@ -103,17 +112,31 @@ def joined(meshes: Sequence[Mesh]) -> Mesh:
     )
 
 
-def _box_surface(inside: NDArray[np.bool_], grid: Grid, options: MeshOptions) -> Mesh:
+def reduced(mesh: Mesh, triangles: int | None, progress: Progress) -> Mesh:
+    """The mesh with at most this number of triangles, or None for as many as it has.
+
+    Raises:
+        UnusableSource: see `simplify`.
+    """
+    if triangles is None:
+        return mesh
+    progress.begin(Stage.REDUCTION)
+    return simplify(mesh, triangles)
+
+
+def _box_surface(
+    inside: NDArray[np.bool_], grid: Grid, options: MeshOptions, progress: Progress
+) -> Mesh:
     factors = block_factors(inside.shape, options.resolution)
     if max(factors) == 1:
         surface = crossings(inside)
         start = np.full(surface.axis.size, 0.5, dtype=np.float32)
-        return _finished(surface, start, grid, options, None)
+        return _finished(surface, start, grid, options, None, progress)
     occupancy = block_occupancy(inside, factors)
     level = min(0.5, float(occupancy.max()) / 2)
     surface = crossings(occupancy >= level)
     start = _interpolated(surface, occupancy, level, None)
-    return _finished(surface, start, grid.reduced(factors), options, BLOCK_REACH)
+    return _finished(surface, start, grid.reduced(factors), options, BLOCK_REACH, progress)
 
 
 def _finished(
@@ -122,15 +145,17 @@ def _finished(
     grid: Grid,
     options: MeshOptions,
     reach: float | None,
+    progress: Progress,
 ) -> Mesh:
     """The mesh of a surface; `reach` bounds the smoothing when grey values gave its start."""
     _check_resolution(grid)
+    progress.found(len(surface.faces))
     with ThreadPoolExecutor(1) as helper:
         net = make_net(surface, grid.affine[:3, :3], helper)
-        positions = _smoothed(net, start, options, reach)
+        positions = _smoothed(net, start, options, reach, progress)
     faces = surface.faces.take([0, 2, 1], axis=1) if grid.is_mirrored else surface.faces
     mesh = Mesh(_vertices_mm(surface, positions, grid), faces)
-    return mesh if options.triangles is None else simplify(mesh, options.triangles)
+    return reduced(mesh, options.triangles, progress)
 
 
 def _vertices_mm(surface: Crossings, positions: Floats, grid: Grid) -> Floats:
@@ -143,14 +168,17 @@ def _vertices_mm(surface: Crossings, positions: Floats, grid: Grid) -> Floats:
     return vertices
 
 
-def _smoothed(net: Net, start: Floats, options: MeshOptions, reach: float | None) -> Floats:
+def _smoothed(
+    net: Net, start: Floats, options: MeshOptions, reach: float | None, progress: Progress
+) -> Floats:
     if options.method is SmoothingMethod.NONE or not options.iterations:
         return start
+    progress.begin(Stage.SMOOTHING)
     if reach is not None:
-        return smooth_lightly(net, start, options.iterations, reach)
+        return smooth_lightly(net, start, options.iterations, reach, progress)
     if options.method is SmoothingMethod.LAPLACIAN:
-        return smooth_shrinking(net, start, options.iterations)
-    return smooth(net, start, options.iterations)
+        return smooth_shrinking(net, start, options.iterations, progress)
+    return smooth(net, start, options.iterations, progress)
 
 
 def _interpolated(surface: Crossings, values: Voxels, level: float, upper: float | None) -> Floats:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from orthanc_stl_plugin.errors import TooLarge, UnusableSource
@@ -16,22 +15,23 @@ from orthanc_stl_plugin.mesh.preview import shaded
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, MeshReport
+from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.services.effort import Meter, SourceSize
 from orthanc_stl_plugin.services.sources import Source, Surface, surfaces
 
 
 @dataclass(frozen=True, slots=True)
 class ConversionTask:
-    """Turn `source` into STL files in `folder`, each of at most `max_triangles`."""
+    """Turn `source` into STL files in `folder`, each of at most `max_triangles`.
+
+    The size of the source foretells how long that takes.
+    """
 
     source: Source
     folder: Path
     options: MeshOptions
     max_triangles: int
-
-    @property
-    def progress_path(self) -> Path:
-        """The file that tells how far the work is; see `read_progress`."""
-        return self.folder / "progress.json"
+    size: SourceSize = field(default_factory=SourceSize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +58,12 @@ def make_models(task: ConversionTask) -> list[MadeModel]:
             out; the message names the structure.
     """
     models: list[MadeModel] = []
-    for number, surface in enumerate(surfaces(task.source, task.options), start=1):
+    meter = Meter(task.folder, task.size, task.options)
+    for number, surface in enumerate(surfaces(task.source, task.options, meter), start=1):
+        meter.begin(Stage.FINISHING)
         models.append(_written(task, number, surface))
-        _tell(task, [model.segment.name for model in models], surface.of)
+        meter.made(surface.segment.name, models[-1].report.triangles)
     return models
-
-
-def read_progress(task: ConversionTask) -> tuple[list[str], float]:
-    """The names of the structures that are done, and which share of all that is."""
-    try:
-        told = json.loads(task.progress_path.read_bytes())
-    except FileNotFoundError:
-        return [], 0.0
-    return told["done"], len(told["done"]) / max(told["of"], len(told["done"]))
-
-
-def _tell(task: ConversionTask, done: list[str], of: int) -> None:
-    new = task.progress_path.with_suffix(".new")
-    new.write_text(json.dumps({"done": done, "of": of}))
-    new.replace(task.progress_path)  # so that nobody reads half of it
 
 
 def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:

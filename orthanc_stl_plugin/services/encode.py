@@ -15,17 +15,19 @@ from pydicom.uid import generate_uid
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest, NotFound, UnusableSource
-from orthanc_stl_plugin.formats import stl
+from orthanc_stl_plugin.formats import nifti, stl
 from orthanc_stl_plugin.formats.encapsulated import ModelDescription, SeriesIdentity, stl_tags
 from orthanc_stl_plugin.model.identity import Reference
+from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.convert import (
     ConversionTask,
     MadeModel,
     make_models,
-    read_progress,
 )
-from orthanc_stl_plugin.services.jobs import Watch, Work
+from orthanc_stl_plugin.services.course import Course
+from orthanc_stl_plugin.services.effort import SourceSize
+from orthanc_stl_plugin.services.job import Watch, Work
 from orthanc_stl_plugin.services.listing import roi_list, segment_list
 from orthanc_stl_plugin.services.orders import (
     Making,
@@ -41,11 +43,9 @@ from orthanc_stl_plugin.services.sources import (
     Source,
 )
 from orthanc_stl_plugin.services.spool import Spool
-from orthanc_stl_plugin.services.work import Watcher, Workers
+from orthanc_stl_plugin.services.work import Workers
 
 _NAMES_IN_DESCRIPTION: Final = 3
-_SHARE_READ: Final = 0.1  # of the time that a job takes, roughly
-_SHARE_MADE: Final = 0.85
 _log = logging.getLogger(__name__)
 
 
@@ -55,19 +55,6 @@ class NamedInstance:
 
     name: str
     stored: StoredInstance
-
-
-class _Following(Watcher):
-    """Passes on to a job how far its worker is."""
-
-    def __init__(self, watch: Watch, task: ConversionTask) -> None:
-        self._watch = watch
-        self._task = task
-
-    def tick(self) -> None:
-        names, share = read_progress(self._task)
-        begin, end = _SHARE_READ, _SHARE_MADE
-        self._watch.tell(begin + (end - begin) * share, Stage="surface", Structures=names)
 
 
 class Encoder:
@@ -95,9 +82,10 @@ class Encoder:
             reference = self._archive.series(order.reference_series)
             _check_reference(reference, order.parent_study)
 
-        def spooled(folder: Path, _watch: Watch) -> Source:
+        def spooled(folder: Path, course: Course) -> Source:
             path = folder / "source.nii"
             path.write_bytes(order.nifti)
+            course.make(SourceSize(len(order.nifti), nifti.plain_bytes(order.nifti)))
             wanted, split = order.wanted, order.split
             return NiftiSource(path, self._max_bytes, wanted, split, order.label_names)
 
@@ -106,8 +94,8 @@ class Encoder:
     def rtstruct(self, order: StructuresOrder, making: Making) -> Work:
         """The models of an RT Structure Set, in its study."""
 
-        def spooled(folder: Path, _watch: Watch) -> Source:
-            path = self._spooled_instance(order.instance, folder)
+        def spooled(folder: Path, course: Course) -> Source:
+            path = self._spooled_instances([order.instance], folder, course)[0]
             return RtStructSource(path, order.wanted, order.split)
 
         study_id = self._archive.study_of(order.instance)
@@ -116,8 +104,8 @@ class Encoder:
     def seg(self, order: StructuresOrder, making: Making) -> Work:
         """The models of a DICOM Segmentation, in its study."""
 
-        def spooled(folder: Path, _watch: Watch) -> Source:
-            path = self._spooled_instance(order.instance, folder)
+        def spooled(folder: Path, course: Course) -> Source:
+            path = self._spooled_instances([order.instance], folder, course)[0]
             return SegSource(path, self._max_bytes, order.wanted, order.split)
 
         study_id = self._archive.study_of(order.instance)
@@ -127,20 +115,12 @@ class Encoder:
         """The model of an image series, in its study."""
         series = self._archive.series(order.series)
 
-        def spooled(folder: Path, watch: Watch) -> Source:
-            paths: list[Path] = []
-            for instance_id in series.instance_ids:
-                paths.append(self._spooled_instance(instance_id, folder))
-                share = len(paths) / len(series.instance_ids)
-                watch.tell(_SHARE_READ * share, Stage="reading")
+        def spooled(folder: Path, course: Course) -> Source:
             return SeriesSource(
-                tuple(paths),
+                tuple(self._spooled_instances(series.instance_ids, folder, course)),
                 self._max_bytes,
+                order.inside,
                 series.series_instance_uid,
-                order.threshold,
-                order.upper,
-                order.keep_largest,
-                order.fill_holes,
                 title=f"Surface of {series.description}" if series.description else "Surface",
             )
 
@@ -165,22 +145,35 @@ class Encoder:
         path.write_bytes(self._archive.instance_file(instance_id))
         return path
 
+    def _spooled_instances(
+        self, instance_ids: Sequence[str], folder: Path, course: Course
+    ) -> list[Path]:
+        paths: list[Path] = []
+        total_bytes = 0
+        for instance_id in instance_ids:
+            course.fetch(len(paths), len(instance_ids), total_bytes)
+            paths.append(self._spooled_instance(instance_id, folder))
+            total_bytes += paths[-1].stat().st_size
+        course.fetch(len(paths), len(paths), total_bytes)
+        return paths
+
     def _encode(
         self,
         study_id: str,
-        spooled: Callable[[Path, Watch], Source],
+        spooled: Callable[[Path, Course], Source],
         making: Making,
         reference: SeriesRecord | None,
         watch: Watch,
     ) -> list[NamedInstance]:
-        watch.tell(0, Stage="reading")
+        watch.tell(0, Stage=str(Stage.READING))
         with self._spool.task_folder() as folder:
-            source = spooled(folder, watch)
-            task = ConversionTask(source, folder, making.options, self._max_triangles)
-            models = self._workers.run_watched(_Following(watch, task), make_models, task)
+            course = Course(watch, making.options, folder)
+            source = spooled(folder, course)
+            task = ConversionTask(source, folder, making.options, self._max_triangles, course.size)
+            models = self._workers.run_watched(course, make_models, task)
             if reference is not None:
                 models = [_placed(model, reference) for model in models]
-            stored = self._stored(study_id, models, making.tags, watch)
+            stored = self._stored(study_id, models, making.tags, course)
         for model, instance in zip(models, stored, strict=True):
             _log.info("stored %s: %d triangles", instance.instance_id, model.report.triangles)
         return [
@@ -189,7 +182,7 @@ class Encoder:
         ]
 
     def _stored(
-        self, study_id: str, models: Sequence[MadeModel], tags: Mapping[str, object], watch: Watch
+        self, study_id: str, models: Sequence[MadeModel], tags: Mapping[str, object], course: Course
     ) -> list[StoredInstance]:
         series = SeriesIdentity(
             description=_series_description([model.segment.name for model in models]),
@@ -197,17 +190,18 @@ class Encoder:
             model_group_uid=generate_uid() if len(models) > 1 else None,
             made_at=datetime.now().astimezone(),
         )
+        triangles = [model.report.triangles for model in models]
         stored: list[StoredInstance] = []
         try:
             for number, model in enumerate(models, start=1):
+                course.store(len(stored), triangles)
                 all_tags = stl_tags(_description(model, number), series) | dict(tags)
                 stored.append(
                     self._archive.create_instance(study_id, all_tags, model.path, stl.MEDIA_TYPE)
                 )
-                share = _SHARE_MADE + (1 - _SHARE_MADE) * number / len(models)
-                watch.tell(share, Stage="storing")
             named = zip(models, stored, strict=True)
-            watch.tell(1, Instances=[{**one.answer, "Name": m.segment.name} for m, one in named])
+            made = [{**one.answer, "Name": model.segment.name} for model, one in named]
+            course.store(len(stored), triangles, Instances=made)
         except BaseException:
             self._remove(stored)
             raise

@@ -16,6 +16,8 @@ from orthanc_stl_plugin.services.opening import Opened, Opener
 from orthanc_stl_plugin.wsi.pyramid import Slide
 
 _MOST_BYTES: Final = 256 << 20
+_SERIES: Final = "series "
+_INSTANCE: Final = "instance "
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +87,30 @@ class Images:
 
     def forget(self, name: ImageName) -> None:
         """Opens it anew next time."""
-        self._kept.forget(name.series_id if isinstance(name, SeriesImage) else name.instance_id)
+        if isinstance(name, SeriesImage):
+            self._kept.forget(_SERIES + name.series_id)
+        else:
+            self._kept.forget(_INSTANCE + name.instance_id)
 
     def _series(self, series_id: str) -> Opened:
-        return self._current(series_id, self._archive.series_instances, self._opener.series)
+        return self._current(
+            _SERIES, series_id, self._archive.series_instances, self._opener.series
+        )
 
     def _instance(self, instance_id: str) -> Opened:
-        return self._current(instance_id, lambda one: (one,), self._opener.instance)
+        return self._current(_INSTANCE, instance_id, lambda one: (one,), self._opener.instance)
 
     def _current(
         self,
+        kind: str,
         identifier: str,
         members: Callable[[str], tuple[str, ...]],
         open_now: Callable[[str], Opened],
     ) -> Opened:
+        key = kind + identifier  # the identifier of an instance must not name a series
         last_change = self._last_change
         make = partial(self._newly_kept, identifier, open_now)
-        kept = self._kept.get(identifier, make)
+        kept = self._kept.get(key, make)
         if kept.seen == last_change and kept.opened.is_surely_there():
             return kept.opened
         try:
@@ -111,8 +120,8 @@ class Images:
         if is_same:
             kept.seen = last_change
             return kept.opened
-        self._kept.forget(identifier)
-        return self._kept.get(identifier, make).opened
+        self._kept.forget(key)
+        return self._kept.get(key, make).opened
 
     def _newly_kept(self, identifier: str, open_now: Callable[[str], Opened]) -> _Kept:
         seen = self._last_change  # before the files are looked at

@@ -1,20 +1,19 @@
-"""The queue of work: order, progress, cancellation, and what is remembered of it."""
+"""The queue of work: order, cancellation, and what is remembered of it."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, PluginError
 from orthanc_stl_plugin.model.job import JobRecord, JobState
-from orthanc_stl_plugin.services.work import Watcher
+from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work
 
-Work = Callable[["Watch"], Any]
 _RETRY_AFTER_S: Final = 10
 _log = logging.getLogger(__name__)
 
@@ -29,58 +28,6 @@ class Journal(Protocol):
     def save(self, records: Sequence[JobRecord]) -> None:
         """Replaces what was saved."""
         ...
-
-
-class Watch(Watcher):
-    """What running work tells its job, and hears from it."""
-
-    def __init__(self, job: _Job, guard: threading.Condition) -> None:
-        self._job = job
-        self._guard = guard
-
-    def tick(self) -> None:
-        """Raises Cancelled when somebody has cancelled the job."""
-        if self._job.is_cancelling:
-            raise Cancelled(f"job {self._job.record.job_id} was cancelled")
-
-    def tell(self, share: float, **content: object) -> None:
-        """Sets the progress to `share`, 0 to 1, unless it is further, and parts of the content.
-
-        Raises:
-            Cancelled: see `tick`.
-        """
-        self.tick()
-        with self._guard:
-            record = self._job.record
-            progress = max(record.progress, min(99, int(share * 100)))
-            merged = {**record.content, **content}
-            self._job.record = replace(record, progress=progress, content=merged)
-
-
-@dataclass(slots=True)
-class _Job:
-    record: JobRecord
-    work: Work | None
-    is_repeatable: bool = False
-    is_cancelling: bool = False
-    ended: threading.Event = field(default_factory=threading.Event)
-    result: Any = None
-    error: BaseException | None = None
-
-
-class Ticket:
-    """What the one who submits work holds: its job's identifier, and its result."""
-
-    def __init__(self, job: _Job) -> None:
-        self._job = job
-        self.job_id = job.record.job_id
-
-    def wait(self) -> Any:
-        """What the work returns, when it has ended; or raises what it raises."""
-        self._job.ended.wait()
-        if self._job.error is not None:
-            raise self._job.error
-        return self._job.result
 
 
 class JobEngine:
@@ -100,14 +47,14 @@ class JobEngine:
         self._guard = threading.Condition()
         self._is_closed = False
         self._remembers = False
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, Job] = {}
         for number in range(runners):
             threading.Thread(target=self._run, name=f"job-{number}", daemon=True).start()
 
     def remember(self) -> None:
         """Takes over what the journal holds of an earlier run: the server can be asked by now."""
         with self._guard:
-            earlier = {one.job_id: _Job(one.interrupted(), None) for one in self._journal.load()}
+            earlier = {one.job_id: Job(one.interrupted(), None) for one in self._journal.load()}
             self._jobs = {**earlier, **self._jobs}
             self._remembers = True
             self._save()
@@ -120,8 +67,6 @@ class JobEngine:
         Raises:
             Busy: the queue is full, or the server stops.
         """
-        now = datetime.now(UTC)
-        record = JobRecord(str(uuid4()), kind, priority, JobState.PENDING, 0, now)
         with self._guard:
             if self._is_closed:
                 raise Busy("the server is shutting down")
@@ -130,14 +75,16 @@ class JobEngine:
                     f"{self._max_pending} jobs wait already, the limit of MaxPendingJobs",
                     retry_after_s=_RETRY_AFTER_S,
                 )
-            job = self._jobs[record.job_id] = _Job(record, work, is_repeatable)
+            now = datetime.now(UTC)  # here, so that times tell the order in which jobs have come
+            record = JobRecord(str(uuid4()), kind, priority, JobState.PENDING, 0, now)
+            job = self._jobs[record.job_id] = Job(record, work, is_repeatable)
             self._guard.notify_all()
         return Ticket(job)
 
     def records(self) -> list[JobRecord]:
         """All jobs, in the order of their submission."""
         with self._guard:
-            return [job.record for job in self._jobs.values()]
+            return [job.shown() for job in self._jobs.values()]
 
     def record(self, job_id: str) -> JobRecord:
         """One job.
@@ -145,7 +92,8 @@ class JobEngine:
         Raises:
             NotFound: no such job.
         """
-        return self._job(job_id).record
+        with self._guard:
+            return self._job(job_id).shown()
 
     def cancel(self, job_id: str) -> None:
         """Stops a job; what it has stored is removed before it counts as failed.
@@ -194,14 +142,14 @@ class JobEngine:
             if job.work is None:
                 raise Conflict(
                     f"job {job_id} cannot run again: what was sent with it is kept neither after it"
-                    " has ended nor over a restart"
+                    " has ended nor over a restart: send the request again"
                 )
             record = job.record
             fresh = replace(
                 record, state=JobState.PENDING, progress=0, started_at=None, completed_at=None,
                 error="", is_cancelled=False,
             )  # fmt: skip
-            again = self._jobs[job_id] = _Job(fresh, job.work, is_repeatable=True)
+            again = self._jobs[job_id] = Job(fresh, job.work, is_repeatable=True)
             self._guard.notify_all()
         return Ticket(again)
 
@@ -239,7 +187,7 @@ class JobEngine:
             else:
                 self._finish(job, result=result)
 
-    def _next(self) -> tuple[_Job, Work] | None:
+    def _next(self) -> tuple[Job, Work] | None:
         with self._guard:
             while not self._is_closed:
                 waiting = [
@@ -255,16 +203,16 @@ class JobEngine:
                 self._guard.wait()
             return None
 
-    def _finish(self, job: _Job, result: Any = None, error: BaseException | None = None) -> None:
+    def _finish(self, job: Job, result: Any = None, error: BaseException | None = None) -> None:
         with self._guard:
             self._end(job, result, error)
 
-    def _end(self, job: _Job, result: Any = None, error: BaseException | None = None) -> None:
+    def _end(self, job: Job, result: Any = None, error: BaseException | None = None) -> None:
         sentence = "" if error is None else "internal error: the log of Orthanc tells more"
         job.record = replace(
             job.record,
             state=JobState.SUCCESS if error is None else JobState.FAILURE,
-            progress=100 if error is None else job.record.progress,
+            progress=100 if error is None else job.shown().progress,
             completed_at=datetime.now(UTC),
             error=str(error) if isinstance(error, PluginError) else sentence,
             is_cancelled=isinstance(error, Cancelled),
@@ -280,18 +228,18 @@ class JobEngine:
 
     def _save(self) -> None:
         if self._remembers:
-            self._journal.save([job.record for job in self._jobs.values()])
+            self._journal.save([job.shown() for job in self._jobs.values()])
 
     def _count(self, state: JobState) -> int:
         return sum(job.record.state is state for job in self._jobs.values())
 
-    def _job(self, job_id: str) -> _Job:
+    def _job(self, job_id: str) -> Job:
         try:
             return self._jobs[job_id]
         except KeyError as error:
             raise NotFound(f"there is no job {job_id!r}") from error
 
-    def _unfinished(self, job_id: str) -> _Job:
+    def _unfinished(self, job_id: str) -> Job:
         job = self._job(job_id)
         if job.record.is_finished:
             raise Conflict(f"job {job_id} has ended: {job.record.state}")

@@ -5,25 +5,48 @@ from __future__ import annotations
 import mmap
 import os
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
+from typing import Final
 
 from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
 
+_MOST_OPEN: Final = 64
+
+
+class _OpenFile:
+    """A file that stays open as long as somebody refers to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.descriptor = _descriptor(path)
+
+    def __del__(self) -> None:
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
+_open_file: Final = lru_cache(_MOST_OPEN)(_OpenFile)
+
 
 def read_part(path: Path, offset: int, length: int) -> bytes:
-    """`length` bytes of a file, which is opened for this alone: one that is deleted is not read.
+    """`length` bytes of a file, which stays open for the next ones.
+
+    A file that has been deleted since may still be read: whether it is there has to be asked.
 
     Raises:
-        NotFound: there is no such file any more.
+        NotFound: there is no such file.
     """
-    descriptor = _descriptor(path)
-    try:
-        return os.pread(descriptor, length, offset)
-    finally:
-        os.close(descriptor)
+    file = _open_file(path)
+    return os.pread(file.descriptor, length, offset)
+
+
+def let_go(path: Path) -> None:
+    """Closes a file that is no longer there, with others, so that its disk space becomes free."""
+    if not path.exists():
+        _open_file.cache_clear()
 
 
 def open_local(path: Path) -> ImageFile:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -18,6 +17,7 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
 from orthanc_stl_plugin.formats.slideimages import slide_image
+from orthanc_stl_plugin.services.file_watch import FileWatch, FileWatcher
 from orthanc_stl_plugin.services.frame_sources import StoredFrames
 from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
 from orthanc_stl_plugin.services.local_files import local_frame, local_groups, open_local
@@ -42,6 +42,7 @@ class Opened:
         image_count: pyramids of a series, frames of an instance.
         slide: what they show together.
         byte_count: what this takes in memory, roughly.
+        watch: of its files, if all are local ones.
     """
 
     records: Mapping[str, FileRecord]
@@ -49,16 +50,14 @@ class Opened:
     image_count: int
     slide: Slide
     byte_count: int
+    watch: FileWatch | None
 
     def is_surely_there(self) -> bool:
-        """Whether all of its files are where they were, which costs a microsecond each to ask.
+        """Whether all of its files are where they were, which costs a microsecond to ask.
 
         Of files that are not local ones the archive alone can tell.
         """
-        return all(
-            record.path is not None and os.access(record.path, os.F_OK)
-            for record in self.records.values()
-        )
+        return self.watch is not None and self.watch.is_quiet()
 
 
 class Opener:
@@ -71,6 +70,7 @@ class Opener:
 
     def __init__(self, archive: ImageArchive, settings: Settings) -> None:
         self._archive = archive
+        self._watcher = FileWatcher()
         self._look = f"{__version__} {settings.jpeg_quality} {settings.convert_colours}"
         self._converts_colours = settings.convert_colours
 
@@ -115,7 +115,8 @@ class Opener:
             for number, pyramid in enumerate(shown.pyramids)
         ]
         byte_count = sum(map(_bytes_of, files.values()))
-        return Opened(records, images.__getitem__, len(images), shown, byte_count)
+        watch = self._watch(records)
+        return Opened(records, images.__getitem__, len(images), shown, byte_count, watch)
 
     def instance(self, instance_id: str) -> Opened:
         """The frames of an instance.
@@ -138,7 +139,9 @@ class Opener:
             return _image(f"{revision}-{frame_index}", (level,), {instance_id: frames})
 
         shown = slide([described])
-        return Opened({instance_id: record}, image, len(file.frames), shown, _bytes_of(file))
+        records = {instance_id: record}
+        byte_count, watch = _bytes_of(file), self._watch(records)
+        return Opened(records, image, len(file.frames), shown, byte_count, watch)
 
     def _file(self, instance_id: str, record: FileRecord) -> ImageFile:
         if record.path is not None:
@@ -156,6 +159,11 @@ class Opener:
         return StoredFrames(
             file, read, groups, record.path, converts_colours=self._converts_colours
         )
+
+    def _watch(self, records: Mapping[str, FileRecord]) -> FileWatch | None:
+        """None unless all of the files are local ones."""
+        paths = [record.path for record in records.values() if record.path is not None]
+        return self._watcher.watch(paths) if len(paths) == len(records) else None
 
     def _revision(self, records: Mapping[str, FileRecord]) -> str:
         told = [self._look, *(f"{one} {record.digest}" for one, record in records.items())]

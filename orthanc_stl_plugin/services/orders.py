@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from orthanc_stl_plugin.model.mesh import MeshOptions
-from orthanc_stl_plugin.services.sources import Wanted
+from orthanc_stl_plugin.services.sources import Inside, Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,7 @@ class StructuresOrder:
 
 @dataclass(frozen=True, slots=True)
 class SeriesOrder:
-    """A model of an image series, by Orthanc identifier; see `SeriesSource`."""
+    """A model of an image series, by Orthanc identifier."""
 
     series: str
-    threshold: float | None = None
-    upper: float | None = None
-    keep_largest: bool = False
-    fill_holes: bool = False
+    inside: Inside

@@ -29,6 +29,8 @@ from orthanc_stl_plugin.wsi.pyramid import FrameAddress, Level
 # What one answer may decode without a pyramid that was made for the image.
 _MOST_DECODED_PX: Final = 24_000_000
 _LARGEST_REDUCTION: Final = 8
+# What is drawn before it is scaled: four pixels for each of the answer's.
+_CANVAS_PX_PER_PX: Final = 4
 # Requests that are understood; a tile is asked for often, by one viewer after the other.
 _REQUESTS_BYTES: Final = 32 << 20
 _BYTES_PER_REQUEST: Final = 2000  # roughly
@@ -99,6 +101,7 @@ class Renditions:
         self._images = images
         self._made_levels = made_levels
         self._limits = Limits(max_area=settings.max_pixels)
+        self._largest_canvas = _CANVAS_PX_PER_PX * settings.max_pixels
         self._jpeg = partial(jpeg.encode, quality=settings.jpeg_quality)
         half = settings.tile_cache_mib << 19
         self._answers = ByteCache[bytes](half, len)
@@ -161,7 +164,9 @@ class Renditions:
         address = canonical(
             resolved, version, (full.width, full.height), self._limits, default_quality
         )
-        drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION)
+        # An image that lacks levels may get them before it is drawn.
+        largest_canvas = self._largest_canvas if image.gap is None else None
+        drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, largest_canvas)
         tile = drawn.stored_tile if resolved.format is Format.JPG else None
         stored = image.levels[drawn.level].frame(tile.column, tile.row) if tile else None
         etag = _digest(image.layout, address)
@@ -201,11 +206,10 @@ class Renditions:
         return self._answers.get(key, partial(_cropped, source, address.frame_index, tile)) or None
 
     def _drawn(self, image: OpenImage, resolved: Resolved, drawn: RenderPlan) -> bytes:
-        cost = _decoded_px(image, drawn)
-        if image.gap is not None and drawn.level >= image.gap:
-            if cost > _MOST_DECODED_PX:
+        if image.gap is not None:
+            if _decoded_px(image, drawn) > _MOST_DECODED_PX:
                 image = self._made_levels.completed(image)
-                drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION)
+                drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, self._largest_canvas)
             elif image.has_large_tiles(drawn.level):
                 self._made_levels.start(image)
         with self._rendering:

@@ -17,15 +17,16 @@ from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.roi import Roi
 from orthanc_stl_plugin.formats.union import united_masks, united_occupancy, united_segment
 from orthanc_stl_plugin.mesh.components import cavities, outside_largest
-from orthanc_stl_plugin.mesh.simplify import simplify
-from orthanc_stl_plugin.mesh.surface import isosurface, joined, mask_surface
+from orthanc_stl_plugin.mesh.surface import isosurface, joined, mask_surface, reduced
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
+from orthanc_stl_plugin.model.progress import SILENT, Progress
 
 Wanted = tuple[int | str, ...] | None
 Grey = NDArray[np.int16] | NDArray[np.float32]
 _HALF: Final = 0.5
+_UNKNOWN_VOXELS: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +61,38 @@ class SegSource:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What of an image series is the object.
+
+    Attributes:
+        threshold: the lowest value inside, in the rescaled unit; None: found by Otsu's method.
+        upper: the highest value inside, or None.
+        keep_largest: only the largest connected part.
+        fill_holes: without cavities.
+    """
+
+    threshold: float | None = None
+    upper: float | None = None
+    keep_largest: bool = False
+    fill_holes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SeriesSource:
     """The files of an image series, and what of it is the object.
 
     Attributes:
         paths: one file for each instance.
         max_bytes: the most bytes of the volume.
+        inside: the object.
         series_instance_uid: of the series.
-        threshold: the lowest value inside, in the rescaled unit; None: found by Otsu's method.
-        upper: the highest value inside, or None.
-        keep_largest: only the largest connected part.
-        fill_holes: without cavities.
         title: what to call the object.
     """
 
     paths: tuple[Path, ...]
     max_bytes: int
+    inside: Inside
     series_instance_uid: str | None = None
-    threshold: float | None = None
-    upper: float | None = None
-    keep_largest: bool = False
-    fill_holes: bool = False
     title: str = "Surface"
 
 
@@ -98,7 +110,6 @@ class Surface:
         references: the instances that it was made from.
         modality: of the images that were measured, or None where it is not known.
         note: how the surface was found, for people to read; may be empty.
-        of: how many surfaces the source will give, at the most.
     """
 
     segment: Segment
@@ -107,11 +118,12 @@ class Surface:
     references: tuple[Reference, ...] = ()
     modality: str | None = None
     note: str = ""
-    of: int = 1
 
 
-def surfaces(source: Source, options: MeshOptions) -> Iterator[Surface]:
-    """The surfaces of a source, one at a time.
+def surfaces(
+    source: Source, options: MeshOptions, progress: Progress = SILENT
+) -> Iterator[Surface]:
+    """The surfaces of a source, one at a time; `progress` hears of each step.
 
     Raises:
         BadRequest: a structure that is wanted does not exist.
@@ -120,36 +132,44 @@ def surfaces(source: Source, options: MeshOptions) -> Iterator[Surface]:
     """
     match source:
         case NiftiSource():
-            return _nifti(source, options)
+            return _nifti(source, options, progress)
         case RtStructSource():
-            return _rtstruct(source, options)
+            return _rtstruct(source, options, progress)
         case SegSource():
-            return _seg(source, options)
+            return _seg(source, options, progress)
         case SeriesSource():
-            return _series(source, options)
+            return _series(source, options, progress)
 
 
-def _nifti(source: NiftiSource, options: MeshOptions) -> Iterator[Surface]:
+def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
     volume = nifti.read_nifti(source.path.read_bytes(), source.max_bytes)
     if source.wanted is None and not source.split:
         mask = nifti.foreground(volume)
-        if not mask.any():
+        voxels = int(np.count_nonzero(mask))
+        if not voxels:
             shape = " x ".join(map(str, volume.grid.shape))
             raise UnusableSource(f"the mask is empty: all of its {shape} voxels are zero")
-        yield Surface(Segment(1, source.title), mask_surface(mask, volume.grid, options))
+        progress.plan([voxels])
+        mesh = mask_surface(mask, volume.grid, options, progress)
+        yield Surface(Segment(1, source.title), mesh)
         return
-    known = nifti_labels.segments(volume, source.label_names)
+    counts = nifti_labels.voxel_counts(volume)
+    known = nifti_labels.segments(volume, source.label_names, counts)
     if source.wanted is not None:
         wanted = nifti_labels.chosen(known, source.wanted)
     else:
-        wanted = nifti_labels.present(volume, known)
+        wanted = nifti_labels.present(volume, known, counts)
+    sizes = [counts.get(part.number, 0) for part in wanted]
+    progress.plan(sizes if source.split else [sum(sizes)])
     parts = nifti_labels.structures(volume, wanted)
-    count = len(wanted) if source.split else 1
     for part in parts if source.split else [united_masks(list(parts))]:
-        yield Surface(part.segment, mask_surface(part.mask, part.grid, options), of=count)
+        mesh = mask_surface(part.mask, part.grid, options, progress)
+        yield Surface(part.segment, mesh)
 
 
-def _rtstruct(source: RtStructSource, options: MeshOptions) -> Iterator[Surface]:
+def _rtstruct(
+    source: RtStructSource, options: MeshOptions, progress: Progress
+) -> Iterator[Surface]:
     structure_set = rtstruct.read_rtstruct(source.path)
     reference = Reference(
         structure_set.series_instance_uid,
@@ -164,11 +184,12 @@ def _rtstruct(source: RtStructSource, options: MeshOptions) -> Iterator[Surface]
     else:
         rois = [structure_set.roi(one) for one in source.wanted]
     if source.split or len(rois) == 1:
+        progress.plan([_drawn(roi) for roi in rois])
         for roi in rois:
-            mesh = _roi_mesh(roi, options)
-            frame = roi.frame_of_reference_uid
-            yield Surface(roi.segment, mesh, frame, (reference,), of=len(rois))
+            mesh = _roi_mesh(roi, options, progress)
+            yield Surface(roi.segment, mesh, roi.frame_of_reference_uid, (reference,))
         return
+    progress.plan([sum(map(_drawn, rois))])
     resolution = _raster_resolution(options)
     parts = [
         (piece.values, piece.grid)
@@ -176,28 +197,33 @@ def _rtstruct(source: RtStructSource, options: MeshOptions) -> Iterator[Surface]
         for piece in rtstruct.occupancies(roi, resolution=resolution)
     ]
     values, grid = united_occupancy(parts, resolution)
-    mesh = isosurface(values, _HALF, grid, options)
+    mesh = isosurface(values, _HALF, grid, options, progress=progress)
     segment = united_segment([roi.segment for roi in rois])
     yield Surface(segment, mesh, grid.frame_of_reference_uid, (reference,))
 
 
-def _roi_mesh(roi: Roi, options: MeshOptions) -> Mesh:
+def _drawn(roi: Roi) -> float:
+    """About how many voxels a ROI has: it is made as fine as it needs."""
+    return roi.volume_mm3
+
+
+def _roi_mesh(roi: Roi, options: MeshOptions, progress: Progress) -> Mesh:
     """The surfaces of all pieces of a ROI, each as fine as it needs, as one mesh."""
     unbounded = replace(options, triangles=None)
     mesh = joined(
         [
-            isosurface(piece.values, _HALF, piece.grid, unbounded)
+            isosurface(piece.values, _HALF, piece.grid, unbounded, progress=progress)
             for piece in rtstruct.occupancies(roi, resolution=_raster_resolution(options))
         ]
     )
-    return mesh if options.triangles is None else simplify(mesh, options.triangles)
+    return reduced(mesh, options.triangles, progress)
 
 
 def _raster_resolution(options: MeshOptions) -> int:
     return max(SMALLEST_RESOLUTION, options.resolution)
 
 
-def _seg(source: SegSource, options: MeshOptions) -> Iterator[Surface]:
+def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
     seg = dicomseg.read_seg(source.path)
     reference = Reference(
         seg.series_instance_uid, str(seg.dataset.SOPClassUID), seg.sop_instance_uid
@@ -206,38 +232,39 @@ def _seg(source: SegSource, options: MeshOptions) -> Iterator[Surface]:
     if source.wanted is not None:
         numbers = [seg.segment(one).number for one in source.wanted]
     parts = dicomseg.structures(seg, numbers, source.max_bytes)
-    count = len(numbers or seg.segments) if source.split else 1
+    progress.plan([_UNKNOWN_VOXELS] * (len(numbers or seg.segments) if source.split else 1))
     for part in parts if source.split else [united_masks(list(parts))]:
-        mesh = mask_surface(part.mask, part.grid, options)
-        frame = seg.frame_of_reference_uid
-        yield Surface(part.segment, mesh, frame, (reference,), of=count)
+        mesh = mask_surface(part.mask, part.grid, options, progress)
+        yield Surface(part.segment, mesh, seg.frame_of_reference_uid, (reference,))
 
 
-def _series(source: SeriesSource, options: MeshOptions) -> Iterator[Surface]:
+def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
     volume = read_series(source.paths, source.max_bytes)
-    values = volume.values
-    level = otsu_threshold(values) if source.threshold is None else source.threshold
+    values, chosen = volume.values, source.inside
+    level = otsu_threshold(values) if chosen.threshold is None else chosen.threshold
     inside = values >= level
-    if source.upper is not None:
-        inside &= values <= source.upper
-    if not inside.any():
-        bound = "" if source.upper is None else f" up to {source.upper:g}"
+    if chosen.upper is not None:
+        inside &= values <= chosen.upper
+    voxels = int(np.count_nonzero(inside))
+    if not voxels:
+        bound = "" if chosen.upper is None else f" up to {chosen.upper:g}"
         raise UnusableSource(
             f"no voxel has a value from {level:g}{bound}:"
             f" they go from {values.min():g} to {values.max():g} {volume.unit}"
         )
-    if source.keep_largest:
+    progress.plan([voxels])
+    if chosen.keep_largest:
         values = _changed(values, outside_largest(inside), np.nan)
         inside &= ~np.isnan(values)
-    if source.fill_holes:
+    if chosen.fill_holes:
         values = _changed(values, cavities(inside), level)
-    mesh = isosurface(values, level, volume.grid, options, source.upper)
+    mesh = isosurface(values, level, volume.grid, options, chosen.upper, progress)
     references = tuple(
         Reference(source.series_instance_uid, volume.sop_class_uid, uid)
         for uid in volume.source_instance_uids
     )
-    found = "Otsu" if source.threshold is None else "given"
-    bound = f"-{source.upper:g}" if source.upper is not None else ""
+    found = "Otsu" if chosen.threshold is None else "given"
+    bound = f"-{chosen.upper:g}" if chosen.upper is not None else ""
     note = f"threshold {level:g}{bound} {volume.unit} ({found})"
     frame = volume.grid.frame_of_reference_uid
     segment = Segment(1, source.title)

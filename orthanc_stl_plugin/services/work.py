@@ -23,7 +23,8 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, WorkerDied
 
 _PARENT_WATCH_S: Final = 1.0
-_TICK_S: Final = 0.2
+_TICK_S: Final = 0.02
+_NICENESS: Final = 10  # who reads comes before who makes
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -173,6 +174,7 @@ def worker_executable(configured: str) -> Path:
 
 def _prepare(parent: int, memory_mib: int, preload: tuple[str, ...]) -> None:
     """Runs first in each worker."""
+    os.nice(_NICENESS)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for module in preload:
         import_module(module)

@@ -6,8 +6,10 @@ from typing import Final
 
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.services.encode import Encoder, NamedInstance
-from orthanc_stl_plugin.services.jobs import JobEngine, Work
+from orthanc_stl_plugin.services.job import Work
+from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.orders import NiftiOrder, SeriesOrder, StructuresOrder
+from orthanc_stl_plugin.services.sources import Inside
 from orthanc_stl_plugin.web.fields import Fields, quoted
 from orthanc_stl_plugin.web.making import MAKING_FIELDS, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
@@ -80,15 +82,16 @@ class _ModelApi:
 
     def encode_series(self, request: Request) -> Response:
         fields = Fields(request.json_object(), _SERIES_FIELDS)
-        order = SeriesOrder(
-            series=fields.text("Series"),
+        series = fields.text("Series")
+        inside = Inside(
             threshold=_threshold(fields),
             upper=fields.optional_number("Upper"),
             keep_largest=fields.flag("KeepLargest", default=False),
             fill_holes=fields.flag("FillHoles", default=False),
         )
-        if order.upper is not None and order.threshold is not None:
-            _check_bounds(order.threshold, order.upper)
+        if inside.upper is not None and inside.threshold is not None:
+            _check_bounds(inside.threshold, inside.upper)
+        order = SeriesOrder(series, inside)
         return self._made("StlEncodeSeries", fields, self._encoder.series(order, making(fields)))
 
     def _made(self, kind: str, fields: Fields, work: Work) -> Response:

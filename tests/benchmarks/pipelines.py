@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from orthanc_stl_plugin.formats.nifti import NiftiVolume
-from orthanc_stl_plugin.formats.nifti_labels import present, segments, structures
+from orthanc_stl_plugin.formats.nifti_labels import present, segments, structures, voxel_counts
 from orthanc_stl_plugin.formats.stl import write_stl
 from orthanc_stl_plugin.mesh.surface import mask_surface
 from orthanc_stl_plugin.model.mesh import MeshOptions
@@ -40,7 +40,8 @@ def _ours(case: Case, voxels: Voxels, folder: Path) -> int:
         return len(mesh.faces)
     volume = NiftiVolume(voxels, grid)
     triangles = 0
-    for part in structures(volume, present(volume, segments(volume, {}))):
+    counts = voxel_counts(volume)
+    for part in structures(volume, present(volume, segments(volume, {}, counts), counts)):
         mesh = mask_surface(part.mask, part.grid, options)
         write_stl(mesh, folder / f"ours-{part.segment.number}.stl")
         triangles += len(mesh.faces)

@@ -178,8 +178,9 @@ def test_a_number_of_frames_that_lies_allocates_nothing() -> None:
         open_image(first_file(replace(LEVEL, attributes={"Rows": 0})))
 
 
-def test_native_frames_of_half_the_colours_are_two_thirds_as_long() -> None:
-    sample = replace(LEVEL, attributes={"PhotometricInterpretation": "YBR_FULL_422"})
+@pytest.mark.parametrize("photometric", ["YBR_FULL_422", "YBR_PARTIAL_422"])
+def test_native_frames_of_half_the_colours_are_two_thirds_as_long(photometric: str) -> None:
+    sample = replace(LEVEL, attributes={"PhotometricInterpretation": photometric})
     assert open_image(first_file(sample)).frames.lengths[0] == 16 * 12 * 2
 
 

@@ -180,6 +180,39 @@ def test_browsers_show_8_bits_by_dct(content: bytes, is_shown: bool) -> None:
     assert jpeg.is_baseline_8bit(content) is is_shown
 
 
+@pytest.mark.parametrize("profile", [None, b"profile"])
+@pytest.mark.parametrize("way", WAYS)
+def test_what_browsers_get_is_what_is_displayable(way: str, profile: bytes | None) -> None:
+    encode, photometric = WAYS[way]
+    for picture in (PICTURE, PICTURE[::-1]):
+        stored = encode(picture)
+        shown = jpeg.browser_jpeg(stored, photometric, profile)
+        assert shown == jpeg.displayable(stored, photometric, profile)
+
+
+def test_a_thumbnail_in_the_header_is_not_taken_for_the_scan() -> None:
+    thumbnail = b"\xff\xe1\x00\x0aExif\xff\xda\0\2"
+    stored = adobe(jpeg_rgb_unmarked(PICTURE), 0)
+    stored = stored[:2] + thumbnail + stored[2:]
+    shown = jpeg.browser_jpeg(stored, "RGB")
+    assert shown == jpeg.displayable(stored, "RGB")
+    assert apart(in_a_browser(shown or b""), PICTURE) < 2
+
+
+@pytest.mark.parametrize(
+    "content", [jpeg_12(GREY.astype(np.uint16)), jpeg_lossless(GREY), b"\xff\xd8\xff", b""]
+)
+def test_browsers_get_nothing_else(content: bytes) -> None:
+    assert jpeg.browser_jpeg(content, "MONOCHROME2") is None
+
+
+def test_browsers_get_no_header_without_a_scan() -> None:
+    stored = jpeg_ybr(PICTURE)
+    scan = stored.index(b"\xff\xda")
+    for end in (scan - 1, scan, scan + 1):
+        assert jpeg.browser_jpeg(stored[:end], "YBR_FULL_422") is None
+
+
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 10, 100, 600])
 def test_a_truncated_jpeg_is_refused(length: int) -> None:
     with pytest.raises(UnusableSource):

@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +78,10 @@ def test_a_damaged_index_is_refused(tmp_path: Path):
     (tmp_path / "1.npy").write_bytes((tmp_path / "0.npy").read_bytes())
     with pytest.raises(ValueError, match="no half"):
         read_levels(tmp_path)
+
+
+def test_a_disk_that_takes_no_index_says_why(tmp_path: Path):
+    (tmp_path / "0.npy").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as raised:
+        written(tmp_path, picture(900, 601), 64)
+    assert raised.value.errno == errno.ENOSPC

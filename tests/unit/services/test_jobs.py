@@ -7,7 +7,8 @@ import pytest
 
 from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, UnusableSource
 from orthanc_stl_plugin.model.job import JobState
-from orthanc_stl_plugin.services.jobs import JobEngine, Ticket, Watch
+from orthanc_stl_plugin.services.job import Ticket, Watch
+from orthanc_stl_plugin.services.jobs import JobEngine
 from tests.memory_journal import MemoryJournal
 
 

@@ -1,6 +1,6 @@
 """One object through every kind of source: the same surface, where it is, never mirrored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +12,10 @@ from skimage.measure import find_contours
 from orthanc_stl_plugin.errors import BadRequest, TooLarge, UnusableSource
 from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.model.geometry import Grid
-from orthanc_stl_plugin.model.mesh import MeshOptions
+from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
+from orthanc_stl_plugin.model.progress import Progress, Stage
 from orthanc_stl_plugin.services.sources import (
+    Inside,
     NiftiSource,
     RtStructSource,
     SegSource,
@@ -73,7 +75,7 @@ def as_series(folder: Path) -> Source:
     for number, image in enumerate(samples.ct_datasets(stored, GRID.affine)):
         paths.append(folder / f"{99 - number}.dcm")
         paths[-1].write_bytes(samples.file_bytes(image))
-    return SeriesSource(tuple(sorted(paths)), LIMIT, threshold=1000 - 1024)
+    return SeriesSource(tuple(sorted(paths)), LIMIT, Inside(threshold=1000 - 1024))
 
 
 WAYS = [as_nifti, as_left_handed_nifti, as_rtstruct, as_seg, as_series]
@@ -98,7 +100,7 @@ def test_every_way_gives_the_surface_of_the_object(way: Callable[[Path], Source]
 def test_the_threshold_of_otsu_finds_the_object(tmp_path: Path):
     source = as_series(tmp_path)
     assert isinstance(source, SeriesSource)
-    surface = only(SeriesSource(source.paths, LIMIT))
+    surface = only(SeriesSource(source.paths, LIMIT, Inside()))
     assert report(surface.mesh).volume_mm3 == pytest.approx(LETTER.volume_mm3, rel=0.05)
     assert surface.note.startswith("threshold ")
     assert surface.note.endswith("(Otsu)")
@@ -135,19 +137,19 @@ def shells(folder: Path) -> tuple[Path, ...]:
     ],
 )
 def test_parts_and_cavities_can_be_left_out(choices: dict[str, bool], voxels: int, tmp_path: Path):
-    source = SeriesSource(shells(tmp_path), LIMIT, threshold=50, **choices)  # type: ignore[arg-type]
+    source = SeriesSource(shells(tmp_path), LIMIT, Inside(threshold=50, **choices))
     assert report(only(source).mesh).volume_mm3 == pytest.approx(voxels, rel=0.03)
 
 
 def test_an_upper_bound_leaves_out_what_is_above(tmp_path: Path):
-    source = SeriesSource(shells(tmp_path), LIMIT, threshold=-50, upper=50)
+    source = SeriesSource(shells(tmp_path), LIMIT, Inside(threshold=-50, upper=50))
     outside = 30 * 26 * 24 - 16**3 + 8**3 - 4**3
     assert report(only(source).mesh).volume_mm3 == pytest.approx(outside, rel=0.03)
 
 
 def test_a_threshold_that_nothing_reaches_is_refused_with_the_range(tmp_path: Path):
     with pytest.raises(UnusableSource, match="no voxel has a value from 500: .* 0 to 100"):
-        only(SeriesSource(shells(tmp_path), LIMIT, threshold=500))
+        only(SeriesSource(shells(tmp_path), LIMIT, Inside(threshold=500)))
 
 
 def label_map(folder: Path, extension: bytes = b"") -> Path:
@@ -265,3 +267,43 @@ def test_the_grid_of_the_sample_is_tilted_and_anisotropic():
     assert isinstance(GRID, Grid)
     assert np.abs(GRID.affine[:3, :3]).min() > 0.05
     assert GRID.voxel_size_mm == pytest.approx(VOXEL_MM)
+
+
+class Heard(Progress):
+    """Notes what the making of surfaces tells of itself."""
+
+    def __init__(self) -> None:
+        self.planned: list[float] = []
+        self.stages: list[Stage] = []
+        self.advanced: dict[Stage, float] = {}
+        self.triangles = 0
+
+    def plan(self, voxels: Sequence[float]) -> None:
+        self.planned = list(voxels)
+
+    def begin(self, stage: Stage) -> None:
+        self.stages.append(stage)
+        self.advanced[stage] = 0.0
+
+    def found(self, triangles: int) -> None:
+        self.triangles += triangles
+
+    def advance(self, share: float) -> None:
+        self.advanced[self.stages[-1]] += share
+
+
+@pytest.mark.parametrize("method", [SmoothingMethod.TAUBIN, SmoothingMethod.LAPLACIAN])
+def test_the_making_of_a_surface_tells_of_each_stage_and_of_all_of_the_smoothing(
+    tmp_path: Path, method: SmoothingMethod
+):
+    labels = np.zeros((12, 14, 16), dtype=np.uint8)
+    labels[2:8, 3:10, 4:12] = 3
+    path = tmp_path / "source.nii"
+    path.write_bytes(nib.Nifti1Image(labels, np.eye(4)).to_bytes())
+    heard = Heard()
+    source = NiftiSource(path, 1 << 20, split=True)
+    [surface] = surfaces(source, MeshOptions(method=method, triangles=200), heard)
+    assert heard.planned == [6 * 7 * 8]
+    assert heard.stages == [Stage.SURFACE, Stage.SMOOTHING, Stage.REDUCTION]
+    assert heard.advanced[Stage.SMOOTHING] == pytest.approx(1, abs=0.3)
+    assert heard.triangles > 200 >= len(surface.mesh.faces)

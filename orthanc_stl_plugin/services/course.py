@@ -1,0 +1,89 @@
+"""The progress of a job that makes models, from the first byte fetched to the last model stored."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from orthanc_stl_plugin.model.mesh import MeshOptions
+from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.services.effort import FETCHING_US, Account, SourceSize, storing_us, unread
+from orthanc_stl_plugin.services.job import Watch
+from orthanc_stl_plugin.services.work import Watcher
+
+_SETTLED_US: Final = 50_000.0
+
+
+class Course(Watcher):
+    """Passes on to a job how far its work is; where nothing tells, the time that has gone does.
+
+    Args:
+        watch: of the job.
+        options: how the surfaces are made.
+        folder: where the worker will write its account.
+    """
+
+    def __init__(self, watch: Watch, options: MeshOptions, folder: Path) -> None:
+        self._watch = watch
+        self._options = options
+        self._folder = folder
+        self.size = SourceSize()
+        self._begun = time.monotonic()
+        self._spent_us = 0.0
+        self._account = unread(self.size, options)
+        self._told: Account | None = None
+
+    def fetch(self, done: int, of: int, source_bytes: int) -> None:
+        """So many of the instances of the source are fetched; they have so many bytes."""
+        all_bytes = source_bytes * of // max(done, 1)
+        self.make(SourceSize(all_bytes, all_bytes))
+        self._spent_us = done * FETCHING_US
+        left_us = self._account.step_us + self._account.left_us
+        self._tell(Stage.READING, self._spent_us, (of - done) * FETCHING_US, left_us)
+
+    def make(self, size: SourceSize) -> None:
+        """The source is there: a worker goes on."""
+        self.size = size
+        self._account = unread(size, self._options)
+
+    def tick(self) -> None:
+        """See `Watcher`; raises Cancelled when somebody has cancelled the job."""
+        self._watch.tick()
+        self._account = told = Account.read(self._folder) or self._account
+        if told != self._told:
+            self._told = told
+            done_us = self._spent_us + told.done_us
+            names = list(told.structures)
+            self._tell(told.stage, done_us, told.step_us, told.left_us, Structures=names)
+
+    def store(self, done: int, triangles: Sequence[int], **content: object) -> None:
+        """So many of the models, of so many triangles each, are stored; the next one follows."""
+        if not done:
+            self.tick()
+            self._spent_us += self._account.done_us
+        costs = [storing_us(one) for one in triangles]
+        done_us = self._spent_us + sum(costs[:done])
+        self._tell(
+            Stage.STORING, done_us, sum(costs[done : done + 1]), sum(costs[done + 1 :]), **content
+        )
+
+    def _tell(
+        self, stage: Stage, done_us: float, step_us: float, left_us: float, **content: object
+    ) -> None:
+        gone_us = (time.monotonic() - self._begun) * 1e6
+        is_settled = done_us > _SETTLED_US
+        # The rates are wrong by a factor, the other way round for what is left as like as not: so
+        # what is done counts as the mean of what it took and of what it should have taken.
+        pace = math.sqrt(gone_us / done_us) if is_settled else 1.0
+        done_us *= pace
+        total_us = done_us + step_us + left_us
+        self._watch.tell(
+            done_us / total_us,
+            until=(done_us + step_us) / total_us,
+            seconds=step_us * pace / 1e6,
+            Stage=str(stage),
+            **content,
+        )

@@ -1,0 +1,83 @@
+"""One job: the work that runs, what it tells, and who waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from orthanc_stl_plugin.errors import Cancelled
+from orthanc_stl_plugin.model.job import JobRecord, JobState
+from orthanc_stl_plugin.model.progress import Gauge
+from orthanc_stl_plugin.services.work import Watcher
+
+Work = Callable[["Watch"], Any]
+_MOST_PERCENT: Final = 99  # before the end
+
+
+@dataclass(slots=True)
+class Job:
+    """A job in the queue, and until it is forgotten; changed by its engine and its watch only."""
+
+    record: JobRecord
+    work: Work | None
+    is_repeatable: bool = False
+    is_cancelling: bool = False
+    gauge: Gauge = field(default_factory=Gauge)
+    ended: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+    error: BaseException | None = None
+
+    def shown(self) -> JobRecord:
+        """The record at this moment."""
+        if self.record.state is not JobState.RUNNING:
+            return self.record
+        percent = min(_MOST_PERCENT, int(100 * self.gauge.at(time.monotonic())))
+        return replace(self.record, progress=percent)
+
+
+class Watch(Watcher):
+    """What running work tells its job, and hears from it."""
+
+    def __init__(self, job: Job, guard: threading.Condition) -> None:
+        self._job = job
+        self._guard = guard
+
+    def tick(self) -> None:
+        """Raises Cancelled when somebody has cancelled the job."""
+        if self._job.is_cancelling:
+            raise Cancelled(f"job {self._job.record.job_id} was cancelled")
+
+    def tell(
+        self, share: float, *, until: float = 0.0, seconds: float = 0.0, **content: object
+    ) -> None:
+        """Sets the progress to `share`, 0 to 1, unless it is further, and parts of the content.
+
+        A step that cannot tell more for a while says what share it will reach, in how many
+        `seconds`, so that the progress goes on meanwhile.
+
+        Raises:
+            Cancelled: see `tick`.
+        """
+        self.tick()
+        with self._guard:
+            record, now = self._job.record, time.monotonic()
+            self._job.gauge = self._job.gauge.moved(now, share, until, seconds)
+            self._job.record = replace(record, content={**record.content, **content})
+
+
+class Ticket:
+    """What the one who submits work holds: its job's identifier, and its result."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.job_id = job.record.job_id
+
+    def wait(self) -> Any:
+        """What the work returns, when it has ended; or raises what it raises."""
+        self._job.ended.wait()
+        if self._job.error is not None:
+            raise self._job.error
+        return self._job.result

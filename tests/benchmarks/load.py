@@ -1,0 +1,67 @@
+"""A load of requests at random, by wrk."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+_MARK: Final = "measured"
+_SCRIPT: Final = f"""
+local requests = {{}}
+function init(arguments)
+  math.randomseed(tonumber(arguments[2]))
+  for path in io.lines(arguments[1]) do
+    requests[#requests + 1] = wrk.format("GET", path)
+  end
+end
+function request() return requests[math.random(#requests)] end
+function done(summary, latency)
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  print("{_MARK}", summary.requests, summary.duration, latency:percentile(99), failed)
+end
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a server did under load.
+
+    Attributes:
+        requests: answered.
+        seconds: that it took.
+        p99_ms: the time in which 99 of 100 answers came.
+    """
+
+    requests: int
+    seconds: float
+    p99_ms: float
+
+    @property
+    def rate(self) -> float:
+        """Requests per second."""
+        return self.requests / self.seconds
+
+
+def loaded(url: str, paths: Sequence[str], connections: int, seconds: int, seed: int = 1) -> Load:
+    """Asks a server for random ones of some paths, by so many connections for so many seconds.
+
+    Raises:
+        RuntimeError: it did not answer, or with an error.
+    """
+    with TemporaryDirectory() as folder:
+        script, listed = Path(folder) / "random.lua", Path(folder) / "paths"
+        script.write_text(_SCRIPT)
+        listed.write_text("\n".join(paths))
+        options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=10s", "-s", str(script)]
+        command = ["wrk", *options, url, "--", str(listed), str(seed)]
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (found,) = [one.split() for one in printed.splitlines() if one.startswith(_MARK)]
+    requests, duration_us, p99_us, failed = map(float, found[1:])
+    if failed or not requests:
+        raise RuntimeError(f"{failed:.0f} of {requests:.0f} requests to {url} failed")
+    return Load(int(requests), duration_us / 1e6, p99_us / 1e3)

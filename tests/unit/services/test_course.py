@@ -1,0 +1,85 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orthanc_stl_plugin.errors import Cancelled
+from orthanc_stl_plugin.model.job import JobRecord
+from orthanc_stl_plugin.model.mesh import MeshOptions
+from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.services.course import Course
+from orthanc_stl_plugin.services.effort import Meter, SourceSize
+from orthanc_stl_plugin.services.job import Watch
+from orthanc_stl_plugin.services.jobs import JobEngine
+from tests.memory_journal import MemoryJournal
+
+SIZE = SourceSize(1000, 1000)
+
+
+def told(folder: Path, act: Callable[[Course, Callable[[], None]], None]) -> list[JobRecord]:
+    """The records of a job, at each moment that `act` asks for one."""
+    engine = JobEngine(1, 1, 1, MemoryJournal())
+    seen: list[JobRecord] = []
+
+    def work(watch: Watch) -> None:
+        act(Course(watch, MeshOptions(), folder), lambda: seen.append(engine.records()[0]))
+
+    try:
+        engine.submit("Test", work).wait()
+    finally:
+        engine.close()
+    return seen
+
+
+def test_a_job_goes_through_all_stages_and_never_falls_back(tmp_path: Path):
+    def act(course: Course, look: Callable[[], None]) -> None:
+        for done in range(4):
+            course.fetch(done, 3, 1000 * done)
+            look()
+        meter = Meter(tmp_path, course.size, MeshOptions())
+        meter.plan([1e6])
+        for stage in (Stage.SURFACE, Stage.SMOOTHING, Stage.FINISHING):
+            meter.begin(stage)
+            if stage is Stage.SURFACE:
+                meter.found(200_000)
+            course.tick()
+            look()
+        meter.made("Liver", 200_000)
+        for done in range(2):
+            course.store(done, [200_000])
+            look()
+
+    seen = told(tmp_path, act)
+    stages = [record.content["Stage"] for record in seen]
+    assert list(dict.fromkeys(stages)) == [
+        "reading", "surface", "smoothing", "finishing", "storing"
+    ]  # fmt: skip
+    percents = [record.progress for record in seen]
+    assert percents == sorted(percents)
+    assert percents[-1] == 99
+    assert seen[-1].content["Structures"] == ["Liver"]
+
+
+def test_the_size_of_a_series_is_foretold_by_its_first_instances(tmp_path: Path):
+    sizes: list[SourceSize] = []
+
+    def act(course: Course, look: Callable[[], None]) -> None:
+        course.fetch(2, 10, 3000)
+        sizes.append(course.size)
+
+    told(tmp_path, act)
+    assert sizes == [SourceSize(15_000, 15_000)]
+
+
+def test_a_cancelled_job_is_heard_of_before_its_worker_tells_anything(tmp_path: Path):
+    engine = JobEngine(1, 1, 1, MemoryJournal())
+
+    def work(watch: Watch) -> None:
+        course = Course(watch, MeshOptions(), tmp_path)
+        course.make(SIZE)
+        engine.cancel(engine.records()[0].job_id)
+        course.tick()
+
+    with pytest.raises(Cancelled):
+        engine.submit("Test", work).wait()
+    engine.close()

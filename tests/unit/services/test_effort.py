@@ -1,0 +1,117 @@
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
+from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.services.effort import Account, Meter, SourceSize, storing_us, unread
+
+OPTIONS = MeshOptions()
+SIZE = SourceSize(1 << 20, 1 << 20)
+
+
+def share(account: Account) -> float:
+    return account.done_us / (account.done_us + account.step_us + account.left_us)
+
+
+def make(meter: Meter, triangles: int, name: str = "one") -> None:
+    """What the making of a structure tells of itself."""
+    meter.begin(Stage.SURFACE)
+    meter.found(triangles)
+    meter.begin(Stage.SMOOTHING)
+    meter.begin(Stage.FINISHING)
+    meter.made(name, triangles)
+
+
+def test_nothing_is_told_before_the_first_account(tmp_path: Path):
+    assert Account.read(tmp_path) is None
+
+
+def test_the_last_structure_is_told_at_once(tmp_path: Path):
+    meter = Meter(tmp_path, SIZE, OPTIONS)
+    meter.plan([1000, 1000])
+    make(meter, 3000, "first")
+    make(meter, 3000, "second")
+    assert Account.read(tmp_path) == meter.account()
+    assert meter.account().structures == ("first", "second")
+
+
+def test_a_long_stage_is_told_when_it_begins(tmp_path: Path):
+    meter = Meter(tmp_path, SIZE, OPTIONS)
+    meter.plan([1e6])
+    meter.begin(Stage.SURFACE)
+    meter.found(1_000_000)
+    meter.begin(Stage.SMOOTHING)
+    told = Account.read(tmp_path)
+    assert told is not None
+    assert told.stage is Stage.SMOOTHING
+
+
+def test_only_the_storing_is_left_when_all_structures_are_made(tmp_path: Path):
+    meter = Meter(tmp_path, SIZE, OPTIONS)
+    meter.plan([1000, 5000])
+    make(meter, 3000)
+    make(meter, 9000)
+    account = meter.account()
+    assert account.step_us == 0
+    assert account.left_us == pytest.approx(storing_us(3000) + storing_us(9000))
+
+
+def test_of_two_equal_structures_the_second_takes_as_long_as_the_first(tmp_path: Path):
+    meter = Meter(tmp_path, SIZE, OPTIONS)
+    meter.plan([8000, 8000])  # 20 triangles for each 8000 ** (2 / 3) = 400
+    make(meter, 8000)
+    account = meter.account()
+    first_us = account.done_us - unread(SIZE, OPTIONS).step_us
+    second_us = account.left_us - 2 * storing_us(8000)
+    assert second_us == pytest.approx(first_us)
+
+
+def test_a_larger_structure_counts_for_more(tmp_path: Path):
+    shares = []
+    for sizes in ([500_000, 500], [500, 500_000]):
+        meter = Meter(tmp_path, SIZE, OPTIONS)
+        meter.plan(sizes)
+        make(meter, int(20 * sizes[0] ** (2 / 3)))
+        shares.append(share(meter.account()))
+    assert shares[0] > 3 * shares[1]
+
+
+def test_what_is_not_smoothed_has_less_left():
+    raw = MeshOptions(method=SmoothingMethod.NONE)
+    assert unread(SIZE, raw).left_us < unread(SIZE, OPTIONS).left_us
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 10**7), min_size=1, max_size=6),
+    surplus=st.floats(0.1, 10),
+    advances=st.lists(st.floats(0, 1), max_size=4),
+)
+def test_what_is_done_never_falls_and_shares_stay_in_bounds(
+    tmp_path_factory: pytest.TempPathFactory,
+    sizes: list[int],
+    surplus: float,
+    advances: list[float],
+):
+    meter = Meter(tmp_path_factory.getbasetemp(), SIZE, OPTIONS)
+    seen = [meter.account()]
+    meter.plan(sizes)
+    for number, size in enumerate(sizes):
+        triangles = int(surplus * size ** (2 / 3)) + 4
+        for stage in (Stage.SURFACE, Stage.SMOOTHING, Stage.FINISHING):
+            meter.begin(stage)
+            if stage is Stage.SURFACE:
+                meter.found(triangles)
+            for advance in advances:
+                meter.advance(advance)
+                seen.append(meter.account())
+        meter.made(str(number), triangles)
+        seen.append(meter.account())
+    done = [account.done_us for account in seen]
+    assert all(late >= early * (1 - 1e-9) for early, late in pairwise(done))
+    assert all(0 <= share(account) <= 1 for account in seen)
+    assert all(min(account.step_us, account.left_us) >= 0 for account in seen)
