@@ -82,7 +82,7 @@ class LevelWriter:
         self._offsets = [0]
         self._waiting: list[Pixels] = []
         self._waiting_rows = 0
-        self._file = self._path.open("wb") if writes_itself else None
+        self._writes_itself = writes_itself
         below = next(halved_sizes(*size), None)
         self._below = LevelWriter(folder, encode, below, number + 1) if below else None
 
@@ -101,8 +101,7 @@ class LevelWriter:
         """Writes what is left, and where each tile begins."""
         if self._waiting_rows:
             self._pass_on(np.concatenate(self._waiting))
-        if self._file is not None:
-            self._file.close()
+        if self._writes_itself:
             size = np.array([self._width, self._height], np.int64)
             offsets = np.array(self._offsets, np.int64)
             stream = BytesIO()  # numpy itself hides why a disk takes no more
@@ -112,17 +111,19 @@ class LevelWriter:
             self._below.close()
 
     def _pass_on(self, rows: Pixels) -> None:
-        for top in range(0, len(rows), TILE_PX) if self._file else ():
-            for left in range(0, self._width, TILE_PX):
-                self._write(rows[top : top + TILE_PX, left : left + TILE_PX])
+        if self._writes_itself:
+            with self._path.open("ab") as file:
+                for tile in self._tiles(rows):
+                    content = self._encode(np.ascontiguousarray(tile))
+                    file.write(content)
+                    self._offsets.append(self._offsets[-1] + len(content))
         if self._below is not None:
             self._below.push(halved(rows))
 
-    def _write(self, tile: Pixels) -> None:
-        assert self._file is not None  # noqa: S101  # for the type checker: see _pass_on
-        content = self._encode(np.ascontiguousarray(tile))
-        self._file.write(content)
-        self._offsets.append(self._offsets[-1] + len(content))
+    def _tiles(self, rows: Pixels) -> Iterator[Pixels]:
+        for top in range(0, len(rows), TILE_PX):
+            for left in range(0, self._width, TILE_PX):
+                yield rows[top : top + TILE_PX, left : left + TILE_PX]
 
 
 def halved(pixels: Pixels) -> Pixels:

@@ -20,6 +20,7 @@ from orthanc_stl_plugin.services.opening import Opener
 from orthanc_stl_plugin.services.pyramids import Pyramids
 from orthanc_stl_plugin.services.renditions import Renditions
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.views import Slides
 from orthanc_stl_plugin.services.work import Workers
 from orthanc_stl_plugin.web.iiif import image_routes
 from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
@@ -47,6 +48,7 @@ class ImageServing:
 
     routes: Sequence[Route]
     figures: Callable[[], Mapping[str, float]]
+    slides: Slides
     note_change: Callable[[], None]
     end: Callable[[], None]
 
@@ -106,4 +108,5 @@ def compose_images(
     def figures() -> Mapping[str, float]:
         return cache_figures(renditions.counts())
 
-    return ImageServing(image_routes(renditions, settings), figures, images.note_change, end)
+    routes = image_routes(renditions, settings)
+    return ImageServing(routes, figures, images, images.note_change, end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -12,12 +13,13 @@ from typing import Any, Final
 import orthanc
 
 from orthanc_stl_plugin.host.metrics import Durations, family
+from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Route, answer
 
 # orthanc-python 5.0 lets go of its callbacks after the interpreter has ended: to free one then
 # would end Orthanc with SIGSEGV, so this list keeps them for ever.
-_kept: Final[list[Callable[..., None]]] = []
+_kept: Final[list[Callable[..., object]]] = []
 
 _thread: Final = threading.local()
 
@@ -28,6 +30,25 @@ def register(routes: Iterable[Route], durations: Durations) -> None:
         callback = _callback(route, durations)
         _kept.append(callback)
         orthanc.RegisterRestCallback(route.pattern, callback)
+
+
+def keep_public_out(routes: Iterable[Route], publication: Publication) -> None:
+    """Has Orthanc answer 403 to the public at every address but those of `routes`.
+
+    Only what comes over HTTP is concerned, not what plugins ask of each other.
+    """
+    ours = re.compile("|".join(f"(?:{route.pattern})" for route in routes))
+
+    def allows(uri: str, **request: Any) -> bool:
+        _keep_thread_state()
+        return not publication.is_public(_headers(request)) or ours.fullmatch(uri) is not None
+
+    _kept.append(allows)
+    orthanc.RegisterIncomingHttpRequestFilter(allows)
+
+
+def _headers(request: dict[str, Any]) -> dict[str, str]:
+    return {name.lower(): value for name, value in request["headers"].items()}
 
 
 def _callback(route: Route, durations: Durations) -> Callable[..., None]:
@@ -61,7 +82,7 @@ def _request(uri: str, request: dict[str, Any]) -> Request:
         path=uri,
         groups=tuple(request["groups"]),
         query=request.get("get", {}),
-        headers={name.lower(): value for name, value in request["headers"].items()},
+        headers=_headers(request),
         body=request.get("body", b""),
     )
 

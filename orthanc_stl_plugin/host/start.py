@@ -10,13 +10,17 @@ import orthanc
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import SECTION, read_settings
 from orthanc_stl_plugin.errors import ConfigurationError
+from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
 from orthanc_stl_plugin.host.compose import compose_images, compose_models
 from orthanc_stl_plugin.host.heartbeat import Heartbeat, OthersChanges
 from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.metrics import Durations, publish
 from orthanc_stl_plugin.host.official import free_routes, official_plugins
-from orthanc_stl_plugin.host.rest import register
+from orthanc_stl_plugin.host.presenting import compose_presentation
+from orthanc_stl_plugin.host.rest import keep_public_out, register
+from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.web.audience import guarded
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +45,18 @@ def _compose() -> None:
     spool = Spool(settings.spool_directory)
     images = compose_images(settings, configuration, spool)
     models = compose_models(settings, spool)
+    catalogue = OrthancCatalogue()
+    presentation = compose_presentation(settings, catalogue, images.slides)
+    # Long addresses first: those of tiles, which are asked for most. Of equal ones manifests: the
+    # address of an image service would match theirs too.
+    routes = [*presentation, *images.routes, *models.routes]
+    routes.sort(key=lambda route: -route.template.count("/"))
+    publication = Publication(settings.publish, catalogue)
+    open_routes = guarded(free_routes(routes, official_plugins(configuration)), publication)
     durations = Durations()
-    register(free_routes([*images.routes, *models.routes], official_plugins(configuration)), durations)
+    register(open_routes, durations)
+    if publication.is_restricted:
+        keep_public_out(open_routes, publication)
 
     heartbeat = Heartbeat(
         durations.publish,

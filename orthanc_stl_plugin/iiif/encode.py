@@ -78,7 +78,8 @@ def encode(
 def _png(pixels: Pixels, icc_profile: bytes | None) -> bytes:
     """With the filter and the search for matches that are small and fast for photographs."""
     encoded = imagecodecs.png_encode(
-        np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels),
+        # A copy: the strides of a side of one pixel may be any, which this codec refuses.
+        np.array(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, order="C"),
         level=1,
         strategy=imagecodecs.PNG.STRATEGY.RLE,
         filter=imagecodecs.PNG.FILTER.PAETH,

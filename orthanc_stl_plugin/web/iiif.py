@@ -17,7 +17,7 @@ from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.router import Route, Shows
 
 _CORS: Final = {"Access-Control-Allow-Origin": "*"}
 _VERSIONS: Final = {"2": Version.V2, "3": Version.V3}
@@ -36,11 +36,13 @@ class _Face:
     Attributes:
         template: the base URI's path.
         name: which image the caught segments stand for.
+        shows: whether the first segment is a series or an instance.
         version: of the Image API; None where the last segment of the base says it.
     """
 
     template: str
     name: Callable[[Sequence[str]], ImageName]
+    shows: Shows
     version: Version | None = None
 
 
@@ -57,12 +59,12 @@ def _frame(groups: Sequence[str]) -> ImageName:
 
 
 _FACES: Final = (
-    _Face("/series/{series}/iiif/{version}", _series),
-    _Face("/instances/{instance}/frames/{frame}/iiif/{version}", _frame),
-    _Face("/series/{series}/pyramids/{pyramid}/iiif/{version}", _pyramid),
-    _Face("/wsi/iiif/tiles/{series}", _series, Version.V3),
-    _Face("/wsi/iiif/frames-pyramids/{instance}/{frame}", _frame, Version.V3),
-    _Face("/wsi/iiif/frames/{instance}/{frame}", _frame, Version.V3),
+    _Face("/series/{series}/iiif/{version}", _series, Shows.SERIES),
+    _Face("/instances/{instance}/frames/{frame}/iiif/{version}", _frame, Shows.INSTANCE),
+    _Face("/series/{series}/pyramids/{pyramid}/iiif/{version}", _pyramid, Shows.SERIES),
+    _Face("/wsi/iiif/tiles/{series}", _series, Shows.SERIES, Version.V3),
+    _Face("/wsi/iiif/frames-pyramids/{instance}/{frame}", _frame, Shows.INSTANCE, Version.V3),
+    _Face("/wsi/iiif/frames/{instance}/{frame}", _frame, Shows.INSTANCE, Version.V3),
 )
 
 BASES: Final = tuple(face.template for face in _FACES)
@@ -70,15 +72,23 @@ BASES: Final = tuple(face.template for face in _FACES)
 
 def image_routes(renditions: Renditions, settings: Settings) -> list[Route]:
     """The routes of images, those asked for most first."""
-    apis = [(face.template, _ImageApi(face, renditions, settings)) for face in _FACES]
+    apis = [(face.template, face.shows, _ImageApi(face, renditions, settings)) for face in _FACES]
     return [
         *(
-            Route(f"{template}/{{region}}/{{size}}/{{rotation}}/{{file}}", {"GET": api.image})
-            for template, api in apis
+            Route(
+                f"{template}/{{region}}/{{size}}/{{rotation}}/{{file}}", {"GET": api.image}, shows
+            )
+            for template, shows, api in apis
         ),
-        *(Route(f"{template}/info.json", {"GET": api.information}) for template, api in apis),
-        *(Route(template, {"GET": api.redirect}) for template, api in apis),
-        *(Route(f"{template}/{{rest...}}", {"GET": api.malformed}) for template, api in apis),
+        *(
+            Route(f"{template}/info.json", {"GET": api.information}, shows)
+            for template, shows, api in apis
+        ),
+        *(Route(template, {"GET": api.redirect}, shows) for template, shows, api in apis),
+        *(
+            Route(f"{template}/{{rest...}}", {"GET": api.malformed}, shows)
+            for template, shows, api in apis
+        ),
     ]
 
 

@@ -20,6 +20,7 @@ class Request:
         query: the query arguments (of GET only: Orthanc gives no others).
         headers: by lower-case name.
         body: the bytes of a POST or PUT.
+        visible_label: the label of the studies that may be listed; empty for all.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    visible_label: str = ""
 
     def json_object(self) -> dict[str, object]:
         """The body as a JSON object.

@@ -19,7 +19,7 @@ from orthanc_stl_plugin.services.model_files import (
 from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.router import Route, Shows
 
 PNG_MEDIA_TYPE: Final = "image/png"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,9}")
@@ -30,10 +30,10 @@ def model_file_routes(files: ModelFiles) -> list[Route]:
     """The routes below /instances/{id}."""
     api = _ModelFileApi(files)
     return [
-        Route("/instances/{id}/stl", {"GET": api.stl}),
-        Route("/instances/{id}/glb", {"GET": api.glb}),
-        Route("/instances/{id}/obj", {"GET": api.obj}),
-        Route("/instances/{id}/preview-3d", {"GET": api.preview}),
+        Route("/instances/{id}/stl", {"GET": api.stl}, Shows.INSTANCE),
+        Route("/instances/{id}/glb", {"GET": api.glb}, Shows.INSTANCE),
+        Route("/instances/{id}/obj", {"GET": api.obj}, Shows.INSTANCE),
+        Route("/instances/{id}/preview-3d", {"GET": api.preview}, Shows.INSTANCE),
     ]
 
 

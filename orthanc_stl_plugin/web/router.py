@@ -7,6 +7,8 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -29,6 +31,16 @@ _ORTHANC_STATUS: Final[Mapping[int, tuple[int, str]]] = {
 }
 
 
+class Shows(Enum):
+    """What a route tells of, and so who may ask there when not everything is public."""
+
+    NOTHING = "for staff alone"
+    STUDY = "the study that the first name of the template identifies"
+    SERIES = "the series that the first name of the template identifies"
+    INSTANCE = "the instance that the first name of the template identifies"
+    VISIBLE = "what carries the label `visible_label` of the request: the handler sees to it"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """An address and what answers there.
@@ -36,10 +48,15 @@ class Route:
     Attributes:
         template: the address as documentation writes it, for example /instances/{id}/stl.
         handlers: by method.
+        shows: what it tells of; without this, the public is kept out.
+        guard: stands before the handlers, whatever the method; gets the request and what would
+            handle it.
     """
 
     template: str
     handlers: Mapping[str, Handler]
+    shows: Shows = Shows.NOTHING
+    guard: Callable[[Request, Handler], Response] | None = None
 
     @property
     def pattern(self) -> str:
@@ -71,6 +88,8 @@ class Router:
 def answer(route: Route, request: Request) -> Response:
     """The answer to a request, whatever happens; the one place that catches everything."""
     try:
+        if route.guard is not None:
+            return route.guard(request, partial(_handled, route))
         return _handled(route, request)
     except PluginError as error:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

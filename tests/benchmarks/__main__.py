@@ -6,13 +6,14 @@ import argparse
 import sys
 from typing import Final
 
-from tests.benchmarks import models, progress, tiles, waiting
+from tests.benchmarks import collection, models, progress, tiles, waiting
 
 _TABLES: Final = {
     "models": models.print_table,
     "progress": progress.print_table,
     "waiting": waiting.print_table,
     "tiles": tiles.print_table,
+    "collection": collection.print_table,
 }
 
 

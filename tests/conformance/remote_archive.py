@@ -9,6 +9,7 @@ from typing import Any
 
 from orthanc_stl_plugin import errors
 from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
+from orthanc_stl_plugin.services.image_archive import FileRecord
 from tests.orthanc_server import OrthancServer
 
 
@@ -55,9 +56,38 @@ class RemoteArchive:
         self._call("delete_instance", instance_id=instance_id)
 
     def _call(self, method: str, **arguments: object) -> Any:
-        answer = self._server.post("/conformance", {"method": method, "arguments": arguments})
-        answer.raise_for_status()
-        value = answer.json()
-        if "error" in value:
-            raise getattr(errors, value["error"])(value["message"])
-        return base64.b64decode(value["bytes"]) if "bytes" in value else value["result"]
+        return called(self._server, "archive", method, **arguments)
+
+
+class RemoteImageArchive:
+    """Every method of the port of images, called in the server."""
+
+    def __init__(self, server: OrthancServer) -> None:
+        self._server = server
+
+    def series_instances(self, series_id: str) -> tuple[str, ...]:
+        return tuple(self._call("series_instances", series_id=series_id))
+
+    def file_record(self, instance_id: str) -> FileRecord:
+        record = self._call("file_record", instance_id=instance_id)
+        return FileRecord(record["digest"], Path(record["path"]) if record["path"] else None)
+
+    def instance_file(self, instance_id: str) -> bytes:
+        return bytes(self._call("instance_file", instance_id=instance_id))
+
+    def frame(self, instance_id: str, frame_index: int) -> bytes:
+        return bytes(self._call("frame", instance_id=instance_id, frame_index=frame_index))
+
+    def _call(self, method: str, **arguments: object) -> Any:
+        return called(self._server, "images", method, **arguments)
+
+
+def called(server: OrthancServer, port: str, method: str, **arguments: object) -> Any:
+    """What a method of a port returns in the server, or its error."""
+    order = {"port": port, "method": method, "arguments": arguments}
+    answer = server.post("/conformance", order)
+    answer.raise_for_status()
+    value = answer.json()
+    if "error" in value:
+        raise getattr(errors, value["error"])(value["message"])
+    return base64.b64decode(value["bytes"]) if "bytes" in value else value["result"]

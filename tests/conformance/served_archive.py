@@ -14,8 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 import orthanc
 
 from orthanc_stl_plugin.errors import PluginError
-from orthanc_stl_plugin.host.archive import OrthancArchive
+from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
 from orthanc_stl_plugin.services.archive import SeriesRecord
+from orthanc_stl_plugin.services.image_archive import FileRecord
+
+STORAGE = json.loads(orthanc.GetConfiguration())["StorageDirectory"]
+PORTS = {"archive": OrthancArchive(), "images": OrthancImages(STORAGE)}
 
 
 def call(output, uri, **request):
@@ -24,7 +28,7 @@ def call(output, uri, **request):
     if "document" in arguments:
         arguments["document"] = Path(arguments["document"])
     try:
-        result = getattr(OrthancArchive(), order["method"])(**arguments)
+        result = getattr(PORTS[order["port"]], order["method"])(**arguments)
     except PluginError as error:
         answer: dict[str, object] = {"error": type(error).__name__, "message": str(error)}
     else:
@@ -32,6 +36,9 @@ def call(output, uri, **request):
             answer = {"bytes": base64.b64encode(result).decode()}
         elif isinstance(result, SeriesRecord):
             answer = {"result": asdict(result)}
+        elif isinstance(result, FileRecord):
+            path = str(result.path) if result.path else None
+            answer = {"result": {"digest": result.digest, "path": path}}
         else:
             answer = {"result": getattr(result, "answer", result)}
     output.AnswerBuffer(json.dumps(answer).encode(), "application/json")

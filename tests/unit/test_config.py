@@ -1,6 +1,15 @@
+from typing import cast
+
 import pytest
 
-from orthanc_stl_plugin.config import SECTION, Settings, read_settings, setting_keys
+from orthanc_stl_plugin.config import (
+    SECTION,
+    Settings,
+    read_settings,
+    setting_defaults,
+    setting_keys,
+)
+from orthanc_stl_plugin.config.texts import Texts, texts
 from orthanc_stl_plugin.errors import ConfigurationError
 
 
@@ -60,3 +69,71 @@ def test_a_chosen_number_of_workers_is_taken():
 
 def test_every_setting_has_a_key_of_its_own():
     assert len(set(setting_keys())) == len(setting_keys())
+
+
+def test_a_setting_of_a_section_is_read():
+    chosen = read_settings({"Publish": {"StaffHeader": "X-Staff"}})
+    assert (chosen.publish.staff_header, chosen.publish.label) == ("X-Staff", "")
+
+
+def test_an_unknown_key_of_a_section_is_refused_with_its_place_and_the_nearest_right_name():
+    with pytest.raises(ConfigurationError, match=r'"OrthancStlPlugin.Presentation.Lable".*"Label"'):
+        read_settings({"Presentation": {"Lable": []}})
+
+
+def test_a_section_inside_that_is_no_object_is_refused():
+    with pytest.raises(ConfigurationError, match=r'"OrthancStlPlugin.Publish" is 3: .* an object'):
+        read_settings({"Publish": 3})
+
+
+def test_plain_texts_are_english():
+    chosen = read_settings({"Presentation": {"RequiredStatement": "Museum"}})
+    assert chosen.presentation.required_statement == texts("Museum", language="en")
+
+
+def test_texts_may_be_given_by_language():
+    value = {"en": "Date", "nl": ["Datum", "Dag"]}
+    chosen = read_settings({"Presentation": {"Metadata": [{"StudyDate": value}]}})
+    expected = Texts((("en", ("Date",)), ("nl", ("Datum", "Dag"))))
+    assert chosen.presentation.metadata == (("StudyDate", expected),)
+
+
+@pytest.mark.parametrize("value", [3, {"English please": "x"}, {"en": 3}, [3], {"en": {"a": "b"}}])
+def test_texts_of_another_shape_are_refused(value: object):
+    with pytest.raises(ConfigurationError, match=r'RequiredStatement" is .*: it must be a text'):
+        read_settings({"Presentation": {"RequiredStatement": value}})
+
+
+@pytest.mark.parametrize(
+    "value", [{"StudyDate": "Date"}, ["StudyDate"], [{}], [{"A": "", "B": ""}]]
+)
+def test_names_with_texts_are_a_list_as_orthanc_sorts_objects(value: object):
+    with pytest.raises(ConfigurationError, match=r'Metadata" is .*: it must be a list of texts by'):
+        read_settings({"Presentation": {"Metadata": value}})
+
+
+@pytest.mark.parametrize("value", ["museum.example", "ftp://x/", "https://a b", 3])
+def test_an_address_is_one_of_http(value: object):
+    with pytest.raises(ConfigurationError, match=r'Rights" is .*: it must be an address'):
+        read_settings({"Presentation": {"Rights": value}})
+
+
+def test_a_label_for_the_public_needs_a_way_to_know_staff():
+    with pytest.raises(ConfigurationError, match=r'Publish" must have StaffHeader and StaffValue'):
+        read_settings({"Publish": {"Label": "public", "StaffHeader": "X-Staff"}})
+
+
+def test_a_provider_needs_an_address_and_a_name():
+    with pytest.raises(ConfigurationError, match=r'Provider" must have both Url and Name'):
+        read_settings({"Presentation": {"Provider": {"Url": "https://museum.example/"}}})
+
+
+def test_the_defaults_read_again_are_the_defaults():
+    section: dict[str, object] = {}
+    for place, default in setting_defaults().items():
+        *outer, key = place.split(".")
+        inner: dict[str, object] = section
+        for name in outer:
+            inner = cast("dict[str, object]", inner.setdefault(name, {}))
+        inner[key] = default
+    assert read_settings(section) == Settings()

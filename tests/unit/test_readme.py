@@ -1,18 +1,18 @@
 """README.md tells of every setting and every route."""
 
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.config import Settings, setting_defaults
 from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.web.iiif import BASES
 from orthanc_stl_plugin.web.jobs import job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
+from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
 from tests.memory_journal import MemoryJournal
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -24,14 +24,16 @@ ROUTES = [
         *model_routes(NOTHING, NOTHING, ""),
         *model_file_routes(NOTHING),
         *job_routes(ENGINE, cast("Any", object())),
+        *presentation_routes(NOTHING, NOTHING, NOTHING, Settings()),
+        *official_presentation_routes(NOTHING, Settings()),
     ]
     for method in route.handlers
 ]
 
 
-@pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
-def test_every_setting_is_in_the_table_with_its_default(setting: Any):
-    assert f"| `{setting.metadata['key']}` | `{json.dumps(setting.default)}` |" in README
+@pytest.mark.parametrize(("setting", "default"), setting_defaults().items())
+def test_every_setting_is_in_the_table_with_its_default(setting: str, default: object):
+    assert f"| `{setting}` | `{json.dumps(default)}` |" in README
 
 
 @pytest.mark.parametrize("base", BASES)

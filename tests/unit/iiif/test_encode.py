@@ -62,6 +62,20 @@ def test_every_format_is_written_for_any_number_of_channels(
     assert (image.format, told, image.size) == (name, media_type, (40, 30))
 
 
+@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("width", "height"), [(1, 30), (30, 1), (1, 1)])
+def test_an_image_of_one_pixel_across_is_written_from_any_view(
+    format_: Format, channels: int, width: int, height: int
+) -> None:
+    whole = picture(channels)
+    for view in (whole[:height, :width], whole[::-1, ::-1][:height, :width]):
+        for turns in range(4):
+            turned = np.rot90(view, turns)
+            image = opened(encode(turned, format_, jpeg)[0])
+            assert image.size == (turned.shape[1], turned.shape[0])
+
+
 @pytest.mark.parametrize("format_", [Format.PNG, Format.TIF])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_png_and_tiff_lose_nothing(format_: Format, channels: int) -> None:

@@ -1,0 +1,34 @@
+"""The part of the composition root that builds IIIF Presentation."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.host.announcements import PropertyMemory
+from orthanc_stl_plugin.services.announcing import Announcer
+from orthanc_stl_plugin.services.catalogue import Catalogue
+from orthanc_stl_plugin.services.collecting import Collector
+from orthanc_stl_plugin.services.describing import Describer
+from orthanc_stl_plugin.services.presentation import Presenter
+from orthanc_stl_plugin.services.views import Slides, Viewer
+from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
+from orthanc_stl_plugin.web.router import Route
+
+
+def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slides) -> list[Route]:
+    """The routes of manifests, collections and changes, those of the official plugin included."""
+    words = settings.presentation
+    describer = Describer(words)
+    viewer = Viewer(catalogue, slides, shows_slide_labels=words.slide_labels)
+    presenter = Presenter(catalogue, describer, viewer, settings, _utc_now)
+    collector = Collector(catalogue, describer, viewer, settings, _utc_now)
+    announcer = Announcer(catalogue, settings.publish.label, PropertyMemory(), _utc_now)
+    return [
+        *presentation_routes(presenter, collector, announcer, settings),
+        *official_presentation_routes(presenter, settings),
+    ]
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

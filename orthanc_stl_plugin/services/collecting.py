@@ -1,0 +1,170 @@
+"""Collections: the series of a study, the studies of a patient, all studies."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from orthanc_stl_plugin.config import Settings, Texts
+from orthanc_stl_plugin.config.texts import texts
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.iiif.addresses import Addresses
+from orthanc_stl_plugin.iiif.collection import Collection, Member, write_collection
+from orthanc_stl_plugin.iiif.descriptive import LabelledValue
+from orthanc_stl_plugin.iiif.manifest import NO_LINKS, Links
+from orthanc_stl_plugin.services.catalogue import Catalogue, SeriesEntry, StudyChoice, StudyEntry
+from orthanc_stl_plugin.services.describing import Counts, Describer
+from orthanc_stl_plugin.services.documents import Document, StudyCache, document
+from orthanc_stl_plugin.services.views import Viewer, is_showable, series_in_order
+
+PAGE_SIZE: Final = 100
+_MEMBER_BYTES: Final = 2048
+
+
+class Collector:
+    """Lists what there is.
+
+    `base` is the address of the server's root, as the client sees it. Where a `label` is asked
+    for, only studies with this label of Orthanc are listed; the empty one lists all.
+
+    Args:
+        catalogue: knows what there is.
+        describer: finds the words.
+        viewer: finds the thumbnails.
+        settings: the name of the collection of all studies, and a bound of the memory.
+        now: the time, in UTC.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        describer: Describer,
+        viewer: Viewer,
+        settings: Settings,
+        now: Callable[[], dt.datetime],
+    ) -> None:
+        self._catalogue = catalogue
+        self._describer = describer
+        self._viewer = viewer
+        self._collection_label = settings.presentation.collection_label
+        most_bytes = settings.manifest_cache_mib << 18
+        self._documents = StudyCache[Document](most_bytes, lambda one: len(one.content), now)
+        self._members = StudyCache[Member](most_bytes, lambda _: _MEMBER_BYTES, now)
+
+    def study_collection(self, study_id: str, base: str) -> Document:
+        """The series of a study.
+
+        Raises:
+            NotFound: no such study.
+            UnusableSource: it holds no image and no model.
+        """
+        study = self._catalogue.study(study_id)
+
+        def make() -> Document:
+            addresses = Addresses(base)
+            series = series_in_order(self._catalogue, self._describer, study_id)
+            members = tuple(self._series_members(addresses, series))
+            if not members:
+                raise UnusableSource(f"study {study_id} holds no image and no 3D model to show")
+            description = self._describer.study(study, series, Counts(len(members)))
+            links = Links(part_of=(addresses.collection(), self._collection_label))
+            own = addresses.study_collection(study_id)
+            return document(write_collection(Collection(own, description, members, links)))
+
+        return self._documents.get(study, ("study collection", base), make)
+
+    def patient_collection(self, patient_id: str, base: str, label: str = "") -> Document:
+        """The studies of a patient.
+
+        Raises:
+            NotFound: there is none to list.
+        """
+        addresses = Addresses(base)
+        studies = self._catalogue.studies(StudyChoice(label, patient_id))
+        members = self._study_members(addresses, studies)
+        if not members:
+            raise NotFound(f"there is nothing to show of a patient {patient_id[:80]!r}")
+        own = addresses.patient_collection(patient_id)
+        return self._collection(own, members[0].label, members, len(members))
+
+    def collection(self, base: str, label: str = "") -> Document:
+        """All studies, or the collections that hold them by the hundred."""
+        addresses = Addresses(base)
+        count = self._catalogue.study_count(label)
+        if count <= PAGE_SIZE:
+            studies = self._catalogue.studies(StudyChoice(label))
+            members = self._study_members(addresses, studies)
+        else:
+            members = tuple(_pages(addresses, count))
+        return self._collection(addresses.collection(), self._collection_label, members, count)
+
+    def collection_page(self, number: int, base: str, label: str = "") -> Document:
+        """A part of the collection of all studies, counted from 1.
+
+        Raises:
+            NotFound: there is no such part.
+        """
+        addresses = Addresses(base)
+        choice = StudyChoice(label, since=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
+        studies = self._catalogue.studies(choice) if number >= 1 else []
+        if not studies:
+            raise NotFound(f"the collection has no part {number}")
+        first = choice.since + 1
+        name = texts(f"{first}-{first + len(studies) - 1}")
+        links = Links(part_of=(addresses.collection(), self._collection_label))
+        members = self._study_members(addresses, studies)
+        own = addresses.collection_page(number)
+        return self._collection(own, name, members, len(members), links)
+
+    def _collection(
+        self,
+        address: str,
+        label: Texts,
+        members: tuple[Member, ...],
+        count: int,
+        links: Links = NO_LINKS,
+    ) -> Document:
+        number = LabelledValue(texts("Objects", language="en"), texts(str(count)))
+        summary = texts(f"{count} object{'' if count == 1 else 's'}", language="en")
+        description = self._describer.general(label, summary, [number])
+        return document(write_collection(Collection(address, description, members, links)))
+
+    def _series_members(
+        self, addresses: Addresses, series: Iterable[SeriesEntry]
+    ) -> Iterable[Member]:
+        for entry in series:
+            if picture := self._viewer.first_picture(addresses, entry):
+                own = addresses.series_manifest(entry.series_id)
+                label = self._describer.series_label(entry.tags)
+                yield Member(own, is_collection=False, label=label, thumbnail=picture)
+
+    def _study_members(
+        self, addresses: Addresses, studies: Iterable[StudyEntry]
+    ) -> tuple[Member, ...]:
+        return tuple(
+            self._study_member(addresses, study) for study in studies if is_showable(study)
+        )
+
+    def _study_member(self, addresses: Addresses, study: StudyEntry) -> Member:
+        def make() -> Member:
+            series = series_in_order(self._catalogue, self._describer, study.study_id)
+            pictures = (self._viewer.first_picture(addresses, entry) for entry in series)
+            description = self._describer.study(study, series, Counts(len(series)))
+            return Member(
+                addresses.study_manifest(study.study_id),
+                is_collection=False,
+                label=description.label,
+                thumbnail=next((picture for picture in pictures if picture), None),
+                nav_date=description.nav_date,
+                homepage=description.homepage,
+            )
+
+        return self._members.get(study, addresses.base, make)
+
+
+def _pages(addresses: Addresses, count: int) -> Iterable[Member]:
+    for first in range(1, count + 1, PAGE_SIZE):
+        name = texts(f"{first}-{min(count, first + PAGE_SIZE - 1)}")
+        address = addresses.collection_page(first // PAGE_SIZE + 1)
+        yield Member(address, is_collection=True, label=name)

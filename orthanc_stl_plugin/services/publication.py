@@ -1,0 +1,60 @@
+"""Who asks, and what they may see: the studies that are published, or all of them."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Final
+
+from orthanc_stl_plugin.config import Publish
+from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.services.byte_cache import ByteCache
+from orthanc_stl_plugin.services.catalogue import Catalogue, Level
+
+_KNOWN_BYTES: Final = 8 << 20
+_ENTRY_BYTES: Final = 200
+
+
+class Publication:
+    """Knows staff by a header that the reverse proxy sets, and published studies by their label.
+
+    Everybody else is the public: a header that is absent, or wrong, opens nothing.
+    """
+
+    def __init__(self, settings: Publish, catalogue: Catalogue) -> None:
+        self.label = settings.label
+        self._staff_header = settings.staff_header.lower()
+        self._staff_value = settings.staff_value.encode()
+        self._catalogue = catalogue
+        # An identifier is made of the UIDs above it: it never moves to another study.
+        self._studies = ByteCache[str](_KNOWN_BYTES, lambda _: _ENTRY_BYTES)
+
+    @property
+    def is_restricted(self) -> bool:
+        """The public does not see everything."""
+        return bool(self.label)
+
+    def is_public(self, headers: Mapping[str, str]) -> bool:
+        """The request with these headers (by lower-case name) does not come from staff."""
+        if not self.is_restricted:
+            return False
+        told = headers.get(self._staff_header, "").encode("utf-8", "replace")
+        return not hmac.compare_digest(told, self._staff_value)
+
+    def check(self, level: Level, identifier: str) -> None:
+        """Nothing, if the public may see a study, series or instance now.
+
+        Raises:
+            NotFound: it may not, or there is none; which of both stays untold.
+        """
+        if not self._is_published(level, identifier):
+            raise NotFound(f"there is nothing public with the identifier {identifier[:80]!r}")
+
+    def _is_published(self, level: Level, identifier: str) -> bool:
+        try:
+            study_id = self._studies.get(
+                (level, identifier), lambda: self._catalogue.study_of(level, identifier)
+            )
+        except NotFound:
+            return False
+        return self._catalogue.has_label(study_id, self.label)

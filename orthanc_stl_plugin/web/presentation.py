@@ -1,0 +1,151 @@
+"""The routes of IIIF Presentation and Change Discovery."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.iiif import discovery, manifest, scene
+from orthanc_stl_plugin.services.announcing import Announcer
+from orthanc_stl_plugin.services.collecting import Collector
+from orthanc_stl_plugin.services.documents import Document
+from orthanc_stl_plugin.services.presentation import Presenter
+from orthanc_stl_plugin.web.conditional import conditional
+from orthanc_stl_plugin.web.messages import Request, Response
+from orthanc_stl_plugin.web.public_url import VARY, base_url
+from orthanc_stl_plugin.web.router import Route, Shows
+
+DICOM_JSON: Final = "application/dicom+json"
+_JSON: Final = "application/json"
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+_OFFICIAL_SERIES: Final = "/wsi/iiif/series/{id}/manifest.json"
+_OFFICIAL_FRAME: Final = "/wsi/iiif/frames-pyramids/{id}/{frame}/manifest.json"
+
+
+def presentation_routes(
+    presenter: Presenter, collector: Collector, announcer: Announcer, settings: Settings
+) -> list[Route]:
+    """The routes of manifests, collections, scenes and changes."""
+    api = _PresentationApi(presenter, collector, announcer, settings)
+    study, series, listed = Shows.STUDY, Shows.SERIES, Shows.VISIBLE
+    return [
+        Route("/studies/{id}/iiif/manifest.json", {"GET": api.study}, study),
+        Route("/studies/{id}/iiif/collection.json", {"GET": api.study_collection}, study),
+        Route("/studies/{id}/iiif/dicom.json", {"GET": api.dicom_json}, study),
+        Route("/series/{id}/iiif/manifest.json", {"GET": api.series}, series),
+        Route("/series/{id}/iiif/scene.json", {"GET": api.scene}, series),
+        Route("/patients/{id}/iiif/collection.json", {"GET": api.patient_collection}, listed),
+        Route("/iiif/collection.json", {"GET": api.collection}, listed),
+        Route("/iiif/collection/{page}.json", {"GET": api.collection_page}, listed),
+        Route("/iiif/discovery/all-changes.json", {"GET": api.changes}, listed),
+        Route("/iiif/discovery/page-{page}.json", {"GET": api.changes_page}, listed),
+    ]
+
+
+def official_presentation_routes(presenter: Presenter, settings: Settings) -> list[Route]:
+    """The addresses of the official plugin `wsi`, for where it is not loaded."""
+    api = _OfficialApi(presenter, settings)
+    return [
+        Route(_OFFICIAL_SERIES, {"GET": api.series}, Shows.SERIES),
+        Route(_OFFICIAL_FRAME, {"GET": api.frame}, Shows.INSTANCE),
+    ]
+
+
+class _PresentationApi:
+    def __init__(
+        self, presenter: Presenter, collector: Collector, announcer: Announcer, settings: Settings
+    ) -> None:
+        self._presenter = presenter
+        self._collector = collector
+        self._announcer = announcer
+        self._settings = settings
+
+    def study(self, request: Request) -> Response:
+        found = self._presenter.study_manifest(request.groups[0], self._base(request))
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+    def series(self, request: Request) -> Response:
+        found = self._presenter.series_manifest(request.groups[0], self._base(request))
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+    def scene(self, request: Request) -> Response:
+        found = self._presenter.scene(request.groups[0], self._base(request))
+        return _answer(request, found, scene.MEDIA_TYPE)
+
+    def dicom_json(self, request: Request) -> Response:
+        return _answer(request, self._presenter.dicom_json(request.groups[0]), DICOM_JSON)
+
+    def study_collection(self, request: Request) -> Response:
+        found = self._collector.study_collection(request.groups[0], self._base(request))
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+    def patient_collection(self, request: Request) -> Response:
+        found = self._collector.patient_collection(
+            request.groups[0], self._base(request), request.visible_label
+        )
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+    def collection(self, request: Request) -> Response:
+        found = self._collector.collection(self._base(request), request.visible_label)
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+    def collection_page(self, request: Request) -> Response:
+        number = _whole(request.groups[0])
+        found = self._collector.collection_page(number, self._base(request), request.visible_label)
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+    def changes(self, request: Request) -> Response:
+        return _answer(request, self._announcer.changes(self._base(request)), discovery.MEDIA_TYPE)
+
+    def changes_page(self, request: Request) -> Response:
+        number = _whole(request.groups[0])
+        found = self._announcer.page(number, self._base(request))
+        return _answer(request, found, discovery.MEDIA_TYPE)
+
+    def _base(self, request: Request) -> str:
+        return base_url(request, self._settings)
+
+
+class _OfficialApi:
+    def __init__(self, presenter: Presenter, settings: Settings) -> None:
+        self._presenter = presenter
+        self._settings = settings
+
+    def series(self, request: Request) -> Response:
+        base, (series_id,) = base_url(request, self._settings), request.groups
+        own = base + _OFFICIAL_SERIES.format(id=series_id)
+        found = self._presenter.series_manifest(series_id, base, own)
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+    def frame(self, request: Request) -> Response:
+        base, (instance_id, frame) = base_url(request, self._settings), request.groups
+        number = _whole(frame)
+        own = base + _OFFICIAL_FRAME.format(id=instance_id, frame=number)
+        found = self._presenter.frame_manifest(instance_id, number, base, own)
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+
+def _answer(request: Request, found: Document, media_type: str) -> Response:
+    """The document; caches have to ask each time, as it may be withdrawn at any moment."""
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Cache-Control": "private, no-cache",
+        "Vary": f"Accept, {VARY}",
+    }
+    kind = _negotiated(request.headers.get("accept", ""), media_type)
+    etag = found.digest if kind == media_type else f"{found.digest}-json"
+    return conditional(request, etag, headers, lambda: Response(found.content, kind))
+
+
+def _negotiated(accept: str, media_type: str) -> str:
+    """Plain JSON for who asks for it and not for JSON-LD (IIIF Presentation 3.0 section 6.3)."""
+    asked = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    return _JSON if _JSON in asked and "application/ld+json" not in asked else media_type
+
+
+def _whole(text: str) -> int:
+    if _NUMBER.fullmatch(text) is None:
+        raise NotFound(f"{text[:80]!r} is no number of a page or frame")
+    return int(text)

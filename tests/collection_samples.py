@@ -1,0 +1,105 @@
+"""Studies for a fake catalogue, and slides for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.services.catalogue import InstanceEntry, SeriesEntry, StudyEntry
+from orthanc_stl_plugin.services.collecting import Collector
+from orthanc_stl_plugin.services.describing import Describer
+from orthanc_stl_plugin.services.presentation import Presenter
+from orthanc_stl_plugin.services.views import Slides, Viewer
+from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
+from tests.fake_catalogue import FakeCatalogue
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+STL = "1.2.840.10008.5.1.4.1.1.104.3"
+WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+BASE = "https://m"
+LATER = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+
+
+@dataclass
+class FakeSlides:
+    """Slides by series."""
+
+    slides: dict[str, Slide] = field(default_factory=dict)
+
+    def slide(self, series_id: str) -> Slide:
+        if series_id not in self.slides:
+            raise NotFound(f"there is no series {series_id!r}")
+        return self.slides[series_id]
+
+
+def level(width: int, height: int, instance_id: str = "w") -> Level:
+    """A level of one tile."""
+    tiles = TileTable(1, 1, (instance_id,), np.zeros(1, np.int64), np.zeros((1, 2), np.int32))
+    return Level(width, height, width, height, None, (255, 255, 255), tiles)
+
+
+def add_study(catalogue: FakeCatalogue, name: str = "study", **tags: object) -> StudyEntry:
+    """A study without series, last changed on the first of January 2026."""
+    known = {"StudyInstanceUID": f"1.{name}", "ModalitiesInStudy": "CT", **tags}
+    metadata = {"LastUpdate": "20260101T000000"}
+    study = StudyEntry(name, "patient", (), (), known, metadata, 0)
+    catalogue.known_studies[name] = study
+    return study
+
+
+def add_series(
+    catalogue: FakeCatalogue,
+    name: str,
+    *instances: InstanceEntry,
+    study: str = "study",
+    **tags: object,
+) -> None:
+    """A series with its instances."""
+    catalogue.known_series[name] = SeriesEntry(name, study, {"Modality": "CT", **tags})
+    catalogue.known_instances[name] = list(instances)
+
+
+def image(name: str, series: str = "ct", **tags: object) -> InstanceEntry:
+    """A CT slice of 64 columns and 48 rows."""
+    known = {"Rows": "48", "Columns": "64", **tags}
+    return InstanceEntry(name, series, CT, {key: value for key, value in known.items() if value})
+
+
+def stack(count: int) -> list[InstanceEntry]:
+    """Axial slices from below, numbered from 1."""
+    return [
+        image(
+            f"i{number}",
+            InstanceNumber=str(number),
+            ImagePositionPatient=f"0\\0\\{number}",
+            ImageOrientationPatient="1\\0\\0\\0\\1\\0",
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+@dataclass
+class Stage:
+    """Use cases on a fake catalogue, at a time when nothing has changed for a day."""
+
+    settings: Settings = field(default_factory=Settings)
+    catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
+    slides: Slides = field(default_factory=FakeSlides)
+    now: dt.datetime = LATER
+
+    @property
+    def viewer(self) -> Viewer:
+        shows = self.settings.presentation.slide_labels
+        return Viewer(self.catalogue, self.slides, shows_slide_labels=shows)
+
+    def presenter(self) -> Presenter:
+        words = Describer(self.settings.presentation)
+        return Presenter(self.catalogue, words, self.viewer, self.settings, lambda: self.now)
+
+    def collector(self) -> Collector:
+        words = Describer(self.settings.presentation)
+        return Collector(self.catalogue, words, self.viewer, self.settings, lambda: self.now)

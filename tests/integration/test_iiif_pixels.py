@@ -1,0 +1,272 @@
+"""The pixels of random requests, compared with a slow and simple renderer."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+
+from tests.frame_encoders import ENCODERS, FrameEncoder
+from tests.image_service import ImageService, slide_levels, stored_series
+from tests.orthanc_server import PROJECT, OrthancServer
+from tests.reference_renderer import Wanted, decoded_frames, decoded_level, reference
+from tests.slide_samples import Codec, LevelSample, Tables, WrittenLevel, written_level
+
+type Pixels = NDArray[np.uint8]
+
+LARGEST_MEAN_DIFFERENCE = 2.0
+"""Grey levels, where something was lost or scaled."""
+
+SHARED = PROJECT.parent / "shared" / "data"
+REQUESTS_OF_A_SLIDE, REQUESTS_OF_A_SAMPLE = 60, 12
+SMALLEST_PX, LARGEST_PX = 24, 700
+SIZES = [(201, 147), (101, 74), (51, 37)]
+LIKE = LevelSample(1, 1, tile_width=64, tile_height=48)
+
+
+def wanted(chance: random.Random, width: int, height: int) -> Wanted:
+    """A random image: two thirds of them at full size, the others smaller.
+
+    None is so small that a few pixels were its mean.
+    """
+    least = min(SMALLEST_PX, width, height)
+    x, y = chance.randrange(width - least + 1), chance.randrange(height - least + 1)
+    region_width = chance.randint(least, min(width - x, LARGEST_PX))
+    region_height = chance.randint(least, min(height - y, LARGEST_PX))
+    scale = chance.choice([1.0, 1.0, chance.uniform(0.05, 1)])
+    return Wanted(
+        x,
+        y,
+        region_width,
+        region_height,
+        max(least, round(region_width * scale)),
+        max(least, round(region_height * scale)),
+        mirrored=chance.random() < 0.2,
+        rotation_degrees=chance.choice([0, 0, 90, 180, 270]),
+        quality=chance.choice(["default", "default", "gray"]),
+    )
+
+
+def difference(service: ImageService, levels: Sequence[Pixels], one: Wanted, format_: str) -> float:
+    """The mean difference of all samples, in grey levels."""
+    shown = service.pixels(one.request(format_)).astype(np.float64)
+    expected = reference(levels, one)
+    assert shown.shape == expected.shape, one.request(format_)
+    return float(np.abs(shown - expected).mean())
+
+
+def compare(
+    service: ImageService,
+    levels: Sequence[Pixels],
+    count: int,
+    *,
+    is_lossless: bool = False,
+    allowed: float = LARGEST_MEAN_DIFFERENCE,
+) -> None:
+    """Compares random requests; at full size, nothing may differ of a lossless image."""
+    height, width = levels[0].shape[:2]
+    information = service.info()
+    assert (information["width"], information["height"]) == (width, height)
+    chance = random.Random(f"{width} {height} {count}")  # noqa: S311  # it keeps no secret
+    for _ in range(count):
+        one = wanted(chance, width, height)
+        is_exact = is_lossless and one.output_width == one.width
+        is_exact = is_exact and one.output_height == one.height and one.quality == "default"
+        found = difference(service, levels, one, "png")
+        assert found <= (0 if is_exact else allowed), f"{one.request('png')}: {found}"
+
+
+def shown_pixels(levels: Sequence[WrittenLevel], path: int = 0, plane: int = 0) -> list[Pixels]:
+    return [level.pixels[path, plane].astype(np.uint8) for level in levels]
+
+
+# ---------------------------------------------------------------- whole slides of real scanners
+
+
+def series_files(folder: str) -> dict[str, list[pydicom.FileDataset]]:
+    found: dict[str, list[pydicom.FileDataset]] = defaultdict(list)
+    for path in sorted((SHARED / "wsi" / folder).iterdir()):
+        dataset = pydicom.dcmread(path)
+        found[str(dataset.SeriesInstanceUID)].append(dataset)
+    return found
+
+
+def volumes(datasets: Sequence[pydicom.FileDataset]) -> list[list[pydicom.FileDataset]]:
+    """The levels, the largest first."""
+    by_size = defaultdict(list)
+    for dataset in datasets:
+        flavour = dataset.get("ImageType", ["", "", "VOLUME"])[2]
+        if "TotalPixelMatrixRows" in dataset and flavour == "VOLUME":
+            size = int(dataset.TotalPixelMatrixRows), int(dataset.TotalPixelMatrixColumns)
+            by_size[size].append(dataset)
+    return [by_size[size] for size in sorted(by_size, reverse=True)]
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is not here")
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "3dhistech_BPAEC",
+        "cmu1_pyramid_wsi2dcm",
+        "google_wsi2dcm",
+        "highdicom",
+        "orthancwsi_cmu1_GENERATED",
+        "pixelmed_boxes",
+    ],
+)
+def test_a_real_slide_is_close_to_the_slow_way(orthanc: OrthancServer, folder: str):
+    for datasets in series_files(folder).values():
+        stored = [orthanc.upload(Path(str(dataset.filename)).read_bytes()) for dataset in datasets]
+        service = ImageService(orthanc, f"/series/{stored[0]['ParentSeries']}/iiif/3")
+        levels = [decoded_level(parts) for parts in volumes(datasets)]
+        is_native = not datasets[0].file_meta.TransferSyntaxUID.is_compressed
+        compare(service, levels, REQUESTS_OF_A_SLIDE, is_lossless=is_native)
+
+
+# ------------------------------------------------------------------------------ written slides
+
+
+def encoded(encoder: FrameEncoder, *, rgb: bool, is_16_bit: bool) -> LevelSample:
+    attributes: dict[str, object] = {}
+    if rgb:
+        attributes["PlanarConfiguration"] = encoder.planar_configuration
+    if is_16_bit:
+        attributes |= {"WindowCenter": "32768", "WindowWidth": "65536"}
+    return replace(LIKE, rgb=rgb, is_16_bit=is_16_bit, attributes=attributes)
+
+
+KINDS = [
+    pytest.param(encoder, rgb, depth == 16, id=f"{encoder}, {'colour' if rgb else 'grey'} {depth}")
+    for encoder in ENCODERS
+    for rgb in (True, False)
+    for depth in (8, 16)
+    if depth in encoder.depths
+    and encoder.colours in {"both", "colour" if rgb else "grey"}
+    and not (rgb and depth == 16)
+]
+
+
+@pytest.mark.parametrize(("encoder", "rgb", "is_16_bit"), KINDS)
+def test_every_kind_of_frame_is_shown_as_it_was_drawn(
+    orthanc: OrthancServer, encoder: FrameEncoder, rgb: bool, is_16_bit: bool
+):
+    number = 200 + 4 * ENCODERS.index(encoder) + 2 * rgb + is_16_bit
+    codec = Codec(encoder.transfer_syntax, encoder.encode, encoder.photometric if rgb else None)
+    levels = slide_levels(number, SIZES, encoded(encoder, rgb=rgb, is_16_bit=is_16_bit), codec)
+    service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
+    shown = [level.pixels[0, 0] for level in levels]
+    if is_16_bit:
+        shown = [np.rint(one / 65535 * 255) for one in shown]
+    compare(
+        service,
+        [one.astype(np.uint8) for one in shown],
+        REQUESTS_OF_A_SAMPLE,
+        is_lossless=encoder.largest_error == 0 and not is_16_bit,
+    )
+
+
+WAYS = {
+    "TILED_SPARSE": replace(LIKE, is_full=False),
+    "a concatenation": replace(LIKE, width=201, height=147, part_sizes=(5, 1, 10)),
+    "missing tiles": replace(LIKE, is_full=False, missing=frozenset({(0, 0, 1, 0), (0, 0, 0, 1)})),
+    "missing grey tiles": replace(
+        LIKE, is_full=False, rgb=False, missing=frozenset({(0, 0, 0, 0)})
+    ),
+    "tiles larger than the image": replace(LIKE, tile_width=256, tile_height=256),
+    "one row of tiles": replace(LIKE, tile_width=16, tile_height=160),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_lay_tiles_shows_the_same_picture(orthanc: OrthancServer, way: str):
+    sample = WAYS[way]
+    number = 400 + list(WAYS).index(way)
+    sizes = SIZES[:1] if sample.part_sizes else SIZES
+    levels = slide_levels(number, sizes, sample)
+    service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
+    compare(service, shown_pixels(levels), 3 * REQUESTS_OF_A_SAMPLE, is_lossless=True)
+
+
+@pytest.mark.parametrize("tables", Tables)
+def test_every_offset_table_leads_to_the_frames(orthanc: OrthancServer, tables: Tables):
+    encoder = next(one for one in ENCODERS if one.name == "RLE")
+    sample = replace(LIKE, tables=tables)
+    number = 420 + list(Tables).index(tables)
+    levels = slide_levels(number, SIZES, sample, Codec(encoder.transfer_syntax, encoder.encode))
+    service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
+    compare(service, shown_pixels(levels), REQUESTS_OF_A_SAMPLE, is_lossless=True)
+
+
+def test_optical_paths_and_focal_planes_are_services_of_their_own(orthanc: OrthancServer):
+    sample = replace(LIKE, rgb=False, paths=("a", "b"), planes_z_mm=(0.0, 0.002))
+    levels = slide_levels(430, SIZES, sample)
+    series = stored_series(orthanc, levels)
+    places = [(path, plane) for path in range(2) for plane in range(2)]
+    for number, (path, plane) in enumerate(places):
+        service = ImageService(orthanc, f"/series/{series}/pyramids/{number}/iiif/3")
+        compare(service, shown_pixels(levels, path, plane), 12, is_lossless=True)
+    default = ImageService(orthanc, f"/series/{series}/iiif/3")
+    compare(default, shown_pixels(levels), 12, is_lossless=True)
+
+
+def test_levels_of_any_ratio_and_of_other_tiles_are_one_pyramid(orthanc: OrthancServer):
+    sizes = [(301, 211), (171, 120), (97, 68)]
+    levels = slide_levels(431, sizes, LIKE)
+    others = [
+        written_level(replace(level.sample, tile_width=32 + 8 * at, tile_height=40), at + 1)
+        for at, level in enumerate(levels)
+    ]
+    service = ImageService(orthanc, f"/series/{stored_series(orthanc, others)}/iiif/3")
+    compare(service, shown_pixels(others), 5 * REQUESTS_OF_A_SAMPLE, is_lossless=True)
+
+
+def test_the_tiles_of_every_listed_scale_put_together_give_the_level(orthanc: OrthancServer):
+    levels = slide_levels(432, SIZES, LIKE)
+    service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
+    (tiles,) = service.info()["tiles"]
+    for level, factor in zip(shown_pixels(levels), tiles["scaleFactors"], strict=False):
+        whole = np.zeros_like(level)
+        for y in range(0, SIZES[0][1], tiles["height"] * factor):
+            for x in range(0, SIZES[0][0], tiles["width"] * factor):
+                width = min(tiles["width"] * factor, SIZES[0][0] - x)
+                height = min(tiles["height"] * factor, SIZES[0][1] - y)
+                one = Wanted(x, y, width, height, -(-width // factor), -(-height // factor))
+                tile = service.pixels(one.request("png"))
+                left, top = x // factor, y // factor
+                whole[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+        assert np.array_equal(whole, level)
+
+
+# ------------------------------------------------------------------------------- single frames
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared data is not here")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pydicom/693_J2KI.dcm",
+        "pydicom/CT_small.dcm",
+        "pydicom/MR_small.dcm",
+        "pydicom/MR_small_jpeg_ls_lossless.dcm",
+        "pydicom/examples_jpeg2k.dcm",
+        "pydicom/examples_palette.dcm",
+        "pydicom/examples_rgb_color.dcm",
+        "pydicom-data/OBXXXX1A_rle_2frame.dcm",
+        "pydicom-data/SC_rgb_2frame.dcm",
+        "pydicom-data/mlut_18.dcm",
+    ],
+)
+def test_a_single_frame_is_close_to_the_slow_way(orthanc: OrthancServer, name: str):
+    path = SHARED / "image" / name
+    dataset = pydicom.dcmread(path)
+    stored = orthanc.upload(path.read_bytes())["ID"]
+    for index, frame in enumerate(decoded_frames(dataset)):
+        service = ImageService(orthanc, f"/instances/{stored}/frames/{index}/iiif/3")
+        compare(service, [frame], REQUESTS_OF_A_SAMPLE)
+    # Two of these files have the same identifiers.
+    orthanc.session.delete(f"{orthanc.url}/instances/{stored}").raise_for_status()

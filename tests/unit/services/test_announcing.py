@@ -1,0 +1,155 @@
+import datetime as dt
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.services.announcing import (
+    MOST_WITHDRAWN,
+    Announcer,
+    Memory,
+    activities,
+    compared,
+)
+from orthanc_stl_plugin.services.catalogue import StudyState
+from tests.collection_samples import BASE, add_study
+from tests.fake_catalogue import FakeCatalogue
+from tests.memory_of_announcements import MemoryInMemory
+
+START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+
+
+@dataclass
+class Scene:
+    """An announcer at a time that the test moves."""
+
+    label: str = ""
+    catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
+    store: MemoryInMemory = field(default_factory=MemoryInMemory)
+    now: dt.datetime = START
+
+    def __post_init__(self) -> None:
+        self.announcer = self.restarted()
+
+    def restarted(self) -> Announcer:
+        return Announcer(self.catalogue, self.label, self.store, lambda: self.now)
+
+    def said(self) -> list[tuple[str, str, str]]:
+        self.now += dt.timedelta(hours=1)
+        page: Any = json.loads(self.announcer.page(0, BASE).content)
+        return [
+            (one["type"], one["object"]["id"].split("/")[4], one["endTime"])
+            for one in page["orderedItems"]
+        ]
+
+
+def test_the_first_time_studies_are_dated_by_their_own_change():
+    scene = Scene()
+    add_study(scene.catalogue, "a")
+    assert scene.said() == [("Create", "a", "2026-01-01T00:00:00Z")]
+
+
+def test_a_study_that_comes_later_is_announced_when_it_is_found():
+    scene = Scene()
+    scene.said()
+    add_study(scene.catalogue, "old")
+    assert scene.said() == [("Create", "old", "2026-03-01T02:00:00Z")]
+    assert scene.said() == [("Create", "old", "2026-03-01T02:00:00Z")]
+
+
+def test_a_study_that_changes_is_updated():
+    scene = Scene()
+    study = add_study(scene.catalogue, "a")
+    scene.said()
+    changed = replace(study, metadata={"LastUpdate": "20260301T003000"})
+    scene.catalogue.known_studies["a"] = changed
+    assert scene.said() == [
+        ("Create", "a", "2026-01-01T00:00:00Z"),
+        ("Update", "a", "2026-03-01T02:00:00Z"),
+    ]
+
+
+def test_another_title_of_its_own_updates_a_study():
+    scene = Scene()
+    study = add_study(scene.catalogue, "a")
+    scene.said()
+    titled = replace(study, metadata={**study.metadata, "IIIF": '{"label": "Vase"}'})
+    scene.catalogue.known_studies["a"] = titled
+    assert [kind for kind, _, _ in scene.said()] == ["Create", "Update"]
+
+
+def test_a_deleted_study_is_told_as_deleted():
+    scene = Scene()
+    add_study(scene.catalogue, "a")
+    scene.said()
+    del scene.catalogue.known_studies["a"]
+    assert scene.said() == [("Delete", "a", "2026-03-01T02:00:00Z")]
+    assert scene.said() == [("Delete", "a", "2026-03-01T02:00:00Z")]
+
+
+def test_a_study_deleted_while_the_plugin_was_stopped_is_told_too():
+    scene = Scene()
+    add_study(scene.catalogue, "a")
+    scene.said()
+    del scene.catalogue.known_studies["a"]
+    scene.announcer = scene.restarted()
+    assert [kind for kind, _, _ in scene.said()] == ["Delete"]
+
+
+def test_taking_the_label_away_withdraws_and_giving_it_back_publishes_again():
+    scene = Scene("public")
+    add_study(scene.catalogue, "a")
+    assert scene.said() == []
+    scene.catalogue.label("a", "public")
+    assert scene.said() == [("Create", "a", "2026-03-01T02:00:00Z")]
+    scene.catalogue.label("a")
+    assert scene.said() == [("Delete", "a", "2026-03-01T03:00:00Z")]
+    scene.catalogue.label("a", "public")
+    assert scene.said() == [("Create", "a", "2026-03-01T04:00:00Z")]
+
+
+def test_a_study_without_anything_to_see_is_not_announced():
+    scene = Scene()
+    add_study(scene.catalogue, "report", ModalitiesInStudy="SR")
+    assert scene.said() == []
+
+
+def test_the_memory_is_saved_only_when_it_changes():
+    scene = Scene()
+    add_study(scene.catalogue, "a")
+    for _ in range(3):
+        scene.said()
+    assert scene.store.saved == 1
+
+
+def test_a_page_that_is_not_there_is_not_found():
+    scene = Scene()
+    with pytest.raises(NotFound, match="no page 1"):
+        scene.announcer.page(1, BASE)
+
+
+def test_activities_ascend_in_time():
+    states = [
+        StudyState(f"s{number}", ("CT",), {"LastUpdate": f"202601{30 - number:02}T000000"})
+        for number in range(9)
+    ]
+    times = [one.ended for one in activities(compared(Memory(), states, START))]
+    assert times == sorted(times)
+
+
+def test_a_study_from_the_future_is_announced_now():
+    state = StudyState("s", ("CT",), {"LastUpdate": "29990101T000000"})
+    (activity,) = activities(compared(Memory(), [state], START))
+    assert activity.ended == START
+
+
+def test_the_oldest_withdrawals_are_forgotten():
+    states = [StudyState(f"s{number}", ("CT",), {}) for number in range(MOST_WITHDRAWN + 5)]
+    before = compared(Memory(), states, START)
+    half = compared(before, states[10:], START)
+    after = compared(half, [], START + dt.timedelta(hours=1))
+    assert len(after.withdrawn) == MOST_WITHDRAWN
+    assert "s0" not in after.withdrawn
+    assert f"s{MOST_WITHDRAWN}" in after.withdrawn

@@ -1,0 +1,148 @@
+"""Frames as pixels: stored JPEG where browsers show it right, windows, profiles, made tiles."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import ImageCms
+
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.formats.imagefile import open_image
+from orthanc_stl_plugin.formats.tilefile import LevelWriter, read_levels
+from orthanc_stl_plugin.services.frame_sources import MadeFrames, StoredFrames, tile_encoder
+from orthanc_stl_plugin.services.local_files import local_frame, open_local, read_part
+from tests.frame_encoders import JPEG, jpeg_ybr
+from tests.frame_samples import frame_file, photograph
+
+PICTURE = photograph(64, 48)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+AS_JPEG: dict[str, Any] = {
+    "transfer_syntax_uid": JPEG,
+    "encoded": jpeg_ybr(PICTURE),
+    "PhotometricInterpretation": "YBR_FULL_422",
+}
+
+
+def frames(content: bytes, **options: Any) -> StoredFrames:
+    file = open_image(content)
+
+    def read(index: int) -> bytes:
+        offset, length = file.frames.span(index)
+        return file.frames.unwrapped(content[offset : offset + length])
+
+    return StoredFrames(file, read, **options)
+
+
+def test_a_native_frame_is_its_pixels():
+    source = frames(frame_file(PICTURE))
+    assert np.array_equal(source.pixels(0), PICTURE)
+    assert (source.samples, source.is_lossy, source.stored_jpeg(0)) == (3, False, None)
+
+
+def test_a_frame_is_reduced_when_it_is_decoded():
+    assert frames(frame_file(PICTURE)).pixels(0, 4).shape == (12, 16, 3)
+    assert frames(frame_file(PICTURE, **AS_JPEG)).pixels(0, 8).shape == (6, 8, 3)
+
+
+def test_a_jpeg_that_browsers_show_right_is_given_as_it_is_stored():
+    source = frames(frame_file(PICTURE, **AS_JPEG))
+    stored = source.stored_jpeg(0)
+    assert stored is not None
+    assert stored.rstrip(b"\0") == AS_JPEG["encoded"].rstrip(b"\0")
+    assert source.is_lossy
+
+
+def test_a_jpeg_with_a_window_is_not_given_as_it_is_stored():
+    grey = PICTURE[..., 0]
+    options: dict[str, Any] = {"transfer_syntax_uid": JPEG, "encoded": jpeg_ybr(grey)}
+    plain = frames(frame_file(grey, **options))
+    narrow = frames(frame_file(grey, **options, WindowCenter="128", WindowWidth="20"))
+    assert plain.stored_jpeg(0) is not None
+    assert narrow.stored_jpeg(0) is None
+    assert set(np.unique(narrow.pixels(0))) >= {0, 255}
+
+
+def test_the_profile_goes_along_unless_colours_are_converted():
+    content = frame_file(PICTURE, ICCProfile=SRGB, **AS_JPEG)
+    kept, converted = frames(content), frames(content, converts_colours=True)
+    assert kept.icc_profile is not None
+    assert b"ICC_PROFILE" in (kept.stored_jpeg(0) or b"")
+    assert converted.icc_profile is None
+    assert converted.stored_jpeg(0) is None
+    assert np.abs(converted.pixels(0).astype(int) - kept.pixels(0)).max() <= 2
+
+
+def test_values_without_a_window_are_spread_as_told():
+    stored = np.linspace(0, 4000, 64 * 48, dtype=np.uint16).reshape(48, 64)
+    source = frames(frame_file(stored))
+    assert source.lacks_window
+    assert source.seen_range() == (0, 4000)
+    source.spread((0, 2000))
+    assert source.value_range == (0, 2000)
+    assert source.pixels(0)[24:, 10:].min() == 255
+
+
+def test_a_file_says_whether_it_was_compressed_with_loss():
+    assert frames(frame_file(PICTURE, LossyImageCompression="01")).is_lossy
+
+
+def test_a_damaged_frame_is_unusable():
+    damaged = {**AS_JPEG, "encoded": AS_JPEG["encoded"][:40]}
+    with pytest.raises(UnusableSource):
+        frames(frame_file(PICTURE, **damaged)).pixels(0)
+
+
+def test_a_local_file_that_has_gone_is_not_found(tmp_path: Path):
+    path = tmp_path / "image.dcm"
+    path.write_bytes(frame_file(PICTURE))
+    file = open_local(path)
+    source = StoredFrames(file, lambda index: local_frame(path, file, index), path=path)
+    assert source.is_there()
+    path.unlink()
+    assert not source.is_there()
+    for ask in (lambda: source.pixels(0), lambda: open_local(path), lambda: read_part(path, 0, 1)):
+        with pytest.raises(NotFound):
+            ask()
+
+
+def made(folder: Path, encode: Callable[[Any], bytes], profile: bytes | None = None):
+    picture = photograph(700, 300)
+    writer = LevelWriter(folder, encode, (700, 300))
+    writer.push(picture)
+    writer.close()
+    return MadeFrames(read_levels(folder)[0], profile), picture
+
+
+def test_made_tiles_of_a_lossless_image_lose_nothing(tmp_path: Path):
+    source, picture = made(tmp_path, tile_encoder(is_lossy=False))
+    assert np.array_equal(source.pixels(1), picture[:, 512:])
+    assert source.stored_jpeg(1) is None
+    assert source.pixels(1, 4).shape == (75, 47, 3)
+
+
+def test_made_tiles_of_a_lossy_image_are_jpeg_with_its_profile(tmp_path: Path):
+    source, picture = made(tmp_path, tile_encoder(is_lossy=True), SRGB)
+    assert np.abs(source.pixels(0).astype(int) - picture[:, :512]).mean() < 2
+    assert source.pixels(1, 2).shape == (150, 94, 3)
+    stored = source.stored_jpeg(0)
+    assert stored is not None
+    assert b"ICC_PROFILE" in stored
+    plain, _ = made(tmp_path, tile_encoder(is_lossy=True))
+    assert b"ICC_PROFILE" not in (plain.stored_jpeg(0) or b"ICC_PROFILE")
+
+
+def test_made_tiles_that_were_removed_are_not_found(tmp_path: Path):
+    source, _ = made(tmp_path, tile_encoder(is_lossy=False))
+    (tmp_path / "0.tiles").unlink()
+    assert not source.is_there()
+    with pytest.raises(NotFound):
+        source.pixels(0)
+
+
+def test_grey_made_tiles_are_grey(tmp_path: Path):
+    writer = LevelWriter(tmp_path, tile_encoder(is_lossy=False), (300, 200))
+    writer.push(PICTURE[:1, :1, :1].repeat(200, 0).repeat(300, 1))
+    writer.close()
+    assert MadeFrames(read_levels(tmp_path)[0], None).pixels(0).shape == (200, 300, 1)

@@ -1,0 +1,151 @@
+"""Images are opened once, and anew as soon as the archive holds something else."""
+
+import numpy as np
+import pytest
+
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
+from tests.frame_samples import frame_file, photograph
+from tests.open_images import Gallery
+from tests.slide_samples import LevelSample, written_level, written_slide
+
+SIZES = [(100, 70), (50, 35)]
+LEVELS = written_slide(SIZES, LevelSample(1, 1, tile_width=32, tile_height=16))
+SLIDE, FRAME = SeriesImage("series"), FrameImage("photograph", 0)
+PICTURE = photograph(40, 30)
+
+
+@pytest.fixture(autouse=True)
+def content(images_here: Gallery) -> None:
+    for level in LEVELS:
+        for file in level.files:
+            images_here.archive.store(file.instance_id, file.content)
+    images_here.archive.store("photograph", frame_file(PICTURE), "photographs")
+
+
+def test_a_slide_is_its_levels_and_a_frame_is_one(images_here: Gallery):
+    slide, frame = images_here.images.open(SLIDE), images_here.images.open(FRAME)
+    assert [(one.width, one.height) for one in slide.levels] == SIZES
+    assert [(one.width, one.height) for one in frame.levels] == [(40, 30)]
+
+
+def test_what_is_open_stays_open(images_here: Gallery):
+    assert images_here.images.open(SLIDE) is images_here.images.open(SLIDE)
+
+
+def test_a_change_elsewhere_leaves_an_image_open(images_here: Gallery):
+    before = images_here.images.open(SLIDE)
+    images_here.archive.delete("photograph")
+    images_here.images.note_change()
+    assert images_here.images.open(SLIDE) is before
+    with pytest.raises(NotFound):
+        images_here.images.open(FRAME)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_deleted_level_is_missed_whether_or_not_the_archive_tells(
+    images_here: Gallery, is_told: bool
+):
+    images_here.images.open(SLIDE)
+    images_here.archive.delete(LEVELS[0].files[0].instance_id)
+    if is_told:
+        images_here.images.note_change()
+    assert [(one.width, one.height) for one in images_here.images.open(SLIDE).levels] == SIZES[1:]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_replaced_frame_is_another_revision(images_here: Gallery, is_told: bool):
+    before = images_here.images.open(FRAME)
+    images_here.archive.store("photograph", frame_file(255 - PICTURE), "photographs")
+    if is_told:
+        images_here.images.note_change()
+    after = images_here.images.open(FRAME)
+    assert after.revision != before.revision
+    assert np.array_equal(after.sources["photograph"].pixels(0), 255 - PICTURE)
+
+
+def test_a_new_level_is_seen_once_the_archive_tells(images_here: Gallery):
+    images_here.images.open(SLIDE)
+    (file,) = written_level(LevelSample(25, 18, 32, 16), 3).files
+    images_here.archive.store("new", file.content)
+    images_here.images.note_change()
+    assert len(images_here.images.open(SLIDE).levels) == 3
+
+
+def test_a_deleted_series_is_not_found(images_here: Gallery):
+    images_here.images.open(SLIDE)
+    for level in LEVELS:
+        images_here.archive.delete(level.files[0].instance_id)
+    with pytest.raises(NotFound):
+        images_here.images.open(SLIDE)
+
+
+def test_what_is_forgotten_is_opened_anew(images_here: Gallery):
+    before = [images_here.images.open(name) for name in (SLIDE, FRAME)]
+    for name in (SLIDE, FRAME):
+        images_here.images.forget(name)
+    after = [images_here.images.open(name) for name in (SLIDE, FRAME)]
+    assert all(one is not other for one, other in zip(before, after, strict=True))
+    assert [one.revision for one in before] == [one.revision for one in after]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        SeriesImage("series", 1),
+        SeriesImage("nothing"),
+        FrameImage("photograph", 1),
+        FrameImage("nothing", 0),
+    ],
+)
+def test_what_is_not_there_is_not_found(images_here: Gallery, name: SeriesImage | FrameImage):
+    with pytest.raises(NotFound):
+        images_here.images.open(name)
+
+
+def test_an_open_instance_is_no_series_nor_an_open_series_an_instance(images_here: Gallery):
+    images_here.images.open(SLIDE)
+    images_here.images.open(FRAME)
+    with pytest.raises(NotFound):
+        images_here.images.open(SeriesImage(FRAME.instance_id))
+    with pytest.raises(NotFound):
+        images_here.images.open(FrameImage(SLIDE.series_id, 0))
+
+
+def test_a_series_of_photographs_is_no_slide(images_here: Gallery):
+    with pytest.raises(UnusableSource, match="no whole slide"):
+        images_here.images.open(SeriesImage("photographs"))
+
+
+def test_a_slide_tells_of_its_pyramids(images_here: Gallery):
+    slide = images_here.images.slide("series")
+    assert [len(pyramid.levels) for pyramid in slide.pyramids] == [2]
+
+
+def test_what_is_no_image_in_a_series_is_left_out(
+    images_here: Gallery, caplog: pytest.LogCaptureFixture
+):
+    images_here.archive.store("torn", LEVELS[0].files[0].content[:700])
+    assert len(images_here.images.open(SLIDE).levels) == 2
+    assert "instance torn is left out of its slide" in caplog.text
+
+
+def test_all_levels_of_a_slide_without_a_window_are_equally_bright(images_here: Gallery):
+    sample = LevelSample(64, 48, 32, 16, rgb=False, is_16_bit=True)
+    dark = np.full((1, 1, 48, 64), 1000, np.uint16)
+    bright = np.linspace(0, 2000, 32 * 24, dtype=np.uint16).reshape(1, 1, 24, 32)
+    large = written_level(sample, 1, pixels=dark)
+    small = written_level(LevelSample(32, 24, 32, 16, rgb=False, is_16_bit=True), 2, pixels=bright)
+    for level in (large, small):
+        for file in level.files:
+            images_here.archive.store(f"grey {file.instance_id}", file.content, "grey")
+    image = images_here.images.open(SeriesImage("grey"))
+    source = image.sources[image.levels[0].instance_ids[0]]
+    assert set(np.unique(source.pixels(0)).tolist()) <= {127, 128}
+
+
+def test_a_frame_without_a_window_is_shown_from_its_darkest_to_its_brightest(images_here: Gallery):
+    stored = np.linspace(500, 1500, 40 * 30, dtype=np.uint16).reshape(30, 40)
+    images_here.archive.store("grey", frame_file(stored), "grey")
+    pixels = images_here.images.open(FrameImage("grey", 0)).sources["grey"].pixels(0)
+    assert (int(pixels.min()), int(pixels.max())) == (0, 255)

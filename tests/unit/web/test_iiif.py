@@ -1,0 +1,137 @@
+"""The routes of images: addresses, links, headers and what is wrong with an address."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.web.iiif import image_routes
+from orthanc_stl_plugin.web.messages import Request, Response
+from orthanc_stl_plugin.web.router import Router
+from tests.frame_samples import frame_file, photograph
+from tests.open_images import gallery
+from tests.slide_samples import LevelSample, written_level
+
+BASES = [
+    "/series/series/iiif/3",
+    "/series/series/iiif/2",
+    "/series/series/pyramids/0/iiif/3",
+    "/instances/photograph/frames/0/iiif/3",
+    "/instances/photograph/frames/0/iiif/2",
+    "/wsi/iiif/tiles/series",
+    "/wsi/iiif/frames/photograph/0",
+    "/wsi/iiif/frames-pyramids/photograph/0",
+]
+IMAGE = "/0,0,40,30/20,15/0/default.png"
+HOST = {"host": "pacs.example:8042"}
+
+
+class Site:
+    """The routes with one slide and one photograph."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.gallery = gallery(folder, settings=settings)
+        for file in written_level(LevelSample(100, 70, 32, 16)).files:
+            self.gallery.archive.store(file.instance_id, file.content)
+        self.gallery.archive.store("photograph", frame_file(photograph(40, 30)), "photographs")
+        self._router = Router(image_routes(self.gallery.renditions, settings))
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._router.respond(Request(method, path, headers=HOST | named))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path, Settings())
+    yield made
+    made.gallery.close()
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_every_address_has_a_document_with_that_address(site: Site, base: str):
+    answer = site.ask(f"{base}/info.json")
+    document = json.loads(answer.body)
+    assert document.get("id", document.get("@id")) == f"http://pacs.example:8042{base}"
+    version = 2 if base.endswith("/2") else 3
+    assert document["@context"] == f"http://iiif.io/api/image/{version}/context.json"
+    assert answer.media_type == "application/json"
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_every_address_leads_to_its_document(site: Site, base: str):
+    answer = site.ask(base)
+    assert answer.status == 303
+    assert answer.headers["Location"] == f"http://pacs.example:8042{base}/info.json"
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_every_address_has_images_with_links_below_it(site: Site, base: str):
+    answer = site.ask(base + IMAGE)
+    assert (answer.status, answer.media_type) == (200, "image/png")
+    profile, canonical = answer.headers["Link"].split(", <")
+    assert profile.startswith("<http://iiif.io/api/image/")
+    assert canonical.startswith(f"http://pacs.example:8042{base}/")
+    assert canonical.endswith('/0/default.png>;rel="canonical"')
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("tail", ["/info.json", IMAGE])
+def test_what_is_known_is_answered_without_a_body(site: Site, tail: str):
+    first = site.ask(BASES[0] + tail)
+    again = site.ask(BASES[0] + tail, if_none_match=first.headers["ETag"])
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["Cache-Control"] == "no-cache"
+
+
+def test_json_ld_is_given_where_it_is_asked_for(site: Site):
+    third, second = (
+        site.ask(f"{base}/info.json", accept="application/ld+json") for base in BASES[:2]
+    )
+    assert third.media_type.startswith('application/ld+json;profile="http://iiif.io/api/image/3')
+    assert second.media_type == "application/ld+json"
+    plain = site.ask(f"{BASES[0]}/info.json")
+    assert 'rel="http://www.w3.org/ns/json-ld#context"' in plain.headers["Link"]
+    assert plain.headers["ETag"] != third.headers["ETag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/series/series/iiif/4/info.json", 404),
+        ("/series/series/iiif/4", 404),
+        ("/series/series/iiif/a/b/full/max/0/default.jpg", 404),
+        ("/series/nothing/iiif/3/info.json", 404),
+        ("/series/series/pyramids/1/iiif/3/info.json", 404),
+        ("/series/series/pyramids/-1/iiif/3/info.json", 404),
+        ("/instances/photograph/frames/9999999999/iiif/3/info.json", 404),
+        ("/instances/photograph/frames/one/iiif/3" + IMAGE, 404),
+        ("/instances/photograph/frames/0/iiif/3/info.xml", 400),
+        ("/instances/photograph/frames/0/iiif/3/", 400),
+        ("/instances/photograph/frames/0/iiif/3/full/max/0/default.jpg/more", 400),
+        ("/instances/photograph/frames/0/iiif/3/full/max/0/default.gif.jpg", 400),
+        ("/instances/photograph/frames/0/iiif/3/full/max/0/default.jp2", 501),
+        ("/series/photographs/iiif/3/info.json", 422),
+        ("/series/séries/iiif/3/info.json", 404),
+    ],
+)
+def test_what_is_wrong_with_an_address_has_a_status(site: Site, path: str, status: int):
+    assert site.ask(path).status == status
+
+
+@pytest.mark.parametrize("tail", ["", "/info.json", IMAGE])
+def test_only_get_is_allowed(site: Site, tail: str):
+    answer = site.ask(BASES[0] + tail, "DELETE")
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+
+
+def test_fresh_answers_need_not_be_asked_for_again(tmp_path: Path):
+    site = Site(tmp_path, Settings(max_age_seconds=60, public_url="https://iiif.example/"))
+    for tail in ("/info.json", IMAGE):
+        kept = site.ask(BASES[0] + tail).headers["Cache-Control"]
+        assert kept == "max-age=60, s-maxage=0, must-revalidate"
+    document = json.loads(site.ask(f"{BASES[0]}/info.json").body)
+    assert document["id"] == f"https://iiif.example{BASES[0]}"
+    site.gallery.close()
