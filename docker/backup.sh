@@ -23,7 +23,7 @@ trap resume EXIT
 compose stop $(replicas) >/dev/null
 in_image --volume "$storage:/from:ro" --volume "$target:/to" -- "$copy; $finish"
 if has_postgresql; then
-    engine exec "${project}_postgresql_1" pg_dump --format=custom orthanc >"$target/index.dump.new"
+    compose exec -T postgresql pg_dump --format=custom orthanc >"$target/index.dump.new"
     mv "$target/index.dump.new" "$target/index.dump"
 fi
 date --iso-8601=seconds >"$target/date"

@@ -14,7 +14,7 @@ in_image --volume "$source:/from:ro" --volume "$storage:/to" -- '
     find /from -maxdepth 1 -name "index*" ! -name "index.dump" -exec cp --archive --target-directory=/to {} +
     chown -R orthanc:orthanc /to'
 if has_postgresql; then
-    engine exec -i "${project}_postgresql_1" pg_restore --clean --if-exists --exit-on-error --dbname=orthanc \
+    compose exec -T postgresql pg_restore --clean --if-exists --exit-on-error --dbname=orthanc \
         <"$source/index.dump"
 fi
 compose start $(replicas) >/dev/null

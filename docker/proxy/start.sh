@@ -43,11 +43,14 @@ sed -e "s|@STAFF_HOST@|$STAFF_HOST|g" -e "s|@PUBLIC_HOST@|$PUBLIC_HOST|g" -e "s|
     /usr/local/lib/proxy/nginx.conf >"$state/nginx.conf"
 
 # A container gets a new address whenever it is made again, and nginx asks for addresses only once: so names become
-# addresses here, again and again. A replica that is not there is left out.
+# addresses here, again and again. A replica that is away keeps its last one: nginx notices by itself.
+declare -A addresses
 write_servers() {
     local server address
     for server in $ORTHANC_SERVERS; do
         address=$(getent ahostsv4 "${server%:*}" | awk '{print $1; exit}') || true
+        [ -z "$address" ] || addresses[$server]=$address
+        address=${addresses[$server]:-}
         [ -z "$address" ] || echo "server $address:${server##*:} max_fails=1 fail_timeout=2s;"
     done >"$state/servers.new"
     [ -s "$state/servers.new" ] || return 1

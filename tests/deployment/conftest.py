@@ -35,6 +35,14 @@ def _names() -> Iterator[None]:
         yield
 
 
+def contents(museum: Museum) -> dict[str, bytes]:
+    """Every stored file, by its instance."""
+    return {
+        one: museum.staff.get(f"/instances/{one}/file").content
+        for one in museum.staff.get("/instances").json()
+    }
+
+
 @pytest.fixture(scope="module")
 def museum() -> Iterator[Museum]:
     """A running museum."""

@@ -3,16 +3,8 @@
 import base64
 from pathlib import Path
 
-from tests.deployment.conftest import STATE, Slide
+from tests.deployment.conftest import STATE, Slide, contents
 from tests.deployment.museum import PROJECT, Museum
-
-
-def contents(museum: Museum) -> dict[str, bytes]:
-    """Every stored file."""
-    return {
-        one: museum.staff.get(f"/instances/{one}/file").content
-        for one in museum.staff.get("/instances").json()
-    }
 
 
 def test_a_model_is_made_and_its_job_remembered_over_a_restart(museum: Museum) -> None:
