@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -83,7 +84,7 @@ class Display:
         is_guess = self._scale is not None and isinstance(self._scale.voi, Spread)
         return is_guess and self._stored.bits_stored > 8
 
-    @property
+    @cached_property
     def shows_as_stored(self) -> bool:
         """Whether `to_8bit` leaves 8-bit grey or RGB samples as they are."""
         if self._scale is None or self._table is None:

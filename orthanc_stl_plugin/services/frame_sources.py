@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit
+from pydicom.uid import JPEG2000TransferSyntaxes, JPEGBaseline8Bit, JPEGExtended12Bit
 
 from orthanc_stl_plugin.formats import jpeg
 from orthanc_stl_plugin.formats.display import Display
@@ -25,6 +25,7 @@ from orthanc_stl_plugin.services.local_files import read_part
 type Pixels = NDArray[np.uint8]
 
 _JPEG_SYNTAXES: Final = (JPEGBaseline8Bit, JPEGExtended12Bit)
+_REDUCIBLE_SYNTAXES: Final = (*_JPEG_SYNTAXES, *JPEG2000TransferSyntaxes)
 _FRAMES_LOOKED_AT: Final = 16
 _DISPLAYS_KEPT: Final = 64
 _JPEG_START: Final = b"\xff\xd8"
@@ -75,6 +76,7 @@ class StoredFrames:
         samples: of a pixel that is shown: 1, grey, or 3, RGB.
         icc_profile: of the colours that are shown.
         is_lossy: whether the file says that it was compressed with loss.
+        decodes_reduced: whether less is decoded for a smaller image.
 
     Raises:
         UnusableSource: its pixels cannot be decoded or shown.
@@ -102,6 +104,7 @@ class StoredFrames:
         self._photometric = str(header.get("PhotometricInterpretation") or "")
         self.icc_profile = None if converts_colours else profile
         self.is_lossy = _is_lossy(image)
+        self.decodes_reduced = image.transfer_syntax_uid in _REDUCIBLE_SYNTAXES
         self.spread(None)
 
     def spread(self, value_range: tuple[int, int] | None) -> None:

@@ -25,7 +25,7 @@ class OpenImage:
         sources: of the frames, by instance.
         samples: of a pixel: 1, grey, or 3, RGB.
         icc_profile: of its colours; None for sRGB, grey, or unknown.
-        is_lossy: whether it was compressed with loss.
+        decodes_reduced: whether less is decoded for a smaller image.
     """
 
     revision: str
@@ -33,7 +33,7 @@ class OpenImage:
     sources: Mapping[str, FrameSource]
     samples: int
     icc_profile: bytes | None
-    is_lossy: bool
+    decodes_reduced: bool
 
     @cached_property
     def shapes(self) -> tuple[LevelShape, ...]:

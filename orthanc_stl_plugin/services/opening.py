@@ -175,7 +175,12 @@ def _image(
 ) -> OpenImage:
     first = frames[levels[0].instance_ids[0]]
     return OpenImage(
-        revision, levels, frames, first.samples, first.icc_profile, is_lossy=first.is_lossy
+        revision,
+        levels,
+        frames,
+        first.samples,
+        first.icc_profile,
+        decodes_reduced=first.decodes_reduced,
     )
 
 

@@ -28,6 +28,7 @@ from orthanc_stl_plugin.wsi.pyramid import FrameAddress, Level
 
 # What one answer may decode without a pyramid that was made for the image.
 _MOST_DECODED_PX: Final = 24_000_000
+_MOST_TILES: Final = 200
 _LARGEST_REDUCTION: Final = 8
 # What is drawn before it is scaled: four pixels for each of the answer's.
 _CANVAS_PX_PER_PX: Final = 4
@@ -207,7 +208,7 @@ class Renditions:
 
     def _drawn(self, image: OpenImage, resolved: Resolved, drawn: RenderPlan) -> bytes:
         if image.gap is not None:
-            if _decoded_px(image, drawn) > _MOST_DECODED_PX:
+            if _takes_long(image, drawn):
                 image = self._made_levels.completed(image)
                 drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, self._largest_canvas)
             elif image.has_large_tiles(drawn.level):
@@ -237,11 +238,13 @@ def _cropped(source: FrameSource, frame_index: int, tile: StoredTile) -> bytes:
     return jpeg.crop(stored, tile.width, tile.height) if stored else b""
 
 
-def _decoded_px(image: OpenImage, drawn: RenderPlan) -> int:
-    """How many pixels have to be decoded."""
+def _takes_long(image: OpenImage, drawn: RenderPlan) -> bool:
+    """Whether so much has to be decoded that levels had better be made first."""
     level = image.levels[drawn.level]
-    tile = level.tile_width * level.tile_height
-    return len(drawn.placements) * tile // drawn.reduce_by**2
+    pixels = len(drawn.placements) * level.tile_width * level.tile_height
+    if image.decodes_reduced:
+        pixels //= drawn.reduce_by**2
+    return pixels > _MOST_DECODED_PX or len(drawn.placements) > _MOST_TILES
 
 
 def _digest(*parts: str) -> str:
