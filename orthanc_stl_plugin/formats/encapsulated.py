@@ -23,6 +23,10 @@ from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 STL_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.104.3"
 MANUFACTURER: Final = "orthanc_stl_plugin"
 MILLIMETRE: Final = Code("mm", "UCUM", "millimeter")  # CID 7063
+# CID 7063, and the inch; case matters in UCUM.
+MILLIMETRES_PER_UNIT: Final[Mapping[str, float]] = {
+    "um": 0.001, "mm": 1.0, "cm": 10.0, "m": 1000.0, "[in_i]": 25.4,
+}  # fmt: skip
 _MIXED: Final = Code("129019", "DCM", "Mixed Modality 3D CAM model")
 _CONCEPTS: Final = {  # CID 7061
     "CT": Code("85040-4", "LN", "CT 3D CAM model"),
@@ -91,7 +95,8 @@ class ModelDescription:
         frame_of_reference_uid: of the source, or None where it is unknown: a new one is made.
         references: the instances that it was made from.
         modality: of the images that were measured, or None.
-        algorithm_parameters: how the surface was made, for people to read.
+        algorithm_parameters: how the surface was made, for people to read; empty for one that was
+            not made here.
         document_bytes: the length of the STL file.
         icon: an item of the Icon Image Sequence.
     """
@@ -133,16 +138,10 @@ def stl_tags(model: ModelDescription, series: SeriesIdentity) -> dict[str, objec
         "MeasurementUnitsCodeSequence": [_item(MILLIMETRE)],
         "ModelModification": "NO",
         "ModelMirroring": "NO",
-        "DerivationAlgorithmSequence": [
-            {
-                "AlgorithmFamilyCodeSequence": [_item(_ALGORITHM_FAMILY)],
-                "AlgorithmName": f"{MANUFACTURER} marching cubes",
-                "AlgorithmVersion": __version__,
-                "AlgorithmParameters": _text(model.algorithm_parameters, _LONGEST_LT),
-            }
-        ],
         "IconImageSequence": [dict(model.icon)],
     }
+    if model.algorithm_parameters:
+        tags["DerivationAlgorithmSequence"] = [_algorithm(model.algorithm_parameters)]
     if model.references:
         tags["SourceInstanceSequence"] = [_instance(one) for one in model.references]
         tags["ReferencedSeriesSequence"] = _by_series(model.references)
@@ -163,6 +162,15 @@ def parameters_text(options: MeshOptions) -> str:
     )
     bound = f", at most {options.triangles} triangles" if options.triangles else ""
     return f"resolution {options.resolution}, smoothing {smoothing}{bound}"
+
+
+def _algorithm(parameters: str) -> dict[str, object]:
+    return {
+        "AlgorithmFamilyCodeSequence": [_item(_ALGORITHM_FAMILY)],
+        "AlgorithmName": f"{MANUFACTURER} marching cubes",
+        "AlgorithmVersion": __version__,
+        "AlgorithmParameters": _text(parameters, _LONGEST_LT),
+    }
 
 
 def _instance(reference: Reference) -> dict[str, str]:

@@ -67,18 +67,7 @@ def read_stl(content: bytes, max_triangles: int = MOST_TRIANGLES) -> Mesh:
         corners = _text_corners(content, max_triangles)
     else:
         corners = _binary_corners(content, max_triangles)
-    is_sound = np.isfinite(corners).all(axis=(1, 2))
-    if not is_sound.all():
-        raise UnusableSource(
-            f"{np.count_nonzero(~is_sound)} of the {len(corners)} triangles of the STL document"
-            " have coordinates that are no finite numbers"
-        )
-    if np.abs(corners).max(initial=0) > LARGEST_COORDINATE:
-        raise UnusableSource(
-            f"the STL document holds the coordinate {np.abs(corners).max():g},"
-            f" above the limit of {LARGEST_COORDINATE:g}"
-        )
-    return _welded(corners)
+    return welded(corners, "STL")
 
 
 def _is_text(content: bytes) -> bool:
@@ -99,7 +88,7 @@ def _binary_corners(content: bytes, max_triangles: int) -> NDArray[np.float32]:
             f"the document of {len(content)} bytes is no STL, or is truncated: the {count}"
             f" triangles of its header take {HEADER_BYTES + count * _TRIANGLE.itemsize}"
         )
-    _check_count(count, max_triangles)
+    check_count(count, max_triangles)
     triangles = np.frombuffer(content, dtype=_TRIANGLE, offset=HEADER_BYTES)
     return triangles["corners"].astype(np.float32)
 
@@ -110,7 +99,7 @@ def _text_corners(content: bytes, max_triangles: int) -> NDArray[np.float32]:
     count, end = 0, 0
     for facets in batched(_FACET.finditer(content), _FACETS_AT_ONCE):
         count, end = count + len(facets), facets[-1].end()
-        _check_count(count, max_triangles)
+        check_count(count, max_triangles)
         try:
             numbers = np.array([facet.groups() for facet in facets]).astype(np.float64)
         except ValueError as error:
@@ -129,20 +118,43 @@ def _text_corners(content: bytes, max_triangles: int) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
-def _check_count(count: int, max_triangles: int) -> None:
+def check_count(count: int, max_triangles: int, kind: str = "STL") -> None:
+    """Does nothing when the triangles are not too many.
+
+    Raises:
+        TooLarge: they are.
+    """
     if count > max_triangles:
         raise TooLarge(
-            f"the STL document has {count} triangles or more, above MaxTriangles = {max_triangles}"
+            f"the {kind} document has {count} triangles or more,"
+            f" above MaxTriangles = {max_triangles}"
         )
 
 
-def _welded(corners: NDArray[np.float32]) -> Mesh:
+def welded(corners: NDArray[np.float32], kind: str) -> Mesh:
+    """The surface of (F, 3, 3) corners out of a document of that kind; see `read_stl`.
+
+    Raises:
+        UnusableSource: no triangle has an area, or a coordinate is no finite number or is above
+            `LARGEST_COORDINATE`.
+    """
+    is_sound = np.isfinite(corners).all(axis=(1, 2))
+    if not is_sound.all():
+        raise UnusableSource(
+            f"{np.count_nonzero(~is_sound)} of the {len(corners)} triangles of the {kind} document"
+            " have coordinates that are no finite numbers"
+        )
+    if np.abs(corners).max(initial=0) > LARGEST_COORDINATE:
+        raise UnusableSource(
+            f"the {kind} document holds the coordinate {np.abs(corners).max():g},"
+            f" above the limit of {LARGEST_COORDINATE:g}"
+        )
     soup = Mesh(corners.reshape(-1, 3), np.arange(len(corners) * 3, dtype=np.int32).reshape(-1, 3))
     faces = welded_faces(soup) if len(corners) else soup.faces
     is_triangle = (faces != faces[:, [1, 2, 0]]).all(axis=1)
     if not is_triangle.any():
         raise UnusableSource(
-            f"the STL document has no triangle that encloses an area: {len(faces)} in all"
+            f"the {kind} document has no triangle that encloses an area: {len(faces)} in all"
         )
     numbers, first, place = np.unique(
         faces[is_triangle].ravel(), return_index=True, return_inverse=True

@@ -10,8 +10,10 @@ from typing import Any, Final
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
 from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
-from orthanc_stl_plugin.host.metrics import cache_figures, job_figures
+from orthanc_stl_plugin.host.metrics import cache_figures
+from orthanc_stl_plugin.host.server import PAGES, OrthancHost
 from orthanc_stl_plugin.services.encode import Encoder
+from orthanc_stl_plugin.services.grey_values import GreyValues
 from orthanc_stl_plugin.services.images import Images
 from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.made_levels import MadeLevels
@@ -20,13 +22,17 @@ from orthanc_stl_plugin.services.opening import Opener
 from orthanc_stl_plugin.services.pyramids import Pyramids
 from orthanc_stl_plugin.services.renditions import Renditions
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.status import Status
 from orthanc_stl_plugin.services.views import Slides
 from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.web.grey_values import grey_value_routes
 from orthanc_stl_plugin.web.iiif import image_routes
 from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
+from orthanc_stl_plugin.web.pages import VIEWERS, page_files, page_routes, viewer_versions
 from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.status import status_routes
 
 _DEFAULT_STORAGE: Final = "OrthancStorage"
 _PYRAMIDS: Final = "iiif-pyramids"
@@ -37,7 +43,9 @@ class Models:
     """The routes of models; `begin` is called when Orthanc has started, `end` when it stops."""
 
     routes: Sequence[Route]
-    figures: Callable[[], Mapping[str, float]]
+    workers: Workers
+    jobs: JobEngine
+    jobs_path: str
     begin: Callable[[], None]
     end: Callable[[], None]
 
@@ -68,6 +76,7 @@ def compose_models(settings: Settings, spool: Spool) -> Models:
         *model_routes(encoder, jobs, jobs_path),
         *model_file_routes(files),
         *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
+        *grey_value_routes(GreyValues(archive, workers, spool, settings)),
     ]
 
     def begin() -> None:
@@ -78,7 +87,36 @@ def compose_models(settings: Settings, spool: Spool) -> Models:
         jobs.close()
         workers.close()
 
-    return Models(routes, lambda: job_figures(jobs.records()), begin, end)
+    return Models(routes, workers, jobs, jobs_path, begin, end)
+
+
+def compose_pages(
+    settings: Settings,
+    configuration: Mapping[str, Any],
+    models: Models,
+    official: frozenset[str],
+) -> list[Route]:
+    """What serves pages, and tells them how the plugin is.
+
+    Args:
+        settings: the plugin's.
+        configuration: Orthanc's.
+        models: what the pages tell of.
+        official: the official plugins that are loaded.
+    """
+    # install.sh puts the third-party viewers beside the script that Orthanc loads.
+    script = Path(configuration.get("Python", {}).get("Path", ""))
+    files = page_files(PAGES, script.parent / VIEWERS, settings.public_url)
+    status = Status(
+        OrthancHost(),
+        models.workers,
+        models.jobs,
+        models.jobs_path,
+        viewer_versions(files),
+        tuple(sorted(official)),
+        settings.publish.label,
+    )
+    return [*status_routes(status), *page_routes(files, settings)]
 
 
 def compose_images(

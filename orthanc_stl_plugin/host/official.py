@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from orthanc_stl_plugin.web.router import Route
 
-_ADDRESSES: Final = {"OrthancWSI": "/wsi/", "OrthancSTL": "/stl/"}
+STL_PLUGIN: Final = "OrthancSTL"
+_ADDRESSES: Final = {"OrthancWSI": "/wsi/", STL_PLUGIN: "/stl/"}
 _log = logging.getLogger(__name__)
 
 

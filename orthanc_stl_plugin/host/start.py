@@ -11,13 +11,14 @@ from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import SECTION, read_settings
 from orthanc_stl_plugin.errors import ConfigurationError
 from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
-from orthanc_stl_plugin.host.compose import compose_images, compose_models
+from orthanc_stl_plugin.host.compose import compose_images, compose_models, compose_pages
 from orthanc_stl_plugin.host.heartbeat import Heartbeat, OthersChanges
 from orthanc_stl_plugin.host.log import log_through_orthanc
-from orthanc_stl_plugin.host.metrics import Durations, publish
-from orthanc_stl_plugin.host.official import free_routes, official_plugins
+from orthanc_stl_plugin.host.metrics import Durations, job_figures, publish
+from orthanc_stl_plugin.host.official import STL_PLUGIN, free_routes, official_plugins
 from orthanc_stl_plugin.host.presenting import compose_presentation
 from orthanc_stl_plugin.host.rest import keep_public_out, register
+from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.web.audience import guarded
@@ -47,20 +48,24 @@ def _compose() -> None:
     models = compose_models(settings, spool)
     catalogue = OrthancCatalogue()
     presentation = compose_presentation(settings, catalogue, images.slides)
+    official = official_plugins(configuration)
+    pages = compose_pages(settings, configuration, models, official)
     # Long addresses first: those of tiles, which are asked for most. Of equal ones manifests: the
     # address of an image service would match theirs too.
-    routes = [*presentation, *images.routes, *models.routes]
+    routes = [*presentation, *images.routes, *models.routes, *pages]
     routes.sort(key=lambda route: -route.template.count("/"))
     publication = Publication(settings.publish, catalogue)
-    open_routes = guarded(free_routes(routes, official_plugins(configuration)), publication)
+    open_routes = guarded(free_routes(routes, official), publication)
     durations = Durations()
     register(open_routes, durations)
     if publication.is_restricted:
         keep_public_out(open_routes, publication)
+    if STL_PLUGIN not in official:
+        extend_explorer(EXPLORER_SCRIPT.read_text(encoding="utf-8"))
 
     heartbeat = Heartbeat(
         durations.publish,
-        lambda: publish(models.figures()),
+        lambda: publish(job_figures(models.jobs.records())),
         lambda: publish(images.figures()),
         OthersChanges(images.note_change).look,
     )

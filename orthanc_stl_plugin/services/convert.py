@@ -36,7 +36,10 @@ class ConversionTask:
 
 @dataclass(frozen=True, slots=True)
 class MadeModel:
-    """A model in a file, and what is to be told of it; see `Surface`."""
+    """A model in a file, and what is to be told of it; see `Surface`.
+
+    `parameters` tells how the surface was made; it is empty for one that was given.
+    """
 
     path: Path
     report: MeshReport
@@ -46,6 +49,16 @@ class MadeModel:
     modality: str | None
     parameters: str
     icon: Mapping[str, str]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences for who wants to print it: made surfaces are closed, a given one may not be."""
+        name = self.segment.name
+        if not self.report.is_watertight:
+            return (f"the surface of {name!r} is not closed: its volume is unknown",)
+        if self.report.volume_mm3 <= 0:
+            return (f"the faces of {name!r} look inward",)
+        return ()
 
 
 def make_models(task: ConversionTask) -> list[MadeModel]:
@@ -74,7 +87,7 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
             f" {task.max_triangles}: a lower Resolution makes fewer"
         )
     path = task.folder / f"{number}.stl"
-    measured = _checked(mesh, name)
+    measured = report(mesh) if surface.is_given else _checked(mesh, name)
     write_stl(mesh, path)
     note = f"{surface.note}, " if surface.note else ""
     return MadeModel(
@@ -84,7 +97,7 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
         frame_of_reference_uid=surface.frame_of_reference_uid,
         references=surface.references,
         modality=surface.modality,
-        parameters=note + parameters_text(task.options),
+        parameters="" if surface.is_given else note + parameters_text(task.options),
         icon=icon_item(shaded(mesh, size_px=ICON_PX, rgb=surface.segment.rgb)),
     )
 

@@ -30,12 +30,14 @@ from orthanc_stl_plugin.services.effort import SourceSize
 from orthanc_stl_plugin.services.job import Watch, Work
 from orthanc_stl_plugin.services.listing import roi_list, segment_list
 from orthanc_stl_plugin.services.orders import (
+    AttachOrder,
     Making,
     NiftiOrder,
     SeriesOrder,
     StructuresOrder,
 )
 from orthanc_stl_plugin.services.sources import (
+    MeshFileSource,
     NiftiSource,
     RtStructSource,
     SegSource,
@@ -51,10 +53,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NamedInstance:
-    """A stored model and the name of its structure."""
+    """A stored model, the name of its structure, and sentences for who wants to print it."""
 
     name: str
     stored: StoredInstance
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def answer(self) -> dict[str, object]:
+        """What the archive has answered, with the warnings where there are any."""
+        told = {"Warnings": list(self.warnings)} if self.warnings else {}
+        return {**self.stored.answer, **told}
 
 
 class Encoder:
@@ -76,11 +85,7 @@ class Encoder:
 
     def nifti(self, order: NiftiOrder, making: Making) -> Work:
         """The models of a NIfTI file."""
-        self._archive.study_tags(order.parent_study)
-        reference = None
-        if order.reference_series is not None:
-            reference = self._archive.series(order.reference_series)
-            _check_reference(reference, order.parent_study)
+        reference = self._receiving(order.parent_study, order.reference_series)
 
         def spooled(folder: Path, course: Course) -> Source:
             path = folder / "source.nii"
@@ -90,6 +95,28 @@ class Encoder:
             return NiftiSource(path, self._max_bytes, wanted, split, order.label_names)
 
         return partial(self._encode, order.parent_study, spooled, making, reference)
+
+    def attached(self, order: AttachOrder, making: Making) -> Work:
+        """The model that a file holds."""
+        reference = self._receiving(order.parent_study, order.reference_series)
+
+        def spooled(folder: Path, course: Course) -> Source:
+            path = folder / "source.mesh"
+            path.write_bytes(order.content)
+            course.make(SourceSize(len(order.content), len(order.content)))
+            scale, limit = order.millimetres_per_unit, self._max_triangles
+            return MeshFileSource(path, order.kind, scale, limit, order.name)
+
+        return partial(self._encode, order.parent_study, spooled, making, reference)
+
+    def _receiving(self, parent_study: str, reference_series: str | None) -> SeriesRecord | None:
+        """The series that lends its frame of reference to what a study receives."""
+        self._archive.study_tags(parent_study)
+        if reference_series is None:
+            return None
+        reference = self._archive.series(reference_series)
+        _check_reference(reference, parent_study)
+        return reference
 
     def rtstruct(self, order: StructuresOrder, making: Making) -> Work:
         """The models of an RT Structure Set, in its study."""
@@ -128,17 +155,14 @@ class Encoder:
 
     def rois(self, instance_id: str) -> list[dict[str, object]]:
         """The ROIs of an RT Structure Set; see `roi_list`."""
-        return self._listed(roi_list, instance_id)
-
-    def segments(self, instance_id: str) -> list[dict[str, object]]:
-        """The segments of a DICOM Segmentation; see `segment_list`."""
-        return self._listed(segment_list, instance_id)
-
-    def _listed(
-        self, listing: Callable[[Path], list[dict[str, object]]], instance_id: str
-    ) -> list[dict[str, object]]:
         with self._spool.task_folder() as folder:
-            return self._workers.run(listing, self._spooled_instance(instance_id, folder))
+            return self._workers.run(roi_list, self._spooled_instance(instance_id, folder))
+
+    def segments(self, instance_id: str, *, with_volumes: bool) -> list[dict[str, object]]:
+        """The segments of a DICOM Segmentation; see `segment_list`."""
+        with self._spool.task_folder() as folder:
+            path = self._spooled_instance(instance_id, folder)
+            return self._workers.run(segment_list, path, self._max_bytes, with_volumes)
 
     def _spooled_instance(self, instance_id: str, folder: Path) -> Path:
         path = folder / f"{instance_id}.dcm"
@@ -174,16 +198,13 @@ class Encoder:
             if reference is not None:
                 models = [_placed(model, reference) for model in models]
             stored = self._stored(study_id, models, making.tags, course)
-        for model, instance in zip(models, stored, strict=True):
-            _log.info("stored %s: %d triangles", instance.instance_id, model.report.triangles)
-        return [
-            NamedInstance(model.segment.name, instance)
-            for model, instance in zip(models, stored, strict=True)
-        ]
+        for model, one in zip(models, stored, strict=True):
+            _log.info("stored %s: %d triangles", one.stored.instance_id, model.report.triangles)
+        return stored
 
     def _stored(
         self, study_id: str, models: Sequence[MadeModel], tags: Mapping[str, object], course: Course
-    ) -> list[StoredInstance]:
+    ) -> list[NamedInstance]:
         series = SeriesIdentity(
             description=_series_description([model.segment.name for model in models]),
             series_instance_uid=generate_uid(),
@@ -191,19 +212,19 @@ class Encoder:
             made_at=datetime.now().astimezone(),
         )
         triangles = [model.report.triangles for model in models]
-        stored: list[StoredInstance] = []
+        stored: list[NamedInstance] = []
         try:
             for number, model in enumerate(models, start=1):
                 course.store(len(stored), triangles)
                 all_tags = stl_tags(_description(model, number), series) | dict(tags)
-                stored.append(
-                    self._archive.create_instance(study_id, all_tags, model.path, stl.MEDIA_TYPE)
+                instance = self._archive.create_instance(
+                    study_id, all_tags, model.path, stl.MEDIA_TYPE
                 )
-            named = zip(models, stored, strict=True)
-            made = [{**one.answer, "Name": model.segment.name} for model, one in named]
+                stored.append(NamedInstance(model.segment.name, instance, model.warnings))
+            made = [{**one.answer, "Name": one.name} for one in stored]
             course.store(len(stored), triangles, Instances=made)
         except BaseException:
-            self._remove(stored)
+            self._remove([one.stored for one in stored])
             raise
         return stored
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orthanc_stl_plugin.formats.dicomseg import read_seg
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.dicomseg import SegFile, read_seg, structures
 from orthanc_stl_plugin.formats.rtstruct import read_rtstruct
 from orthanc_stl_plugin.model.labels import Code, Segment
 
@@ -27,23 +28,45 @@ def roi_list(path: Path) -> list[dict[str, object]]:
     ]
 
 
-def segment_list(path: Path) -> list[dict[str, object]]:
-    """Number, label, colour and codes of each segment.
+def segment_list(path: Path, max_bytes: int, with_volumes: bool) -> list[dict[str, object]]:
+    """Number, label, colour and codes of each segment; the volume takes reading all pixels.
 
     Raises:
+        TooLarge: with volumes, there are more than `max_bytes` voxels.
         UnusableSource: the file at `path` is no readable Segmentation.
     """
     seg = read_seg(path)
+    volumes = _volumes_mm3(seg, max_bytes) if with_volumes and seg.obstacle is None else {}
     return [
         {
             **_identity(segment),
             "Category": _code(segment.category),
             "Type": _code(segment.type),
-            "CanBeMeshed": seg.obstacle is None,
-            "Reason": seg.obstacle or "",
+            **({"VolumeMm3": volumes.get(segment.number, 0.0)} if with_volumes else {}),
+            "CanBeMeshed": not (reason := _reason(seg, segment, volumes)),
+            "Reason": reason,
         }
         for segment in seg.segments
     ]
+
+
+def _volumes_mm3(seg: SegFile, max_bytes: int) -> dict[int, float]:
+    """By segment number; empty ones are absent."""
+    try:
+        return {
+            part.segment.number: round(int(part.mask.sum()) * part.grid.voxel_volume_mm3, 1)
+            for part in structures(seg, None, max_bytes)
+        }
+    except UnusableSource:  # all are empty, or they form no volume: making them will tell
+        return {}
+
+
+def _reason(seg: SegFile, segment: Segment, volumes: dict[int, float]) -> str:
+    if seg.obstacle is not None:
+        return seg.obstacle
+    if volumes and segment.number not in volumes:
+        return f"segment {segment.name!r} has no voxel"
+    return ""
 
 
 def _identity(segment: Segment) -> dict[str, object]:

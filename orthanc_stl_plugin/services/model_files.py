@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Concatenate, Final, NamedTuple, ParamSpec
 
-import numpy as np
 from PIL import Image
 
 from orthanc_stl_plugin.config import Settings
@@ -160,4 +159,4 @@ def stl_to_png(task: ModelTask, view: View) -> None:
 
 def _mesh(task: ModelTask) -> Mesh:
     mesh = read_stl(task.source.read_bytes(), task.max_triangles)
-    return Mesh(mesh.vertices * np.float32(task.look.millimetres_per_unit), mesh.faces)
+    return mesh.scaled(task.look.millimetres_per_unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from orthanc_stl_plugin.formats.meshfile import MeshFormat
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.services.sources import Inside, Wanted
 
@@ -58,3 +59,24 @@ class SeriesOrder:
 
     series: str
     inside: Inside
+
+
+@dataclass(frozen=True, slots=True)
+class AttachOrder:
+    """A model that somebody else made, for a study.
+
+    Attributes:
+        content: the bytes of the file.
+        kind: its format.
+        millimetres_per_unit: the size of its unit.
+        name: what to call it.
+        parent_study: Orthanc identifier of the study that receives it.
+        reference_series: Orthanc identifier of the series whose coordinates it is in.
+    """
+
+    content: bytes
+    kind: MeshFormat
+    millimetres_per_unit: float
+    name: str
+    parent_study: str
+    reference_series: str | None = None

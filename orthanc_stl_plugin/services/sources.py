@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import dicomseg, nifti, nifti_labels, rtstruct
 from orthanc_stl_plugin.formats.imageseries import otsu_threshold, read_series
+from orthanc_stl_plugin.formats.meshfile import MeshFormat, read_mesh
 from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.roi import Roi
 from orthanc_stl_plugin.formats.union import united_masks, united_occupancy, united_segment
@@ -96,7 +97,18 @@ class SeriesSource:
     title: str = "Surface"
 
 
-Source = NiftiSource | RtStructSource | SegSource | SeriesSource
+@dataclass(frozen=True, slots=True)
+class MeshFileSource:
+    """A file that holds a surface already, of at most `max_triangles`."""
+
+    path: Path
+    kind: MeshFormat
+    millimetres_per_unit: float
+    max_triangles: int
+    title: str
+
+
+Source = NiftiSource | RtStructSource | SegSource | SeriesSource | MeshFileSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +122,7 @@ class Surface:
         references: the instances that it was made from.
         modality: of the images that were measured, or None where it is not known.
         note: how the surface was found, for people to read; may be empty.
+        is_given: the source held the surface itself: it may be open, and nothing was computed.
     """
 
     segment: Segment
@@ -118,6 +131,7 @@ class Surface:
     references: tuple[Reference, ...] = ()
     modality: str | None = None
     note: str = ""
+    is_given: bool = False
 
 
 def surfaces(
@@ -139,6 +153,13 @@ def surfaces(
             return _seg(source, options, progress)
         case SeriesSource():
             return _series(source, options, progress)
+        case MeshFileSource():
+            return _mesh_file(source)
+
+
+def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
+    mesh = read_mesh(source.path.read_bytes(), source.kind, source.max_triangles)
+    yield Surface(Segment(1, source.title), mesh.scaled(source.millimetres_per_unit), is_given=True)
 
 
 def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:

@@ -14,15 +14,11 @@ from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import stl
 from orthanc_stl_plugin.formats.colour import rgb_from_cielab
-from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
+from orthanc_stl_plugin.formats.encapsulated import MILLIMETRES_PER_UNIT, STL_SOP_CLASS_UID
 from orthanc_stl_plugin.services.archive import Archive
 
 _NAMING_TAGS: Final = ("ContentDescription", "DocumentTitle", "SeriesDescription")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
-# CID 7063, and the inch; case matters in UCUM.
-_MILLIMETRES_PER_UNIT: Final[Mapping[str, float]] = {
-    "um": 0.001, "mm": 1.0, "cm": 10.0, "m": 1000.0, "[in_i]": 25.4,
-}  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -170,7 +166,7 @@ def _millimetres_per_unit(tags: Mapping[str, object], instance_id: str) -> float
     if not unit:
         _log.warning("instance %s: its unit has no code, it is taken for mm", instance_id)
         return 1.0
-    if unit not in _MILLIMETRES_PER_UNIT:
-        known = ", ".join(_MILLIMETRES_PER_UNIT)
+    if unit not in MILLIMETRES_PER_UNIT:
+        known = ", ".join(MILLIMETRES_PER_UNIT)
         raise UnusableSource(f"instance {instance_id} has the unit {unit!r}: known are {known}")
-    return _MILLIMETRES_PER_UNIT[unit]
+    return MILLIMETRES_PER_UNIT[unit]

@@ -60,6 +60,15 @@ class Workers:
         for _ in range(settings.worker_count):
             self._idle.put(self._new_pool())
 
+    @property
+    def count(self) -> int:
+        """How many processes there are, busy ones and idle ones."""
+        return len(self._pools)
+
+    def alive(self) -> int:
+        """How many of them can take work; one that was killed is replaced when it is needed."""
+        return sum(pool.active for pool in self._pools)
+
     def warm_up(self) -> None:
         """Starts the processes without waiting for them."""
         for pool in self._pools:

@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from orthanc_stl_plugin.errors import BadRequest
+from orthanc_stl_plugin.formats.encapsulated import MILLIMETRES_PER_UNIT
+from orthanc_stl_plugin.formats.meshfile import MeshFormat
 from orthanc_stl_plugin.services.encode import Encoder, NamedInstance
 from orthanc_stl_plugin.services.job import Work
 from orthanc_stl_plugin.services.jobs import JobEngine
-from orthanc_stl_plugin.services.orders import NiftiOrder, SeriesOrder, StructuresOrder
+from orthanc_stl_plugin.services.orders import (
+    AttachOrder,
+    Making,
+    NiftiOrder,
+    SeriesOrder,
+    StructuresOrder,
+)
 from orthanc_stl_plugin.services.sources import Inside
 from orthanc_stl_plugin.web.fields import Fields, quoted
-from orthanc_stl_plugin.web.making import MAKING_FIELDS, making
+from orthanc_stl_plugin.web.making import MAKING_FIELDS, instance_tags, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
 from orthanc_stl_plugin.web.router import Route
 
@@ -23,6 +31,12 @@ _SEG_FIELDS: Final = ("Instance", "Segments", "Split", *MAKING_FIELDS)
 _SERIES_FIELDS: Final = (
     "Series", "Threshold", "Upper", "KeepLargest", "FillHoles", *MAKING_FIELDS,
 )  # fmt: skip
+_ATTACH_FIELDS: Final = (
+    "File", "Format", "Unit", "Name", "ParentStudy", "ReferenceSeries",
+    "Tags", "Synchronous", "Asynchronous", "Priority",
+)  # fmt: skip
+# Of a file that says nothing else: glTF has no other unit (glTF 2.0 section 3.4).
+_UNITS: Final = dict.fromkeys(MeshFormat, "mm") | {MeshFormat.GLB: "m"}
 _OTSU: Final = "Otsu"
 
 
@@ -34,6 +48,7 @@ def model_routes(encoder: Encoder, jobs: JobEngine, jobs_path: str) -> list[Rout
         Route("/stl/encode-rtstruct", {"POST": api.encode_rtstruct}),
         Route("/stl/encode-seg", {"POST": api.encode_seg}),
         Route("/stl/encode-series", {"POST": api.encode_series}),
+        Route("/stl/attach", {"POST": api.attach}),
         Route("/stl/rt-struct/{id}", {"GET": api.rois}),
         Route("/stl/seg/{id}", {"GET": api.segments}),
     ]
@@ -94,10 +109,26 @@ class _ModelApi:
         order = SeriesOrder(series, inside)
         return self._made("StlEncodeSeries", fields, self._encoder.series(order, making(fields)))
 
+    def attach(self, request: Request) -> Response:
+        fields = Fields(request.json_object(), _ATTACH_FIELDS)
+        kind = _format(fields.text("Format"))
+        order = AttachOrder(
+            kind=kind,
+            millimetres_per_unit=_millimetres(
+                fields.text("Unit") if fields.has("Unit") else _UNITS[kind]
+            ),
+            name=fields.optional_text("Name") or "Model",
+            parent_study=fields.text("ParentStudy"),
+            reference_series=fields.optional_text("ReferenceSeries"),
+            content=fields.binary("File"),
+        )
+        made_as = Making(tags=instance_tags(fields.mapping("Tags")))
+        return self._made("StlAttach", fields, self._encoder.attached(order, made_as))
+
     def _made(self, kind: str, fields: Fields, work: Work) -> Response:
         """Waits for the models, or tells at once which job makes them."""
         is_asynchronous = _is_asynchronous(fields)
-        priority, is_repeatable = fields.whole("Priority", 0), not fields.has("Nifti")
+        priority, is_repeatable = fields.whole("Priority", 0), not _has_file(fields)
         ticket = self._jobs.submit(kind, work, priority, is_repeatable=is_repeatable)
         if is_asynchronous:
             path = f"{self._jobs_path}/{ticket.job_id}"
@@ -111,14 +142,15 @@ class _ModelApi:
         return json_response([roi["Name"] for roi in rois])
 
     def segments(self, request: Request) -> Response:
-        return json_response(self._encoder.segments(request.groups[0]))
+        with_volumes = "details" in request.query
+        return json_response(self._encoder.segments(request.groups[0], with_volumes=with_volumes))
 
 
 def _answer(models: list[NamedInstance]) -> Response:
     """The answer of /tools/create-dicom for the first; all of them when there are several."""
-    answer = dict(models[0].stored.answer)
+    answer = models[0].answer
     if len(models) > 1:
-        answer["Instances"] = [{**one.stored.answer, "Name": one.name} for one in models]
+        answer["Instances"] = [{**one.answer, "Name": one.name} for one in models]
     return json_response(answer)
 
 
@@ -127,6 +159,25 @@ def _is_asynchronous(fields: Fields) -> bool:
     if fields.has("Asynchronous") and fields.flag("Asynchronous", default=False) == synchronous:
         raise BadRequest('"Synchronous" and "Asynchronous" contradict each other')
     return not synchronous
+
+
+def _has_file(fields: Fields) -> bool:
+    return fields.has("Nifti") or fields.has("File")
+
+
+def _format(name: str) -> MeshFormat:
+    try:
+        return MeshFormat(name.upper())
+    except ValueError as error:
+        known = ", ".join(MeshFormat)
+        raise BadRequest(f'"Format" is {quoted(name)}: it is one of {known}') from error
+
+
+def _millimetres(unit: str) -> float:
+    if unit not in MILLIMETRES_PER_UNIT:
+        known = ", ".join(MILLIMETRES_PER_UNIT)
+        raise BadRequest(f'"Unit" is {quoted(unit)}: it is one of {known}')
+    return MILLIMETRES_PER_UNIT[unit]
 
 
 def _label_names(names: dict[str, object]) -> dict[int, str]:

@@ -40,6 +40,7 @@ def main() -> None:
                 "Tags": {"DocumentTitle": title, "SeriesDescription": title},
             }
             _checked(session.post(f"{URL}/stl/encode-nifti", json=body))
+    print(f"Start page:        {URL}/stl/app/index.html")
     print(f"Orthanc Explorer:  {URL}/app/explorer.html#study?uuid={study}")
     for title, instance in _models(session, study).items():
         print(f"{title + ':':<26} {URL}/instances/{instance}/stl")

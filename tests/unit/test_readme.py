@@ -8,11 +8,14 @@ import pytest
 
 from orthanc_stl_plugin.config import Settings, setting_defaults
 from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.web.grey_values import grey_value_routes
 from orthanc_stl_plugin.web.iiif import BASES
 from orthanc_stl_plugin.web.jobs import job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
+from orthanc_stl_plugin.web.pages import page_routes
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
+from orthanc_stl_plugin.web.status import status_routes
 from tests.memory_journal import MemoryJournal
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -24,6 +27,9 @@ ROUTES = [
         *model_routes(NOTHING, NOTHING, ""),
         *model_file_routes(NOTHING),
         *job_routes(ENGINE, cast("Any", object())),
+        *grey_value_routes(NOTHING),
+        *status_routes(NOTHING),
+        *page_routes({}, NOTHING),
         *presentation_routes(NOTHING, NOTHING, NOTHING, Settings()),
         *official_presentation_routes(NOTHING, Settings()),
     ]

@@ -16,6 +16,7 @@ from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.model.progress import Progress, Stage
 from orthanc_stl_plugin.services.sources import (
     Inside,
+    MeshFileSource,
     NiftiSource,
     RtStructSource,
     SegSource,
@@ -109,7 +110,7 @@ def test_the_threshold_of_otsu_finds_the_object(tmp_path: Path):
 @pytest.mark.parametrize("way", [as_nifti, as_seg, as_series], ids=lambda way: way.__name__)
 def test_a_volume_above_the_limit_is_refused(way: Callable[[Path], Source], tmp_path: Path):
     source = way(tmp_path)
-    assert not isinstance(source, RtStructSource)
+    assert not isinstance(source, RtStructSource | MeshFileSource)
     with pytest.raises(TooLarge, match="MaxVolumeMiB = 0"):
         only(replace(source, max_bytes=100_000))
 

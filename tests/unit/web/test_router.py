@@ -27,6 +27,12 @@ def test_names_in_braces_catch_one_segment():
     assert ROUTER.respond(Request("GET", "/things/a-b/part.7")).body == b"a-b 7"
 
 
+@pytest.mark.parametrize("rest", ["a", "a/b.c", ""])
+def test_a_name_with_three_points_catches_all_the_rest(rest: str):
+    router = Router([Route("/files/{path...}", {"GET": echo})])
+    assert router.respond(Request("GET", f"/files/{rest}")).body == rest.encode()
+
+
 @pytest.mark.parametrize("path", ["/things/a/b/part.7", "/things//part.7", "/things/a/partx7", "/"])
 def test_another_address_is_404(path: str):
     assert ROUTER.respond(Request("GET", path)).status == 404

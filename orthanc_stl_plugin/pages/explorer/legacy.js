@@ -1,0 +1,81 @@
+// Buttons for the Explorer that is built into Orthanc: it runs this at its end (jQuery Mobile).
+(function () {
+  const APP = '../stl/app/';
+  const MODELS = ['M3D'];
+  const SOURCES = ['RTSTRUCT', 'SEG', 'CT', 'MR', 'PT', 'NM', 'XA', 'OT'];
+  const NO_IMAGES = ['M3D', 'RTSTRUCT', 'SEG', 'RTPLAN', 'RTDOSE', 'RTRECORD', 'REG', 'SR', 'PR', 'KO', 'DOC', 'AU', 'ECG', 'HD', 'FID', 'PLAN'];
+  const isSource = (modality) => SOURCES.includes(modality);
+  const isModel = (modality) => MODELS.includes(modality);
+  const isImage = (modality) => !NO_IMAGES.includes(modality);
+
+  // By level: what a button opens, its text, its icon, and on which modalities it makes sense.
+  const BUTTONS = {
+    study: [
+      ['create.html', 'button.create', 'plus', () => true],
+      ['viewer.html', 'button.view', 'search', isModel],
+      ['mirador.html', 'button.mirador', 'grid', isImage],
+      ['iiif.html', 'button.manifest', 'info', isImage],
+    ],
+    series: [
+      ['create.html', 'button.create', 'plus', isSource],
+      ['viewer.html', 'button.view', 'search', isModel],
+      ['zoom.html', 'button.zoom', 'search', isImage],
+      ['mirador.html', 'button.mirador', 'grid', isImage],
+      ['iiif.html', 'button.manifest', 'info', isImage],
+    ],
+    instance: [
+      ['viewer.html', 'button.view', 'search', isModel],
+      ['zoom.html', 'button.zoom', 'search', isImage],
+    ],
+  };
+
+  function addButtons(level) {
+    const list = $('<ul>').attr({ 'data-role': 'listview', 'data-inset': 'true', 'data-theme': 'd', 'data-divider-theme': 'c', id: 'stl-buttons-' + level });
+    list.append($('<li>').attr('data-role', 'list-divider').text('3D, IIIF'));
+    BUTTONS[level].forEach(([page, key, icon]) => {
+      const link = $('<a>').attr({ href: '#', target: '_blank', rel: 'external', 'data-key': key, 'data-page': page }).text(key);
+      list.append($('<li>').attr('data-icon', icon).append(link));
+    });
+    $('#' + level + '-delete').closest('ul').after(list);
+  }
+
+  function modalitiesOf(level, id, then) {
+    if (level === 'study') {
+      $.getJSON('../studies/' + id + '/series', (all) => then(all.map((one) => one.MainDicomTags.Modality)));
+    } else {
+      const series = level === 'series' ? '../series/' + id : '../instances/' + id + '/series';
+      $.getJSON(series, (one) => then([one.MainDicomTags.Modality]));
+    }
+  }
+
+  function showButtons(level) {
+    const id = $.mobile.pageData && $.mobile.pageData.uuid;
+    const list = $('#stl-buttons-' + level);
+    list.hide();
+    if (!id) return;
+    modalitiesOf(level, id, (modalities) => {
+      let shown = 0;
+      BUTTONS[level].forEach(([page, key, , isMeant]) => {
+        const link = list.find('a[data-key="' + key + '"]');
+        link.attr('href', APP + page + '?' + level + '=' + encodeURIComponent(id) + '&from=legacy');
+        const isShown = modalities.some(isMeant);
+        link.closest('li').toggle(isShown);
+        shown += isShown;
+      });
+      list.toggle(shown > 0);
+    });
+    label(list);
+  }
+
+  let texts;
+  function label(list) {
+    const language = (navigator.language || 'en').slice(0, 2) === 'fr' ? 'fr' : 'en';
+    texts = texts || $.ajax({ url: APP + 'texts/' + language + '.json', dataType: 'json' });
+    texts.done((read) => list.find('a[data-key]').each(function () { $(this).text(read[$(this).attr('data-key')]); }));
+  }
+
+  Object.keys(BUTTONS).forEach((level) => {
+    $('#' + level).live('pagebeforecreate', () => addButtons(level));
+    $('#' + level).live('pagebeforeshow', () => showButtons(level));
+  });
+})();

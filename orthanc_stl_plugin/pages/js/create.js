@@ -1,0 +1,148 @@
+/** create.html: what a series holds, how to make models of it, and the models. */
+
+import { getJson } from './api.js';
+import { byId, element } from './dom.js';
+import { clearFileFields, dropZone, fileOrder } from './dropzone.js';
+import { text } from './i18n.js';
+import { canBeThresholded, isModel } from './modalities.js';
+import { chosenOptions, fillOptions } from './options.js';
+import { order } from './outcome.js';
+import { errorMessage, identifier, pageAddress, startPage, studyAddress, tellWhere } from './page.js';
+import { structurePicker } from './structures.js';
+import { thresholdPicker } from './threshold.js';
+
+/** What is ordered when the button is pressed; null while there is nothing to make models of. */
+let source = null;
+
+startPage('createTitle', async () => {
+  const series = identifier('series');
+  const study = series ? await getJson(`series/${series}/study`) : await namedStudy();
+  const described = study.MainDicomTags.StudyDescription || text('unnamedStudy');
+  tellWhere(described);
+  byId('back').href = studyAddress(study);
+  byId('study-name').textContent = described;
+  fillOptions();
+  files(study, series);
+  byId('create').addEventListener('click', () => make(studyAddress(study)));
+  byId('page').hidden = false;
+  if (series) await showSeries(await getJson(`series/${series}`));
+  else await offerSeries(study);
+});
+
+async function namedStudy() {
+  const id = identifier('study');
+  if (!id) throw new Error(text('nothingNamed'));
+  return getJson(`studies/${id}`);
+}
+
+/** @param {any} series */
+async function showSeries(series) {
+  const modality = series.MainDicomTags.Modality || '';
+  byId('series-name').textContent = `${modality} · ${series.MainDicomTags.SeriesDescription || text('unnamedSeries')}`;
+  try {
+    use(await seriesSource(series, modality));
+  } catch (error) {
+    use(null);
+    byId('source').append(errorMessage(error));
+  }
+}
+
+async function seriesSource(series, modality) {
+  if (modality === 'RTSTRUCT' || modality === 'SEG') return structureSource(series, modality);
+  if (canBeThresholded(modality)) return thresholdPicker(series.ID);
+  const key = isModel(modality) ? 'alreadyModel' : 'noSource';
+  byId('source').append(element('p', { className: 'message' }, text(key, { modality })));
+  if (isModel(modality)) {
+    byId('source').append(element('a', { className: 'button', href: pageAddress('viewer.html', { series: series.ID }) }, text('openViewer')));
+  }
+  return null;
+}
+
+async function structureSource(series, modality) {
+  const instance = await chosenInstance(series);
+  const isSeg = modality === 'SEG';
+  const list = await getJson(`${isSeg ? 'stl/seg' : 'stl/rt-struct'}/${instance}?details`);
+  const chosen = structurePicker(list);
+  return {
+    route: isSeg ? 'stl/encode-seg' : 'stl/encode-rtstruct',
+    body: () => ({
+      Instance: instance, [isSeg ? 'Segments' : 'RoiNames']: chosen(), Split: byId('split').value === 'each',
+    }),
+  };
+}
+
+/** A series may hold several segmentations: the address then names the one that is meant. */
+async function chosenInstance(series) {
+  const asked = identifier('instance');
+  if (asked && series.Instances.includes(asked)) return asked;
+  if (series.Instances.length > 1) {
+    const picker = byId('instance');
+    series.Instances.forEach((id, index) => picker.add(new Option(text('instanceNumber', { number: index + 1 }), id)));
+    picker.onchange = () => location.assign(pageAddress('create.html', { series: series.ID, instance: picker.value }));
+    byId('instance-field').hidden = false;
+  }
+  return series.Instances[0];
+}
+
+/** @param {any} study */
+async function offerSeries(study) {
+  const all = await getJson(`studies/${study.ID}/series`);
+  const usable = all.filter(({ MainDicomTags: { Modality: one } }) => one === 'RTSTRUCT' || one === 'SEG' || canBeThresholded(one));
+  byId('series-name').textContent = text('chooseSeries');
+  byId('series-list').append(...usable.map((one) => element('li', {}, element(
+    'a', { href: pageAddress('create.html', { series: one.ID }) },
+    element('strong', {}, one.MainDicomTags.Modality),
+    element('span', {}, one.MainDicomTags.SeriesDescription || text('unnamedSeries')),
+    element('span', { className: 'quiet small' }, text('instanceCount', { count: one.Instances.length })),
+  ))));
+  if (!usable.length) byId('source').append(element('p', { className: 'message' }, text('noSeries')));
+  use(null);
+}
+
+/** @param {any} study @param {string | null} series */
+function files(study, series) {
+  dropZone(async (file) => {
+    byId('file-error').replaceChildren();
+    clearFileFields();
+    byId('source').hidden = file !== null;
+    byId('structures').hidden = true;
+    byId('structure-rows').replaceChildren();
+    if (file === null) {
+      location.reload();
+      return;
+    }
+    try {
+      const isImage = !byId('threshold').hidden;
+      use(await fileOrder(file, study.ID, isImage ? series : null));
+      byId('series-name').textContent = file.name;
+      byId('source').hidden = byId('structures').hidden;
+      byId('threshold').hidden = true;
+    } catch (error) {
+      use(null);
+      byId('file-error').append(errorMessage(error));
+    }
+  });
+}
+
+function use(chosen) {
+  source = chosen;
+  byId('create').disabled = chosen === null;
+  byId('making').hidden = Boolean(chosen?.isModel);
+  byId('split-field').hidden = byId('structures').hidden || chosen?.route === 'stl/encode-nifti';
+}
+
+/** @param {string} backAddress */
+async function make(backAddress) {
+  const button = byId('create');
+  button.disabled = true;
+  try {
+    byId('file-error').replaceChildren();
+    const body = await source.body();
+    const isSingle = !body.Split || (body.Segments || body.RoiNames || body.Labels).length === 1;
+    await order(source.route, { ...body, ...chosenOptions(Boolean(source.isModel), isSingle) }, backAddress);
+  } catch (error) {
+    byId('file-error').append(errorMessage(error));
+  } finally {
+    button.disabled = false;
+  }
+}

@@ -1,0 +1,90 @@
+/** The texts of the pages, in the reader's language. */
+
+const LANGUAGES = { en: 'English', fr: 'Français' };
+const KEPT_AS = 'orthanc-stl-plugin.language';
+/** @type {Record<string, string>} */
+let texts = {};
+let language = 'en';
+
+/** @returns {string} */
+export function currentLanguage() {
+  return language;
+}
+
+/** Loads the texts: of ?lang=, of the last choice, or of the browser's languages; else English. */
+export async function loadTexts() {
+  const asked = new URLSearchParams(location.search).get('lang');
+  const wanted = [asked, kept(), ...navigator.languages].map((one) => (one || '').slice(0, 2));
+  language = wanted.find((one) => one in LANGUAGES) || 'en';
+  const english = read('en');
+  texts = { ...(await english), ...(language === 'en' ? {} : await read(language)) };
+  document.documentElement.lang = language;
+  for (const one of document.querySelectorAll('[data-text]')) {
+    one.textContent = text(one.getAttribute('data-text') || '');
+  }
+  for (const one of document.querySelectorAll('[data-label]')) {
+    one.setAttribute('aria-label', text(one.getAttribute('data-label') || ''));
+  }
+}
+
+/** @param {string} key @returns {boolean} */
+export function hasText(key) {
+  return key in texts;
+}
+
+/**
+ * @param {string} key of texts/*.json.
+ * @param {Record<string, string | number>} [values] what stands for {name} in the text.
+ * @returns {string}
+ */
+export function text(key, values = {}) {
+  const found = texts[key];
+  if (found === undefined) throw new Error(`no text is called ${key}`);
+  return found.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/** @param {number} value @param {number} [digits] significant ones. */
+export function number(value, digits = 3) {
+  const rounding = Math.abs(value) >= 10 ** digits ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: digits };
+  return new Intl.NumberFormat(language, rounding).format(value);
+}
+
+/** @param {number} mm3 @returns {string} with its unit. */
+export function volume(mm3) {
+  return mm3 >= 1000 ? `${number(mm3 / 1000)} cm³` : `${number(mm3)} mm³`;
+}
+
+/** @returns {HTMLSelectElement} chooses the language and loads the page again. */
+export function languagePicker() {
+  const picker = document.createElement('select');
+  picker.setAttribute('aria-label', text('language'));
+  for (const [code, name] of Object.entries(LANGUAGES)) {
+    picker.add(new Option(name, code, code === language, code === language));
+  }
+  picker.addEventListener('change', () => {
+    try {
+      localStorage.setItem(KEPT_AS, picker.value);
+    } catch {
+      // private windows keep nothing
+    }
+    const next = new URL(location.href);
+    next.searchParams.set('lang', picker.value);
+    location.replace(next);
+  });
+  return picker;
+}
+
+function kept() {
+  try {
+    return localStorage.getItem(KEPT_AS);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} code */
+async function read(code) {
+  const answer = await fetch(new URL(`../texts/${code}.json`, import.meta.url));
+  if (!answer.ok) throw new Error(`the texts cannot be read: ${answer.status}`);
+  return answer.json();
+}

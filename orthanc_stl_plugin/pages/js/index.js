@@ -1,0 +1,138 @@
+/** index.html: how the plugin is, what it has made, and where to go. */
+
+import { address, getJson, postJson } from './api.js';
+import { byId, element } from './dom.js';
+import { currentLanguage, hasText, text } from './i18n.js';
+import { hasImages } from './modalities.js';
+import { errorMessage, pageAddress, startPage, tellWhere } from './page.js';
+
+const MOST_JOBS = 10;
+const MOST_STUDIES = 8;
+const MOST_MODELS = 6;
+const MOST_FOUND = 200; // the archive does not sort by time
+
+startPage('indexTitle', async () => {
+  const status = await getJson('stl/status');
+  tellWhere(status.Orthanc.Name);
+  health(status);
+  links(status);
+  await Promise.all([jobs(status), gallery(), studies(), publishing(status)]);
+});
+
+function health(status) {
+  const { Alive: alive, Count: count } = status.Workers;
+  const troubles = [];
+  if (alive < count) troubles.push(text('workersDown', { alive, count }));
+  if (!Object.keys(status.Viewers).length) troubles.push(text('viewersAbsent'));
+  if (status.OfficialPlugins.length) troubles.push(text('officialFound', { names: status.OfficialPlugins.join(', ') }));
+  const good = element('p', { className: 'message good' }, text('healthGood'));
+  byId('health').append(...(troubles.length ? troubles.map((one) => element('p', { className: 'message' }, one)) : [good]));
+  const viewers = Object.entries(status.Viewers).map(([name, version]) => `${name} ${version}`);
+  const facts = {
+    version: status.Version,
+    orthanc: status.Orthanc.Version,
+    workers: text('workersAlive', { alive, count }),
+    queue: text('queueText', { running: status.Jobs.Running, pending: status.Jobs.Pending }),
+    viewers: viewers.join(', ') || text('none'),
+    officialPlugins: status.OfficialPlugins.join(', ') || text('none'),
+  };
+  for (const [key, value] of Object.entries(facts)) {
+    byId('facts').append(element('dt', {}, text(`fact.${key}`)), element('dd', {}, value));
+  }
+}
+
+async function jobs(status) {
+  const all = await getJson(`${status.JobsPath.slice(1)}?expand`);
+  const ours = all.filter((job) => hasText(`job.${job.Type}`));
+  ours.sort((one, other) => other.CreationTime.localeCompare(one.CreationTime));
+  byId('no-jobs').hidden = ours.length > 0;
+  byId('jobs').hidden = ours.length === 0;
+  byId('job-rows').append(...ours.slice(0, MOST_JOBS).map(jobRow));
+}
+
+function jobRow(job) {
+  const made = job.Content?.Instances || [];
+  const view = made.length
+    ? element('a', { href: pageAddress('viewer.html', { series: made[0].ParentSeries }) }, made.map((one) => one.Name).join(', '))
+    : null;
+  const reason = job.ErrorDetails ? element('span', { className: 'quiet small' }, ` ${job.ErrorDetails}`) : null;
+  return element(
+    'tr', {},
+    element('td', {}, text(`job.${job.Type}`)),
+    element('td', {}, moment(job.CreationTime)),
+    element('td', {}, text(`state.${job.State}`), reason),
+    element('td', {}, view),
+  );
+}
+
+/** @param {string} stamp YYYYMMDDTHHMMSS.ffffff in UTC. */
+function moment(stamp) {
+  const iso = stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3}).*$/, '$1-$2-$3T$4:$5:$6.$7Z');
+  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
+}
+
+/** The latest models, as pictures. */
+async function gallery() {
+  const found = await postJson('tools/find', { Level: 'Series', Query: { Modality: 'M3D' }, Expand: true, Limit: MOST_FOUND });
+  found.sort(latestFirst);
+  byId('models').append(...found.slice(0, MOST_MODELS).map((series) => element(
+    'li', {}, element('a', { href: pageAddress('viewer.html', { series: series.ID }) },
+      element('img', { src: address(`instances/${series.Instances[0]}/preview-3d?size=320`), alt: '', loading: 'lazy', width: 160, height: 160 }),
+      element('span', {}, series.MainDicomTags.SeriesDescription || text('unnamed'))),
+  )));
+  byId('gallery').hidden = found.length === 0;
+}
+
+function latestFirst(one, other) {
+  return String(other.LastUpdate || '').localeCompare(String(one.LastUpdate || ''));
+}
+
+async function studies() {
+  const place = byId('studies');
+  try {
+    const found = await postJson('tools/find', {
+      Level: 'Study', Query: {}, Expand: true, Limit: MOST_FOUND, RequestedTags: ['ModalitiesInStudy'],
+    });
+    found.sort(latestFirst);
+    place.append(...found.slice(0, MOST_STUDIES).map(studyEntry));
+    if (!found.length) place.append(element('li', { className: 'quiet' }, text('noStudies')));
+  } catch (error) {
+    place.append(element('li', {}, errorMessage(error)));
+  }
+}
+
+function studyEntry(study) {
+  const modalities = String(study.RequestedTags?.ModalitiesInStudy || '').split('\\').filter(Boolean);
+  const pages = [['create.html', 'button.create', true], ['viewer.html', 'button.view', modalities.includes('M3D')],
+    ['iiif.html', 'button.manifest', modalities.some(hasImages)]];
+  return element(
+    'li', {},
+    element('strong', {}, study.MainDicomTags.StudyDescription || text('unnamedStudy')),
+    element('span', { className: 'quiet small' }, ` ${modalities.join(', ')}`),
+    element('div', { className: 'row small' }, ...pages.filter(([, , isOffered]) => isOffered).map(([page, key]) => element(
+      'a', { href: pageAddress(page, { study: study.ID }) }, text(key),
+    ))),
+  );
+}
+
+/** What those see who are no staff. */
+async function publishing(status) {
+  const place = byId('publish');
+  const label = status.PublishedLabel;
+  const query = { Level: 'Study', Query: {}, Expand: true, Limit: MOST_FOUND, ...(label ? { Labels: [label] } : {}) };
+  const found = await postJson('tools/find', query);
+  const count = found.length < MOST_FOUND ? String(found.length) : `${MOST_FOUND}+`;
+  place.append(element('p', {}, label ? text('publishLabel', { count, label }) : text('publishAll', { count })));
+  if (label) {
+    place.append(element('ul', { className: 'plain small' }, ...found.slice(0, MOST_STUDIES).map((study) => element(
+      'li', {}, element('a', { href: pageAddress('iiif.html', { study: study.ID }) }, study.MainDicomTags.StudyDescription || text('unnamedStudy')),
+    ))));
+  }
+  place.append(element('p', {}, element('a', { href: address('iiif/collection.json') }, text('linkCollection'))));
+}
+
+function links(status) {
+  const all = [['app/explorer.html', 'linkExplorer']];
+  if (status.Plugins.includes('orthanc-explorer-2')) all.unshift(['ui/app/', 'linkExplorer2']);
+  byId('links').append(...all.map(([path, key]) => element('li', {}, element('a', { href: address(path) }, text(key)))));
+}

@@ -1,0 +1,37 @@
+/** mirador.html: a manifest of this server in Mirador. */
+
+import { ROOT, address } from './api.js';
+import { byId } from './dom.js';
+import { currentLanguage, text } from './i18n.js';
+import { identifier, parameters, startPage } from './page.js';
+import { loadScript } from './script.js';
+
+startPage('miradorTitle', async () => {
+  const manifest = wantedManifest();
+  await loadScript('mirador');
+  globalThis.Mirador.viewer({
+    id: byId('stage').id,
+    language: currentLanguage(),
+    selectedTheme: matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light',
+    windows: [{ manifestId: manifest, allowClose: false }],
+    window: { allowFullscreen: true, sideBarOpenByDefault: false },
+    workspaceControlPanel: { enabled: false },
+    workspace: { allowNewWindows: false, showZoomControls: true },
+    catalog: [{ manifestId: manifest }],
+  });
+});
+
+/** @returns {string} its address. */
+function wantedManifest() {
+  for (const level of ['series', 'study']) {
+    const id = identifier(level);
+    const folder = level === 'study' ? 'studies' : level;
+    if (id) return address(`${folder}/${id}/iiif/manifest.json`);
+  }
+  const named = parameters.get('manifest');
+  if (!named) throw new Error(text('noManifest'));
+  const manifest = new URL(named, ROOT);
+  const isOurs = manifest.origin === ROOT.origin && manifest.pathname.startsWith(ROOT.pathname);
+  if (!isOurs) throw new Error(text('foreignManifest'));
+  return manifest.href;
+}

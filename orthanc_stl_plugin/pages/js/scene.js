@@ -1,0 +1,232 @@
+/** A room with models in it, lit and turned by hand; on three.js. Lengths are millimetres. */
+
+import { number, text } from './i18n.js';
+import { enclosedVolume, extent, isClosed } from './measure.js';
+
+const MILLIMETRES_PER_METRE = 1000; // glTF is in metres
+const FIELD_OF_VIEW_DEGREES = 35;
+const STEP_DEGREES = 7.5;
+const MOST_TRIANGLES_TO_CHECK = 500_000; // above, a phone would stand still for seconds
+const VIEWS = { front: [0, 0, 1], back: [0, 0, -1], left: [1, 0, 0], right: [-1, 0, 0], above: [0, 1, 0.001], below: [0, -1, 0.001] };
+
+/**
+ * @typedef {{id: string, name: string, group: any, material: any, colour: string,
+ *   triangles: number, sizeMm: number[], volumeMm3: number, isClosed: boolean | null}} Model
+ */
+
+export class Scene {
+  /**
+   * @param {HTMLElement} stage is filled by the picture.
+   * @returns {Promise<Scene>}
+   */
+  static async create(stage) {
+    let three;
+    try {
+      three = await import('./three.js');
+    } catch (error) {
+      throw new Error(text('viewersAbsent'), { cause: error });
+    }
+    try {
+      return new Scene(stage, three);
+    } catch (error) {
+      throw new Error(text('noWebGl'), { cause: error });
+    }
+  }
+
+  /** @param {HTMLElement} stage @param {any} three */
+  constructor(stage, three) {
+    this.three = three;
+    this.stage = stage;
+    /** @type {Model[]} */
+    this.models = [];
+    this.renderer = new three.WebGLRenderer({ antialias: true, alpha: true, preserveDrawingBuffer: true });
+    this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
+    this.renderer.localClippingEnabled = true;
+    const canvas = this.renderer.domElement;
+    canvas.tabIndex = 0;
+    canvas.setAttribute('role', 'img');
+    canvas.setAttribute('aria-label', text('stageLabel'));
+    canvas.addEventListener('keydown', (event) => this.#key(event));
+    stage.append(canvas);
+    this.camera = new three.PerspectiveCamera(FIELD_OF_VIEW_DEGREES, 1, 0.1, 10_000);
+    this.world = new three.Scene();
+    this.#light();
+    this.controls = new three.OrbitControls(this.camera, canvas);
+    this.controls.addEventListener('change', () => this.draw());
+    this.plane = new three.Plane(new three.Vector3(-1, 0, 0), 0);
+    this.box = new three.Box3();
+    new ResizeObserver(() => this.#resize()).observe(stage);
+    this.#resize();
+  }
+
+  /**
+   * @param {string} id of the instance. @param {string} glb its address. @param {string} name
+   * @returns {Promise<Model>}
+   */
+  async add(id, glb, name) {
+    const answer = await fetch(glb);
+    if (!answer.ok) {
+      const told = await answer.json().catch(() => ({}));
+      throw new Error(told.Details || `${answer.status} ${answer.statusText}`);
+    }
+    const parsed = await new this.three.GLTFLoader().parseAsync(await answer.arrayBuffer(), '');
+    const group = parsed.scene;
+    group.scale.setScalar(MILLIMETRES_PER_METRE);
+    const meshes = [];
+    group.traverse((part) => part.isMesh && meshes.push(part));
+    const material = this.#material(meshes[0].material);
+    for (const mesh of meshes) mesh.material = material;
+    const model = { id, name, group, material, colour: `#${material.color.getHexString()}`, ...measured(meshes) };
+    this.models.push(model);
+    this.world.add(group);
+    group.updateMatrixWorld(true);
+    this.box.expandByObject(group);
+    return model;
+  }
+
+  /** Looks at all models from one side. @param {keyof typeof VIEWS} side */
+  look(side = 'front') {
+    const centre = this.box.getCenter(new this.three.Vector3());
+    const radius = Math.max(this.box.getSize(new this.three.Vector3()).length() / 2, 1e-3);
+    const narrow = Math.min(1, this.camera.aspect);
+    const distance = (radius / Math.sin((FIELD_OF_VIEW_DEGREES * Math.PI) / 360) / narrow) * 1.02;
+    const direction = new this.three.Vector3(...VIEWS[side]).normalize();
+    this.controls.target.copy(centre);
+    this.camera.position.copy(centre).addScaledVector(direction, distance);
+    this.camera.near = distance / 500;
+    this.camera.far = distance + radius * 40;
+    this.camera.updateProjectionMatrix();
+    this.controls.update();
+    this.draw();
+  }
+
+  /** @param {Model} model @param {boolean} isShown */
+  show(model, isShown) {
+    model.group.visible = isShown;
+    this.draw();
+  }
+
+  /** @param {Model} model @param {number} opacity 0 to 1. */
+  fade(model, opacity) {
+    model.material.opacity = opacity;
+    model.material.transparent = opacity < 1;
+    model.material.depthWrite = opacity >= 1;
+    model.material.needsUpdate = true;
+    this.draw();
+  }
+
+  /**
+   * Cuts all models open along a plane.
+   * @param {'x' | 'y' | 'z' | null} axis null for none. @param {number} share 0 to 1 of the extent.
+   */
+  cut(axis, share) {
+    if (axis !== null) {
+      const normal = { x: [-1, 0, 0], y: [0, -1, 0], z: [0, 0, -1] }[axis];
+      this.plane.normal.set(...normal);
+      this.plane.constant = this.box.min[axis] + share * (this.box.max[axis] - this.box.min[axis]);
+    }
+    for (const model of this.models) model.material.clippingPlanes = axis === null ? [] : [this.plane];
+    this.draw();
+  }
+
+  /** @returns {Promise<Blob>} the picture as PNG. */
+  picture() {
+    this.draw();
+    return new Promise((resolve, reject) => {
+      this.renderer.domElement.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(text('noPicture')))));
+    });
+  }
+
+  draw() {
+    this.renderer.render(this.world, this.camera);
+  }
+
+  #material(given) {
+    return new this.three.MeshStandardMaterial({
+      color: given.color, roughness: 0.55, metalness: 0.02, side: this.three.DoubleSide,
+      opacity: given.opacity, transparent: given.opacity < 1, depthWrite: given.opacity >= 1,
+    });
+  }
+
+  #light() {
+    const { HemisphereLight, DirectionalLight } = this.three;
+    this.world.add(new HemisphereLight(0xffffff, 0x4a4038, 1.5));
+    const key = new DirectionalLight(0xffffff, 2.1);
+    key.position.set(-0.6, 0.8, 1);
+    const rim = new DirectionalLight(0xcfe0ff, 0.8);
+    rim.position.set(0.9, 0.3, -0.7);
+    this.camera.add(key, rim, key.target, rim.target); // they go round with the one who looks
+    this.world.add(this.camera);
+  }
+
+  #resize() {
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    if (!width || !height) return;
+    this.renderer.setSize(width, height);
+    this.camera.aspect = width / height;
+    this.camera.updateProjectionMatrix();
+    this.draw();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = (STEP_DEGREES * Math.PI) / 180;
+    const turns = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    if (event.key in turns) this.#turn(...turns[event.key]);
+    else if (event.key === '+' || event.key === '=') this.#approach(1 / 1.15);
+    else if (event.key === '-') this.#approach(1.15);
+    else if (event.key === 'Home' || event.key === '0') this.look();
+    else return;
+    event.preventDefault();
+  }
+
+  #turn(about, tilt) {
+    const offset = this.camera.position.clone().sub(this.controls.target);
+    const place = new this.three.Spherical().setFromVector3(offset);
+    place.theta += about;
+    place.phi = Math.min(Math.PI - 0.01, Math.max(0.01, place.phi + tilt));
+    this.camera.position.copy(this.controls.target).add(offset.setFromSpherical(place));
+    this.controls.update();
+    this.draw();
+  }
+
+  #approach(factor) {
+    const offset = this.camera.position.clone().sub(this.controls.target).multiplyScalar(factor);
+    this.camera.position.copy(this.controls.target).add(offset);
+    this.controls.update();
+    this.draw();
+  }
+}
+
+/** @param {any[]} meshes in metres. */
+function measured(meshes) {
+  let volume = 0;
+  let triangles = 0;
+  let closed = true;
+  const low = [Infinity, Infinity, Infinity];
+  const high = [-Infinity, -Infinity, -Infinity];
+  for (const { geometry } of meshes) {
+    const positions = geometry.attributes.position.array;
+    const indices = geometry.index.array;
+    triangles += indices.length / 3;
+    volume += enclosedVolume(positions, indices);
+    const box = extent(positions);
+    for (let axis = 0; axis < 3; axis += 1) {
+      low[axis] = Math.min(low[axis], box.low[axis]);
+      high[axis] = Math.max(high[axis], box.high[axis]);
+    }
+    if (triangles <= MOST_TRIANGLES_TO_CHECK) closed = closed && isClosed(positions, indices);
+  }
+  return {
+    triangles,
+    volumeMm3: volume * MILLIMETRES_PER_METRE ** 3,
+    sizeMm: high.map((value, axis) => (value - low[axis]) * MILLIMETRES_PER_METRE),
+    isClosed: triangles <= MOST_TRIANGLES_TO_CHECK ? closed : null,
+  };
+}
+
+/** @param {Model} model @returns {string} width x depth x height in mm: x, z and y of glTF. */
+export function sizeText({ sizeMm: [x, y, z] }) {
+  return `${number(x)} × ${number(z)} × ${number(y)} mm`;
+}

@@ -1,0 +1,124 @@
+/** What of an image series is the object: a threshold, seen on its slices at once. */
+
+import { getJson } from './api.js';
+import { byId } from './dom.js';
+import { DIRECTIONS, GreyVolume } from './greyvolume.js';
+import { drawBars, markInside } from './histogram.js';
+import { number, text } from './i18n.js';
+
+const STEPS = 1000;
+
+/**
+ * Fills the part of the page where a threshold is chosen.
+ * @param {string} series
+ * @returns {Promise<{route: string, body: () => Record<string, unknown>}>} what to order.
+ */
+export async function thresholdPicker(series) {
+  const waiting = byId('threshold-waiting');
+  waiting.hidden = false;
+  let summary;
+  try {
+    summary = await getJson(`series/${series}/stl/values`);
+  } finally {
+    waiting.hidden = true;
+  }
+  const picker = new Picker(summary);
+  byId('threshold').hidden = false;
+  picker.update();
+  return { route: 'stl/encode-series', body: () => ({ Series: series, ...picker.chosen() }) };
+}
+
+class Picker {
+  /** @param {any} summary */
+  constructor(summary) {
+    this.summary = summary;
+    this.volume = new GreyVolume(summary);
+    this.isWhole = Number.isInteger(summary.Minimum) && Number.isInteger(summary.Maximum) && summary.Slope === 1;
+    this.canvas = byId('slice');
+    this.histogram = byId('histogram');
+    this.lower = this.#pair('lower', summary.Otsu ?? summary.Minimum);
+    this.upper = this.#pair('upper', summary.Maximum);
+    drawBars(this.histogram, summary.Histogram);
+    byId('otsu').addEventListener('click', () => {
+      this.#set(this.lower, summary.Otsu);
+      this.#set(this.upper, summary.Maximum);
+      this.update();
+    });
+    byId('otsu').disabled = summary.Otsu === null;
+    this.#slices();
+    const [columns, rows, slices] = summary.OriginalShape;
+    byId('threshold-facts').textContent = text('seriesFacts', {
+      columns, rows, slices, low: this.#shown(summary.Minimum), high: this.#shown(summary.Maximum), unit: summary.Unit || text('noUnit'),
+    });
+  }
+
+  chosen() {
+    const upper = Number(this.upper.field.value);
+    return {
+      Threshold: Number(this.lower.field.value),
+      ...(upper < this.summary.Maximum ? { Upper: upper } : {}),
+      KeepLargest: byId('keep-largest').checked,
+      FillHoles: byId('fill-holes').checked,
+    };
+  }
+
+  update() {
+    const { Minimum: low, Maximum: high } = this.summary;
+    const range = { lower: Number(this.lower.field.value), upper: Number(this.upper.field.value) };
+    const share = (value) => (value - low) / (high - low || 1);
+    markInside(this.histogram, Math.max(0, share(range.lower)), Math.min(1, share(range.upper)));
+    const index = Number(this.position.value);
+    const inside = this.volume.draw(this.canvas, this.direction.value, index, range);
+    byId('slice-number').textContent = `${index + 1} / ${this.volume.count(this.direction.value)}`;
+    byId('slice-share').textContent = text('insideShare', { share: number(100 * inside) });
+  }
+
+  /** A slider and a number field that follow each other. */
+  #pair(name, value) {
+    const { Minimum: low, Maximum: high } = this.summary;
+    const pair = { slider: byId(`${name}-slider`), field: byId(name) };
+    const step = this.isWhole ? 1 : (high - low) / STEPS;
+    Object.assign(pair.slider, { min: String(low), max: String(high), step: String(step) });
+    Object.assign(pair.field, { step: this.isWhole ? '1' : 'any' });
+    this.#set(pair, value);
+    pair.slider.addEventListener('input', () => {
+      pair.field.value = String(this.#rounded(Number(pair.slider.value)));
+      this.update();
+    });
+    pair.field.addEventListener('input', () => {
+      pair.slider.value = pair.field.value;
+      this.update();
+    });
+    return pair;
+  }
+
+  #set(pair, value) {
+    pair.slider.value = String(value);
+    pair.field.value = String(this.#rounded(value));
+  }
+
+  #rounded(value) {
+    return this.isWhole ? Math.round(value) : Number(value.toPrecision(6));
+  }
+
+  #shown(value) {
+    return number(this.#rounded(value), 4);
+  }
+
+  #slices() {
+    this.direction = byId('slice-direction');
+    this.position = byId('slice-position');
+    for (const name of Object.keys(DIRECTIONS)) {
+      if (this.volume.count(name) > 1) this.direction.add(new Option(text(`direction.${name}`), name));
+    }
+    const middle = () => {
+      const count = this.volume.count(this.direction.value);
+      Object.assign(this.position, { min: '0', max: String(count - 1), value: String(Math.floor(count / 2)) });
+      this.update();
+    };
+    this.direction.addEventListener('change', middle);
+    this.position.addEventListener('input', () => this.update());
+    const count = this.volume.count(this.direction.value);
+    Object.assign(this.position, { min: '0', max: String(count - 1), value: String(Math.floor(count / 2)) });
+  }
+}

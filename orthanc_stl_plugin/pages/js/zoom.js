@@ -1,0 +1,126 @@
+/** zoom.html: one image after the other, from the whole to its last pixel. */
+
+import { address } from './api.js';
+import { byId, element } from './dom.js';
+import { text } from './i18n.js';
+import { picturesOfInstance, picturesOfSeries } from './images.js';
+import { errorMessage, identifier, pageAddress, parameters, startPage, tellWhere } from './page.js';
+import { ScaleBar } from './scalebar.js';
+import { loadScript } from './script.js';
+
+const QUARTER_DEGREES = 90;
+const STEP = 1.4;
+
+startPage('zoomTitle', async () => {
+  const [series, instance] = [identifier('series'), identifier('instance')];
+  if (!series && !instance) throw new Error(text('nothingNamed'));
+  const frame = parameters.get('frame');
+  const pictures = series ? await picturesOfSeries(series) : await picturesOfInstance(instance || '', frame);
+  if (!pictures.length) throw new Error(text('noImages'));
+  await loadScript('openseadragon');
+  tellWhere(pictures[0].name);
+  const viewer = makeViewer();
+  const show = new Sequence(viewer, pictures);
+  tools(viewer, series ? { series } : { instance: instance || '' });
+  slider(show, pictures.length);
+  await show.open(series ? Math.floor(pictures.length / 2) : 0);
+});
+
+/**
+ * OpenSeadragon writes a style into the page, which the page's policy forbids, unless an element of
+ * this name is there: css/stage.css has that style, and this is one without any effect.
+ */
+function standInForStyle() {
+  const element = document.createElementNS('urn:x-no-style', 'style');
+  element.setAttribute('data-openseadragon-mobile-css', 'true');
+  document.head.append(element);
+}
+
+function makeViewer() {
+  standInForStyle();
+  const viewer = globalThis.OpenSeadragon({
+    element: byId('stage'), showNavigationControl: false, showNavigator: true, navigatorPosition: 'BOTTOM_RIGHT', navigatorAutoFade: false,
+    crossOriginPolicy: false, gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+    maxZoomPixelRatio: 8, minZoomImageRatio: 0.7, preserveViewport: true, drawer: 'canvas', timeout: 60_000,
+  });
+  viewer.canvas.setAttribute('aria-label', text('zoomLabel'));
+  viewer.canvas.setAttribute('role', 'img');
+  return viewer;
+}
+
+/** The images, of which one is shown. */
+class Sequence {
+  /** @param {any} viewer @param {import('./images.js').Picture[]} pictures */
+  constructor(viewer, pictures) {
+    this.viewer = viewer;
+    this.pictures = pictures;
+    this.bar = new ScaleBar(viewer, byId('stage'));
+    this.index = -1;
+    viewer.addHandler('open-failed', (event) => this.#fail(event.message));
+    viewer.addHandler('open', () => this.#measure());
+  }
+
+  /** @param {number} index from 0. */
+  async open(index) {
+    if (index === this.index) return;
+    this.index = index;
+    byId('failure').replaceChildren();
+    this.viewer.open(this.pictures[index].info);
+  }
+
+  #measure() {
+    const { service } = this.viewer.world.getItemAt(0).source;
+    this.bar.set(service?.physicalUnits === 'mm' ? service.physicalScale : null);
+    document.documentElement.dataset.opened = String(this.index);
+  }
+
+  async #fail(message) {
+    let sentence = text('imageUnreadable');
+    try {
+      const answer = await fetch(this.pictures[this.index].info);
+      sentence = answer.ok ? `${sentence} ${message}` : (await answer.json()).Details || sentence;
+    } catch {
+      // the sentence stands
+    }
+    byId('failure').replaceChildren(errorMessage(sentence));
+  }
+}
+
+function tools(viewer, query) {
+  const turn = (degrees) => viewer.viewport.setRotation(viewer.viewport.getRotation() + degrees);
+  const zoom = (factor) => {
+    viewer.viewport.zoomBy(factor);
+    viewer.viewport.applyConstraints();
+  };
+  const actions = [
+    ['zoom-in', 'zoomIn', () => zoom(STEP)],
+    ['zoom-out', 'zoomOut', () => zoom(1 / STEP)],
+    ['whole', 'zoomHome', () => viewer.viewport.goHome()],
+    ['turn-left', 'rotateLeft', () => turn(-QUARTER_DEGREES)],
+    ['turn-right', 'rotateRight', () => turn(QUARTER_DEGREES)],
+    ['full-screen', 'fullScreen', () => (document.fullscreenElement ? document.exitFullscreen() : byId('workbench').requestFullscreen())],
+  ];
+  const place = byId('tools');
+  place.append(...actions.map(([icon, key, act]) => element(
+    'button', { type: 'button', id: key, title: text(key), 'aria-label': text(key), onclick: act },
+    element('img', { src: address(`stl/app/icons/${icon}.svg`), alt: '', width: 22, height: 22 }),
+  )));
+  place.append(element('a', { className: 'button', href: pageAddress('iiif.html', query) }, 'IIIF'));
+  place.hidden = false;
+}
+
+/** @param {Sequence} sequence @param {number} count */
+function slider(sequence, count) {
+  if (count < 2) return;
+  const position = byId('position');
+  const told = byId('position-text');
+  Object.assign(position, { min: '1', max: String(count), value: String(Math.floor(count / 2) + 1) });
+  if (!parameters.get('series')) position.value = '1';
+  const tell = () => {
+    told.textContent = `${position.value} / ${count}`;
+  };
+  position.addEventListener('input', tell);
+  position.addEventListener('input', () => sequence.open(Number(position.value) - 1));
+  tell();
+  byId('sequence').hidden = false;
+}

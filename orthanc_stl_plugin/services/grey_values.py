@@ -1,0 +1,107 @@
+"""The grey values of an image series, small enough to choose a threshold in a browser."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from orthanc_stl_plugin import __version__
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.formats.imageseries import INT16, otsu_threshold, read_series
+from orthanc_stl_plugin.mesh.reduce import block_factors, block_means
+from orthanc_stl_plugin.services.archive import Archive, SeriesRecord
+from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.work import Workers
+
+LONGEST_AXIS: Final = 160
+"""The most voxels along an axis that are sent: a slice of a CT then has a third of its lines."""
+
+HISTOGRAM_BINS: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSeries:
+    """A series, and what identifies the answer to a question about its values."""
+
+    record: SeriesRecord
+    digest: str
+
+
+class GreyValues:
+    """The values of the series in the archive."""
+
+    def __init__(
+        self, archive: Archive, workers: Workers, spool: Spool, settings: Settings
+    ) -> None:
+        self._archive = archive
+        self._workers = workers
+        self._spool = spool
+        self._max_bytes = settings.max_volume_mib << 20
+
+    def find(self, series_id: str) -> FoundSeries:
+        """The series, for the method below.
+
+        Raises:
+            NotFound: no such series.
+        """
+        record = self._archive.series(series_id)
+        parts = repr((sorted(record.instance_ids), __version__))
+        return FoundSeries(record, hashlib.blake2b(parts.encode(), digest_size=16).hexdigest())
+
+    def summary(self, found: FoundSeries) -> dict[str, object]:
+        """See `grey_summary`; raises what that raises, and what the workers raise."""
+        with self._spool.task_folder() as folder:
+            paths = []
+            for instance_id in found.record.instance_ids:
+                path = folder / f"{instance_id}.dcm"
+                path.write_bytes(self._archive.instance_file(instance_id))
+                paths.append(path)
+            return self._workers.run(grey_summary, tuple(paths), self._max_bytes)
+
+
+def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
+    """Plain values for JSON; runs in a worker process.
+
+    `Shape` is that of the sent voxels (columns, rows, slices), `VoxelSizeMm` theirs, `Values` the
+    base64 of little-endian int16, column by column within rows within slices: a value is
+    `Values * Slope + Intercept`, in `Unit`. `Histogram` counts the voxels of the whole series in
+    bins of equal width from `Minimum` to `Maximum`; `Otsu` is the threshold that
+    /stl/encode-series takes by itself, or null where all values are equal.
+
+    Raises:
+        TooLarge: the volume takes more than `max_bytes`.
+        UnusableSource: the images form no regular volume, or cannot be decoded.
+    """
+    volume = read_series(paths, max_bytes)
+    values = volume.values
+    low, high = float(values.min()), float(values.max())
+    counts = np.zeros(HISTOGRAM_BINS, dtype=np.int64)
+    for index in range(values.shape[2]):
+        counts += np.histogram(values[..., index], HISTOGRAM_BINS, (low, high))[0]
+    factors = block_factors(values.shape, LONGEST_AXIS)
+    small = block_means(values, factors) if max(factors) > 1 else values
+    is_exact = INT16.min <= low and high <= INT16.max and values.dtype == np.int16
+    slope = 1.0 if is_exact or low == high else (high - low) / (INT16.max - INT16.min)
+    intercept = 0.0 if is_exact else low - INT16.min * slope
+    stored = np.rint((small - intercept) / slope).clip(INT16.min, INT16.max).astype("<i2")
+    grid = volume.grid.reduced(factors)
+    return {
+        "Modality": volume.modality,
+        "Unit": volume.unit,
+        "Minimum": low,
+        "Maximum": high,
+        "Otsu": otsu_threshold(values) if low < high else None,
+        "Histogram": counts.tolist(),
+        "Shape": list(small.shape),
+        "VoxelSizeMm": [round(size, 6) for size in grid.voxel_size_mm],
+        "OriginalShape": list(values.shape),
+        "Slope": slope,
+        "Intercept": intercept,
+        "Values": base64.b64encode(stored.tobytes(order="F")).decode("ascii"),
+        "Notes": list(volume.notes),
+    }

@@ -1,0 +1,66 @@
+"""How the plugin is: what an administrator wants to see at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from orthanc_stl_plugin import __version__
+from orthanc_stl_plugin.model.job import JobState
+from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.services.work import Workers
+
+
+class Host(Protocol):
+    """The server that runs the plugin."""
+
+    def name(self) -> str:
+        """What its administrator calls it; may be empty."""
+        ...
+
+    def version(self) -> str:
+        """Its version."""
+        ...
+
+    def plugins(self) -> Sequence[str]:
+        """The names of all plugins that it has loaded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What there is to tell of the plugin.
+
+    Attributes:
+        host: the server.
+        workers: the pool of processes.
+        jobs: the queue.
+        jobs_path: where its jobs are shown.
+        viewers: versions of the third-party viewers by name; empty where none is installed.
+        official: the official plugins that are loaded and own addresses like ours.
+        published_label: the label of the studies that the public sees; empty where it sees all.
+    """
+
+    host: Host
+    workers: Workers
+    jobs: JobEngine
+    jobs_path: str
+    viewers: Mapping[str, str]
+    official: tuple[str, ...] = ()
+    published_label: str = ""
+
+    def report(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        states = [record.state for record in self.jobs.records()]
+        return {
+            "Version": __version__,
+            "Orthanc": {"Name": self.host.name(), "Version": self.host.version()},
+            "Plugins": list(self.host.plugins()),
+            "OfficialPlugins": list(self.official),
+            "Workers": {"Count": self.workers.count, "Alive": self.workers.alive()},
+            "Jobs": {str(state): states.count(state) for state in JobState},
+            "JobsPath": self.jobs_path,
+            "Viewers": dict(self.viewers),
+            "PublishedLabel": self.published_label,
+        }

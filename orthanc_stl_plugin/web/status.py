@@ -1,0 +1,16 @@
+"""The route that tells how the plugin is."""
+
+from __future__ import annotations
+
+from orthanc_stl_plugin.services.status import Status
+from orthanc_stl_plugin.web.messages import Request, Response, json_response
+from orthanc_stl_plugin.web.router import Route
+
+
+def status_routes(status: Status) -> list[Route]:
+    """GET /stl/status."""
+
+    def show(_request: Request) -> Response:
+        return json_response(status.report())
+
+    return [Route("/stl/status", {"GET": show})]

@@ -1,0 +1,129 @@
+"""What holds on every page: languages, phones, accessibility, headers."""
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Watched, end, watch
+from tests.orthanc_server import OrthancServer
+
+PAGES = ("index", "create", "create-ct", "create-study", "viewer")
+
+
+@pytest.fixture(scope="module")
+def addresses(
+    orthanc: OrthancServer, ct: dict[str, str], rtstruct: dict[str, str]
+) -> dict[str, str]:
+    """By name of the page; each shows data whose names hold markup, where it shows names."""
+    body = {"Instance": rtstruct["ID"], "Triangles": 4000}
+    answer = orthanc.post("/stl/encode-rtstruct", body)
+    assert answer.ok, answer.text
+    return {
+        "index": "/stl/app/index.html",
+        "create": f"/stl/app/create.html?series={rtstruct['ParentSeries']}",
+        "create-ct": f"/stl/app/create.html?series={ct['ParentSeries']}",
+        "create-study": f"/stl/app/create.html?study={rtstruct['ParentStudy']}",
+        "viewer": f"/stl/app/viewer.html?series={answer.json()['ParentSeries']}",
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_serious_problem(watched: Watched, addresses: dict[str, str], name: str):
+    watched.open(addresses[name])
+    watched.page.wait_for_load_state("networkidle")
+    assert watched.seriously_inaccessible() == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_a_phone_in_the_dark_every_page_fits_and_is_accessible(
+    browser: Browser, orthanc: OrthancServer, addresses: dict[str, str], name: str
+):
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740},
+        is_mobile=True,
+        has_touch=True,
+        locale="fr-BE",
+        color_scheme="dark",
+    )
+    watched = Watched(context.new_page(), orthanc.url)
+    watch(context, watched)
+    page = watched.open(addresses[name])
+    page.wait_for_load_state("networkidle")
+    width = page.evaluate("document.documentElement.scrollWidth")
+    language = page.evaluate("document.documentElement.lang")
+    problems = watched.seriously_inaccessible()
+    context.close()
+    assert (watched.unexpected, problems) == ([], [])
+    assert (width, language) == (360, "fr")
+
+
+def test_the_language_can_be_chosen_and_is_kept(watched: Watched, addresses: dict[str, str]):
+    page = watched.open(addresses["index"])
+    page.get_by_label("Language", exact=True).last.select_option("Français")
+    expect(page.locator("#health")).to_have_text("Tout va bien.")
+    page = watched.open(addresses["create"])
+    expect(page.get_by_role("button", name="Créer le modèle")).to_be_visible()
+
+
+BUTTONS = {
+    "study": ["3D: create a model", "3D: view"],
+    "model": ["3D: view"],
+    "rtstruct": ["3D: create a model"],
+    "ct": ["3D: create a model", "IIIF: deep zoom", "IIIF: open in Mirador", "IIIF: manifest"],
+    "instance": ["IIIF: deep zoom"],
+}
+
+
+@pytest.mark.parametrize("row", BUTTONS)
+def test_the_explorer_of_orthanc_shows_the_buttons_that_make_sense(
+    watched: Watched,
+    addresses: dict[str, str],
+    ct: dict[str, str],
+    rtstruct: dict[str, str],
+    row: str,
+):
+    identifier = {
+        "study": f"study?uuid={rtstruct['ParentStudy']}",
+        "model": f"series?uuid={addresses['viewer'].partition('=')[2]}",
+        "rtstruct": f"series?uuid={rtstruct['ParentSeries']}",
+        "ct": f"series?uuid={ct['ParentSeries']}",
+        "instance": f"instance?uuid={ct['ID']}",
+    }[row]
+    watched.page.goto(f"{watched.url}/app/explorer.html#{identifier}")
+    buttons = watched.page.locator("[id^=stl-buttons] a:visible")
+    expect(buttons).to_have_count(len(BUTTONS[row]))
+    assert [one.strip() for one in buttons.all_inner_texts()] == BUTTONS[row]
+
+
+def test_pages_follow_jobs_that_orthanc_does_not_show(
+    browser: Browser, rtstruct: dict[str, str], orthanc: OrthancServer
+):
+    with OrthancServer({'"JobsInOrthanc" : true': '"JobsInOrthanc" : false'}) as server:
+        stored = server.upload(orthanc.get(f"/instances/{rtstruct['ID']}/file").content)
+        context = browser.new_context(locale="en-GB")
+        watched = Watched(context.new_page(), server.url)
+        watch(context, watched)
+        page = watched.open(f"/stl/app/create.html?series={stored['ParentSeries']}")
+        page.get_by_role("button", name="Create the model").click()
+        expect(page.locator("#result")).to_contain_text("Stored in the study", timeout=60_000)
+        page = watched.open("/stl/app/index.html")
+        expect(page.locator("#job-rows tr")).to_have_count(1)
+        context.close()
+        end(server)
+    assert watched.unexpected == []
+
+
+def test_viewers_are_kept_for_ever_and_pages_are_asked_for(orthanc: OrthancServer):
+    page = orthanc.get("/stl/app/viewer.html")
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    again = orthanc.get("/stl/app/viewer.html", headers={"If-None-Match": page.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    version = orthanc.get("/stl/status").json()["Viewers"]["three"]
+    script = orthanc.get(f"/stl/app/viewers/three-{version}/three.module.js")
+    assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert script.headers["Content-Type"].startswith("text/javascript")
+
+
+def test_no_path_leads_out_of_the_pages(orthanc: OrthancServer):
+    for path in ("../../plugin.py", "..%2f..%2fplugin.py", "js/%2e%2e/%2e%2e/plugin.py"):
+        assert orthanc.get(f"/stl/app/{path}").status_code in (400, 404)

@@ -1,0 +1,145 @@
+"""Slides, photographs and slices in the pages for images."""
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Watched, picture
+from tests.frame_samples import frame_file, photograph
+from tests.orthanc_server import OrthancServer
+from tests.slide_samples import LevelSample, written_slide
+
+STAGE = "#stage"
+WIDTH_MM = 10  # of every slide of the samples
+SIDE_PX = 1024
+
+
+@pytest.fixture(scope="session")
+def slide(orthanc: OrthancServer) -> dict[str, str]:
+    """The identifiers of a slide of three levels."""
+    sizes = [(SIDE_PX // factor, SIDE_PX // factor) for factor in (1, 2, 4)]
+    levels = written_slide(sizes, LevelSample(1, 1, tile_width=256, tile_height=256))
+    stored = [orthanc.upload(file.content) for level in levels for file in level.files]
+    return stored[0]
+
+
+@pytest.fixture(scope="session")
+def photo(orthanc: OrthancServer) -> dict[str, str]:
+    """The identifiers of a photograph, without a scale."""
+    return orthanc.upload(frame_file(photograph(600, 400), series=70))
+
+
+def opened(watched: Watched, query: str) -> Page:
+    page = watched.open(f"/stl/app/zoom.html?{query}")
+    page.wait_for_selector("html[data-opened]", timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def test_a_slide_has_a_scale_bar_in_millimetres(watched: Watched, slide: dict[str, str]):
+    page = opened(watched, f"series={slide['ParentSeries']}")
+    bar = page.locator(".scale-bar")
+    expect(bar).to_have_text("2 mm")
+    side = page.evaluate("document.querySelector('#stage').clientHeight")
+    drawn = page.locator(".scale-bar i").bounding_box()
+    assert drawn is not None
+    assert drawn["width"] == pytest.approx(2 / WIDTH_MM * side, rel=0.02)
+
+
+def test_zooming_in_makes_the_scale_finer(watched: Watched, slide: dict[str, str]):
+    page = opened(watched, f"series={slide['ParentSeries']}")
+    for _ in range(5):
+        page.get_by_role("button", name="Closer").click()
+    expect(page.locator(".scale-bar")).to_have_text("200 µm")
+    page.get_by_role("button", name="Whole image").click()
+    expect(page.locator(".scale-bar")).to_have_text("2 mm")
+
+
+def test_a_photograph_without_a_scale_has_no_bar_but_its_colours(
+    watched: Watched, photo: dict[str, str]
+):
+    page = opened(watched, f"instance={photo['ID']}")
+    expect(page.locator(".scale-bar")).to_be_hidden()
+    page.wait_for_timeout(500)  # the last tile fades in
+    seen = picture(page, "#stage")[..., :3].astype(int)
+    rows, columns = seen.shape[:2]
+    expected = photograph(600, 400).astype(int)
+    scale = min(rows / 400, columns / 600)
+    for x, y in ((300, 200), (150, 100), (60, 350)):
+        row = round(rows / 2 + (y - 200) * scale)
+        column = round(columns / 2 + (x - 300) * scale)
+        assert np.abs(seen[row, column] - expected[y, x]).max() < 12
+
+
+def test_turning_keeps_the_image(watched: Watched, slide: dict[str, str]):
+    page = opened(watched, f"series={slide['ParentSeries']}")
+    page.wait_for_timeout(500)
+    before = picture(page, STAGE).astype(int)
+    page.get_by_role("button", name="Turn right").click()
+    page.wait_for_timeout(1500)
+    after = picture(page, STAGE).astype(int)
+    assert np.abs(after - before).mean() > 5
+    page.get_by_role("button", name="Turn left").click()
+    page.wait_for_timeout(1500)
+    assert np.abs(picture(page, STAGE).astype(int) - before).mean() < 1
+
+
+def test_the_slices_of_a_series_follow_one_another(watched: Watched, ct: dict[str, str]):
+    page = opened(watched, f"series={ct['ParentSeries']}")
+    expect(page.locator("#position-text")).to_have_text("53 / 104")
+    assert page.evaluate("document.documentElement.dataset.opened") == "52"
+    page.get_by_label("Image", exact=True).press("ArrowRight")
+    page.wait_for_selector("html[data-opened='53']")
+    expect(page.locator("#position-text")).to_have_text("54 / 104")
+    expect(page.locator(".scale-bar")).to_have_text(re.compile(r"^\d+ (mm|cm)$"))
+
+
+def test_a_series_without_images_says_so(watched: Watched, rtstruct: dict[str, str]):
+    page = watched.open(f"/stl/app/zoom.html?series={rtstruct['ParentSeries']}")
+    expect(page.get_by_role("alert")).to_contain_text("no images")
+
+
+def test_the_page_of_a_slide_is_accessible(watched: Watched, slide: dict[str, str]):
+    opened(watched, f"series={slide['ParentSeries']}")
+    assert watched.seriously_inaccessible() == []
+
+
+def test_addresses_of_manifests_can_be_copied(
+    watched: Watched, slide: dict[str, str], rtstruct: dict[str, str]
+):
+    page = watched.open(f"/stl/app/iiif.html?series={slide['ParentSeries']}")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the address: The whole study").click()
+    expect(page.get_by_role("status").first).to_have_text("Copied.")
+    expected = f"{watched.url}/studies/{slide['ParentStudy']}/iiif/manifest.json"
+    assert page.evaluate("navigator.clipboard.readText()") == expected
+    assert watched.seriously_inaccessible() == []
+
+
+@pytest.mark.parametrize(
+    "manifest", ["https://elsewhere.example/manifest.json", "//elsewhere.example/m", "file:///m"]
+)
+def test_mirador_opens_no_manifest_of_another_server(watched: Watched, manifest: str):
+    page = watched.open(f"/stl/app/mirador.html?manifest={manifest}")
+    expect(page.get_by_role("alert")).to_contain_text("Only manifests of this server")
+
+
+MIRADOR_S_OWN = "Accessing element.ref was removed in React 19"
+
+
+@pytest.mark.parametrize("level", ["series", "study", "manifest"])
+def test_mirador_shows_the_manifest_of_a_slide(watched: Watched, slide: dict[str, str], level: str):
+    watched.expect(MIRADOR_S_OWN)
+    query = {
+        "series": f"series={slide['ParentSeries']}",
+        "study": f"study={slide['ParentStudy']}",
+        "manifest": f"manifest={watched.url}/series/{slide['ParentSeries']}/iiif/manifest.json",
+    }[level]
+    page = watched.open(f"/stl/app/mirador.html?{query}")
+    expect(page.locator(".mirador-osd-container canvas").first).to_be_visible(timeout=30_000)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1000)
+    seen = picture(page, ".mirador-osd-container")[..., :3].astype(int)
+    assert (np.ptp(seen, axis=2) > 60).mean() > 0.1  # the picture has colours, Mirador is grey
