@@ -42,7 +42,8 @@ def our_hidden_routes() -> list[str]:
 def filled(path: str, slide: Slide) -> str:
     level = path.split("/")[1]
     identifier = {"studies": slide.study, "series": slide.series}.get(level, slide.instance)
-    for name, value in {"{id}": identifier, "{frame}": "0", "{name}": "dicom"}.items():
+    values = {"{id}": identifier, "{frame}": "0", "{name}": "dicom", "{file...}": "create.html"}
+    for name, value in values.items():
         path = path.replace(name, value)
     return path.replace("{", "").replace("}", "")
 
