@@ -11,10 +11,10 @@ ARGS =
 RUN = setpriv --pdeathsig TERM docker/root.sh
 SERVER = exec env HTTP_PORT='$(HTTP_PORT)' DICOM_PORT='$(DICOM_PORT)' DATA='$(DATA)' CONFIG='$(CONFIG)'
 
-.PHONY: help demo serve test check bench report shell clean clean-all
+.PHONY: help demo serve test test-deployment test-sid check bench report shell clean clean-all
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@echo "Variables: HTTP_PORT=$(HTTP_PORT) DICOM_PORT=$(DICOM_PORT) DATA=$(DATA) CONFIG=$(CONFIG) HOST=$(HOST)"
 	@echo "           ARGS=... for test, bench and report; HOST=0.0.0.0 for serve lets other machines in"
 
@@ -26,6 +26,12 @@ serve: ## Orthanc with the plugin, until Ctrl-C
 
 test: ## All tests: unit, property, conformance and integration with a real Orthanc
 	@exec $(RUN) python -m pytest -m '' $(ARGS)
+
+test-deployment: ## The containers of docker/compose.yaml, built and run with podman on this machine
+	@exec setpriv --pdeathsig TERM tests/deployment/run.sh $(ARGS)
+
+test-sid: ## The tests with a real Orthanc in Debian sid: the next Orthanc, the next Python
+	@exec env SUITE=sid $(RUN) python -m pytest -m '' tests/integration tests/conformance $(ARGS)
 
 check: ## Format, lint, types and layers
 	@exec $(RUN) sh -euc 'ruff format --check; ruff check; mypy; lint-imports'
@@ -45,4 +51,5 @@ clean: ## Removes caches
 
 clean-all: clean ## Removes caches, the root and the stored images in .data
 	docker/root.sh --remove
+	tests/deployment/run.sh --remove
 	rm -rf .data

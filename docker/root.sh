@@ -7,11 +7,13 @@
 # The root lies in .root/ and is made at first use. It is made again when this script or install.sh changes, and its
 # packages are installed again when pyproject.toml or the viewers' lock file ask for others. Mounts and processes live in namespaces of
 # the command's own: nothing of either is left when it ends, however it ends.
-# Variables: DEBIAN_MIRROR (making the root), DATA (a folder, seen as /data), CONFIG (a file, seen below /config).
+# Variables: SUITE (of Debian; all but trixie in a root of its own), DEBIAN_MIRROR (making the root), DATA (a folder,
+# seen as /data), CONFIG (a file, seen below /config).
 set -euo pipefail
 
 checkout=$(cd "$(dirname "$0")/.." && pwd)
-root=$checkout/.root/debian
+suite=${SUITE:-trixie}
+root=$checkout/.root/$([ "$suite" = trixie ] && echo debian || echo "$suite")
 log=$checkout/.root/log
 cache=$checkout/.root/cache
 certificates=/etc/ssl/certs/ca-certificates.crt
@@ -113,7 +115,9 @@ make_root() {
         say "making a Debian root with Orthanc in .root/: about two minutes, once"
         remove_root "$root" "$root.new"
         make_step debootstrap --variant=minbase --include=ca-certificates --cache-dir="$cache/debootstrap" \
-            trixie "$root.new" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
+            "$suite" "$root.new" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"}
+        # A mirror of a suite that changes daily may lag behind: its lists then count as expired.
+        [ "$suite" = trixie ] || echo 'Acquire::Check-Valid-Until "false";' >"$root.new/etc/apt/apt.conf.d/90lag"
         make_step "${inside[@]}" "$root.new" "${install[@]}" --debian-only
         mv "$root.new" "$root"
     fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 ICON_PX: Final = 64
 _COLOURS: Final = 256
 _PAPER: Final = (255, 255, 255, 255)
+_BYTES: Final = "data:application/octet-stream;base64,"
 
 
 def icon_item(picture: NDArray[np.uint8]) -> dict[str, str]:
@@ -43,5 +45,19 @@ def icon_item(picture: NDArray[np.uint8]) -> dict[str, str]:
     return item
 
 
+def with_numbers(item: Mapping[str, str]) -> dict[str, str]:
+    r"""The item with the entries of its lookup tables as numbers, "0\257\514", not as bytes."""
+    return {
+        keyword: "\\".join(map(str, np.frombuffer(_content(value), "<u2")))
+        if keyword.endswith("PaletteColorLookupTableData")
+        else value
+        for keyword, value in item.items()
+    }
+
+
+def _content(data_uri: str) -> bytes:
+    return base64.b64decode(data_uri.removeprefix(_BYTES))
+
+
 def _data_uri(content: bytes) -> str:
-    return "data:application/octet-stream;base64," + base64.b64encode(content).decode()
+    return _BYTES + base64.b64encode(content).decode()

@@ -12,11 +12,13 @@ from typing import Final
 import orthanc
 
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, PluginError
+from orthanc_stl_plugin.formats.icon import with_numbers
 from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.image_archive import FileRecord
 
 _PIECE_BYTES: Final = 3 << 18  # a multiple of three: base64 of the pieces is that of all
 _STORED: Final = "Success"
+_NUMBERS_SINCE: Final = (1, 13)
 _ENCAPSULATED_DOCUMENT: Final = "0042-0011"
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _ONE: Final = {"instances": "instance", "series": "series", "studies": "study"}
@@ -97,7 +99,8 @@ class OrthancArchive:
     ) -> StoredInstance:
         """See the port."""
         # Force allows the SeriesInstanceUID that the parts of an assembly share.
-        fields = json.dumps({"Parent": parent_study, "Tags": tags, "Force": True}).encode()
+        taken = _as_taken(tags)
+        fields = json.dumps({"Parent": parent_study, "Tags": taken, "Force": True}).encode()
         head = b'{"Content":"data:' + media_type.encode() + b";base64,"
         body = _with_document(head, document, b'",' + fields[1:])
         try:
@@ -167,6 +170,21 @@ def _with_document(head: bytes, document: Path, tail: bytes) -> bytes:
     body = path.read_bytes()
     path.unlink()
     return body
+
+
+def _as_taken(tags: Mapping[str, object]) -> Mapping[str, object]:
+    """The tags as this version of Orthanc takes them.
+
+    Since 1.13.0 it refuses the bytes of a palette's lookup tables and takes numbers; before, it
+    stored the digits of numbers as bytes.
+    """
+    version = json.loads(orthanc.RestApiGet("/system"))["Version"]
+    release = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2])
+    icons = tags.get("IconImageSequence")
+    # A build of the main line has no number, and is newer than any that has one.
+    if not isinstance(icons, list) or (release and release < _NUMBERS_SINCE):
+        return tags
+    return {**tags, "IconImageSequence": [with_numbers(icon) for icon in icons]}
 
 
 def _uri(level: str, identifier: str) -> str:

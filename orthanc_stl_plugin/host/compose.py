@@ -10,6 +10,7 @@ from typing import Any, Final
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
 from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
+from orthanc_stl_plugin.host.metrics import cache_figures
 from orthanc_stl_plugin.host.server import PAGES, OrthancHost
 from orthanc_stl_plugin.services.encode import Encoder
 from orthanc_stl_plugin.services.grey_values import GreyValues
@@ -54,6 +55,7 @@ class ImageServing:
     """The routes of images; `note_change` is called with every change, `end` when Orthanc stops."""
 
     routes: Sequence[Route]
+    figures: Callable[[], Mapping[str, float]]
     slides: Slides
     note_change: Callable[[], None]
     end: Callable[[], None]
@@ -141,4 +143,8 @@ def compose_images(
         pyramids.close()
         workers.close()
 
-    return ImageServing(image_routes(renditions, settings), images, images.note_change, end)
+    def figures() -> Mapping[str, float]:
+        return cache_figures(renditions.counts())
+
+    routes = image_routes(renditions, settings)
+    return ImageServing(routes, figures, images, images.note_change, end)

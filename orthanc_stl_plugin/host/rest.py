@@ -7,10 +7,12 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from time import perf_counter
 from typing import Any, Final
 
 import orthanc
 
+from orthanc_stl_plugin.host.metrics import Durations, family
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Route, answer
@@ -22,10 +24,10 @@ _kept: Final[list[Callable[..., object]]] = []
 _thread: Final = threading.local()
 
 
-def register(routes: Iterable[Route]) -> None:
+def register(routes: Iterable[Route], durations: Durations) -> None:
     """Announces every route to Orthanc, which tries them in this order."""
     for route in routes:
-        callback = _callback(route)
+        callback = _callback(route, durations)
         _kept.append(callback)
         orthanc.RegisterRestCallback(route.pattern, callback)
 
@@ -49,10 +51,15 @@ def _headers(request: dict[str, Any]) -> dict[str, str]:
     return {name.lower(): value for name, value in request["headers"].items()}
 
 
-def _callback(route: Route) -> Callable[..., None]:
+def _callback(route: Route, durations: Durations) -> Callable[..., None]:
+    timed_as = family(route.template)
+
     def respond(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
+        started_at = perf_counter()
         _keep_thread_state()
         send(output, answer(route, _request(uri, request)))
+        if timed_as is not None:
+            durations.note(timed_as, perf_counter() - started_at)
 
     return respond
 

@@ -12,7 +12,9 @@ from orthanc_stl_plugin.config import SECTION, read_settings
 from orthanc_stl_plugin.errors import ConfigurationError
 from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
 from orthanc_stl_plugin.host.compose import compose_images, compose_models, compose_pages
+from orthanc_stl_plugin.host.heartbeat import Heartbeat, OthersChanges
 from orthanc_stl_plugin.host.log import log_through_orthanc
+from orthanc_stl_plugin.host.metrics import Durations, job_figures, publish
 from orthanc_stl_plugin.host.official import STL_PLUGIN, free_routes, official_plugins
 from orthanc_stl_plugin.host.presenting import compose_presentation
 from orthanc_stl_plugin.host.rest import keep_public_out, register
@@ -54,16 +56,26 @@ def _compose() -> None:
     routes.sort(key=lambda route: -route.template.count("/"))
     publication = Publication(settings.publish, catalogue)
     open_routes = guarded(free_routes(routes, official), publication)
-    register(open_routes)
+    durations = Durations()
+    register(open_routes, durations)
     if publication.is_restricted:
         keep_public_out(open_routes, publication)
     if STL_PLUGIN not in official:
         extend_explorer(EXPLORER_SCRIPT.read_text(encoding="utf-8"))
 
+    heartbeat = Heartbeat(
+        durations.publish,
+        lambda: publish(job_figures(models.jobs.records())),
+        lambda: publish(images.figures()),
+        OthersChanges(images.note_change).look,
+    )
+
     def on_change(change: int, _level: int, _resource: str) -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:
             models.begin()
+            heartbeat.start()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            heartbeat.stop()
             models.end()
             images.end()
             spool.close()

@@ -19,7 +19,7 @@ from orthanc_stl_plugin.iiif.plan import Placement, RenderPlan, StoredTile, plan
 from orthanc_stl_plugin.iiif.render import assemble, render
 from orthanc_stl_plugin.iiif.request import Format, Quality, Version, parse_request
 from orthanc_stl_plugin.iiif.resolve import Limits, Resolved, canonical, resolve
-from orthanc_stl_plugin.services.byte_cache import ByteCache
+from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
 from orthanc_stl_plugin.services.frame_sources import FrameSource, Pixels
 from orthanc_stl_plugin.services.images import ImageName, Images
 from orthanc_stl_plugin.services.made_levels import MadeLevels
@@ -109,6 +109,14 @@ class Renditions:
         self._tiles = ByteCache[Pixels](half, lambda tile: tile.nbytes)
         self._prepared = ByteCache[_Prepared](_REQUESTS_BYTES, lambda one: one.byte_count)
         self._rendering = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+    def counts(self) -> dict[str, CacheCounts]:
+        """What its caches have done, and hold."""
+        return {
+            "iiif_answer": self._answers.counts(),
+            "iiif_tile": self._tiles.counts(),
+            "iiif_request": self._prepared.counts(),
+        }
 
     def information(self, name: ImageName, version: Version, service_id: str) -> Information:
         """The image information document of an image, whose base URI is `service_id`.

@@ -138,6 +138,7 @@ def test_a_cancelled_job_stops_soon_and_leaves_nothing(server: OrthancServer, st
 
 def test_a_job_that_is_paused_waits(server: OrthancServer, study: str):
     running = order(server, study, NOISE).json()["Path"]
+    until(lambda: state(server, running) == "Running")
     waiting = order(server, study).json()["Path"]
     assert server.post(f"{waiting}/pause", {}).status_code == 200
     assert state(server, waiting) == "Paused"

@@ -1,0 +1,29 @@
+# Sourced by the scripts beside it: `compose` and `engine`, with docker or with podman, whichever is there.
+# COMPOSE_FILES names the files, as in COMPOSE_FILES="compose.yaml compose.scale.yaml".
+cd "$(dirname "${BASH_SOURCE[0]}")"
+if [ -n "${ENGINE:-}" ]; then :; elif command -v docker >/dev/null; then ENGINE=docker; else ENGINE=podman; fi
+: "${COMPOSE:=$([ "$ENGINE" = docker ] && echo docker compose || echo podman-compose)}" "${COMPOSE_FILES:=compose.yaml}"
+: "${ORTHANC_IMAGE:=$(sed -n 's/^ORTHANC_IMAGE=//p' .env)}"
+readonly project=${COMPOSE_PROJECT_NAME:-museum}
+readonly storage=${project}_storage
+
+engine() { "$ENGINE" "$@"; }
+
+# shellcheck disable=SC2086 # words
+compose() {
+    local files=() file
+    for file in $COMPOSE_FILES; do files+=(--file "$file"); done
+    $COMPOSE --project-name "$project" "${files[@]}" "$@"
+}
+
+has_postgresql() { [[ $COMPOSE_FILES == *scale* ]]; }
+replicas() { if has_postgresql; then echo orthanc orthanc-2; else echo orthanc; fi; }
+
+# in_image ARGUMENT...: a shell as root in Orthanc's image, without network; arguments up to -- are the engine's.
+in_image() {
+    local options=()
+    while [ "$1" != -- ]; do options+=("$1"); shift; done
+    shift
+    engine run --rm --network none --user 0 "${options[@]}" --entrypoint /bin/sh \
+        "${ORTHANC_IMAGE:-localhost/orthanc-stl-plugin:latest}" -euc "$@"
+}

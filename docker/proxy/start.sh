@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Starts nginx: fills in its configuration, makes a certificate if none is given, and follows Orthanc's addresses.
+#
+# Variables: STAFF_HOST and PUBLIC_HOST (names), HTTPS_PORT (as clients see it), ORTHANC_SERVERS (name:port ...),
+# PUBLIC_RATE and PUBLIC_BURST (requests of one client), CACHE_SIZE.
+# Files: /run/secrets/proxy/staff (htpasswd), and tls.crt and tls.key beside it if the administrator has them;
+# /run/secrets/audience/staff, the word by which Orthanc knows that this proxy has let staff in.
+set -euo pipefail
+
+readonly secrets=/run/secrets/proxy audience=/run/secrets/audience/staff own=/var/lib/proxy state=/tmp/proxy
+readonly interval_s=3
+
+say() { printf '{"time":"%s","log":"proxy","message":"%s"}\n' "$(date --iso-8601=seconds)" "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+: "${STAFF_HOST:?}" "${PUBLIC_HOST:?}" "${HTTPS_PORT:=443}" "${ORTHANC_SERVERS:=orthanc:8042}"
+: "${PUBLIC_RATE:=200}" "${PUBLIC_BURST:=1000}" "${CACHE_SIZE:=2g}"
+for name in "$STAFF_HOST" "$PUBLIC_HOST"; do
+    [[ $name =~ ^[A-Za-z0-9.-]+$ ]] || fail "$name is no host name"
+done
+[ "$STAFF_HOST" != "$PUBLIC_HOST" ] || fail "STAFF_HOST and PUBLIC_HOST must differ"
+[ -s "$secrets/staff" ] && [ -s "$audience" ] || fail "nobody may log in yet: docker/add-staff.sh NAME makes an account"
+mkdir -p "$state"
+
+certificate=$secrets/tls.crt key=$secrets/tls.key
+if [ ! -e "$certificate" ]; then
+    certificate=$own/tls.crt key=$own/tls.key
+    # One of other names, or that ends within a month, is made again.
+    covers() { [[ $(openssl x509 -in "$certificate" -noout -checkhost "$1" 2>&1) == *"does match"* ]]; }
+    if ! { openssl x509 -in "$certificate" -noout -checkend 2592000 && covers "$STAFF_HOST" && covers "$PUBLIC_HOST"
+    } >/dev/null 2>&1; then
+        say "no certificate is given: making one that browsers warn about"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 365 -subj "/CN=$STAFF_HOST" \
+            -addext "subjectAltName=DNS:$STAFF_HOST,DNS:$PUBLIC_HOST" -keyout "$key" -out "$certificate" 2>/dev/null
+    fi
+fi
+
+port=
+[ "$HTTPS_PORT" = 443 ] || port=:$HTTPS_PORT
+sed -e "s|@STAFF_HOST@|$STAFF_HOST|g" -e "s|@PUBLIC_HOST@|$PUBLIC_HOST|g" -e "s|@PORT@|$port|g" \
+    -e "s|@RATE@|$PUBLIC_RATE|g" -e "s|@BURST@|$PUBLIC_BURST|g" -e "s|@CACHE_SIZE@|$CACHE_SIZE|g" \
+    -e "s|@STAFF@|$(cat "$audience")|g" -e "s|@CERTIFICATE@|$certificate|g" -e "s|@KEY@|$key|g" \
+    /usr/local/lib/proxy/nginx.conf >"$state/nginx.conf"
+
+# A container gets a new address whenever it is made again, and nginx asks for addresses only once: so names become
+# addresses here, again and again. A replica that is away keeps its last one: nginx notices by itself.
+declare -A addresses
+write_servers() {
+    local server address
+    for server in $ORTHANC_SERVERS; do
+        address=$(getent ahostsv4 "${server%:*}" | awk '{print $1; exit}') || true
+        [ -z "$address" ] || addresses[$server]=$address
+        address=${addresses[$server]:-}
+        [ -z "$address" ] || echo "server $address:${server##*:} max_fails=1 fail_timeout=2s;"
+    done >"$state/servers.new"
+    [ -s "$state/servers.new" ] || return 1
+    ! cmp -s "$state/servers.new" "$state/servers.conf" || return 1
+    mv "$state/servers.new" "$state/servers.conf"
+}
+
+until write_servers; do sleep 1; done
+nginx -c "$state/nginx.conf" -e stderr -g 'daemon off;' &
+nginx=$!
+trap 'kill -QUIT "$nginx"' TERM INT
+while kill -0 "$nginx" 2>/dev/null; do
+    sleep "$interval_s" &
+    wait -n || true
+    if write_servers; then
+        say "Orthanc has moved: $(tr '\n' ' ' <"$state/servers.conf")"
+        kill -HUP "$nginx"
+    fi
+done
+wait "$nginx"

@@ -1,0 +1,72 @@
+"""What is done again and again for as long as Orthanc runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import orthanc
+
+_INTERVAL_S: Final = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Calls each task about once a second, in a thread of its own.
+
+    Args:
+        tasks: short ones; an error of Orthanc in one is logged, and it is called again next time.
+    """
+
+    def __init__(self, *tasks: Callable[[], object]) -> None:
+        self._tasks = tasks
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begins; Orthanc can be asked by now."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends, and waits for it: nobody asks Orthanc after its end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_INTERVAL_S):
+            for task in self._tasks:
+                try:
+                    task()
+                except orthanc.OrthancException as error:
+                    _log.warning("Orthanc error %s in the heartbeat", error.args[0])
+
+
+class OthersChanges:
+    """Notices what other Orthancs change in a database that they share with this one.
+
+    Orthanc tells its plugins its own changes alone; the log of changes is that of the database.
+
+    Args:
+        note: called after changes, whoever made them.
+    """
+
+    def __init__(self, note: Callable[[], None]) -> None:
+        self._note = note
+        self._last = -1
+        self._is_shared: bool | None = None
+
+    def look(self) -> None:
+        """Asks for the number of the last change, where a plugin keeps the database."""
+        if self._is_shared is None:
+            system = json.loads(orthanc.RestApiGet("/system"))
+            self._is_shared = bool(system.get("DatabaseBackendPlugin"))
+        if not self._is_shared:
+            return
+        last = json.loads(orthanc.RestApiGet("/changes?last"))["Last"]
+        if last != self._last:
+            self._last = last
+            self._note()

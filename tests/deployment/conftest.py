@@ -1,0 +1,88 @@
+"""Tests of the containers: `make test-deployment` runs them, on the machine itself."""
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deployment.museum import Museum
+
+STATE = os.environ.get("DEPLOYMENT_STATE", "")
+if not STATE:
+    collect_ignore_glob = ["test_*.py"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the replicas are under load."""
+    parser.addoption("--load-seconds", default="30")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _names() -> Iterator[None]:
+    """The museum's hosts are this machine."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *others: Any, **named: Any) -> Any:
+        is_ours = isinstance(host, str) and host.endswith(".museum.test")
+        return resolve("127.0.0.1" if is_ours else host, *others, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolved)
+        yield
+
+
+def contents(museum: Museum) -> dict[str, bytes]:
+    """Every stored file, by its instance."""
+    return {
+        one: museum.staff.get(f"/instances/{one}/file").content
+        for one in museum.staff.get("/instances").json()
+    }
+
+
+@pytest.fixture(scope="module")
+def museum() -> Iterator[Museum]:
+    """A running museum."""
+    made = Museum(Path(STATE) / "museum")
+    made.add_staff()
+    try:
+        made.up()
+        yield made
+    finally:
+        made.down()
+
+
+@dataclass(frozen=True)
+class Slide:
+    """Identifiers of a stored slide."""
+
+    study: str
+    series: str
+    instance: str
+
+
+def stored(museum: Museum, folder: Path) -> Slide:
+    """Stores the files of a slide."""
+    told: dict[str, str] = {}
+    for path in sorted(folder.glob("*.dcm")):
+        answer = museum.staff.ask("POST", "/instances", data=path.read_bytes())
+        assert answer.status_code == 200, answer.text
+        told = answer.json()
+    return Slide(told["ParentStudy"], told["ParentSeries"], told["ID"])
+
+
+@pytest.fixture(scope="module")
+def published(museum: Museum) -> Slide:
+    """A slide that everybody may see."""
+    slide = stored(museum, Path(STATE) / "samples/published")
+    assert museum.staff.ask("PUT", f"/studies/{slide.study}/labels/published").ok
+    return slide
+
+
+@pytest.fixture(scope="module")
+def hidden(museum: Museum) -> Slide:
+    """A slide for staff alone."""
+    return stored(museum, Path(STATE) / "samples/hidden")

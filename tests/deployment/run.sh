@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Builds both images and tests the museum in containers, with podman and without a daemon: make test-deployment
+#
+# Needs root on a Debian-like machine; podman and its network come from apt-get. Everything else lies in .deployment/:
+# a Debian base image made by debootstrap (nothing is pulled), the images, the samples, Python packages.
+# Arguments go to pytest; --remove alone removes .deployment/. KEEP_IMAGES=1 builds no image again.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+readonly state=$PWD/.deployment
+readonly certificates=/etc/ssl/certs/ca-certificates.crt
+
+if [ "${1:-}" = --remove ]; then
+    sed -n "s| - .*||; s|.* \($state/[^ ]*\) .*|\1|p" /proc/self/mountinfo | sort --reverse --unique |
+        while read -r mounted; do umount "$mounted"; done
+    exec rm -rf "$state" /run/orthanc-stl-plugin-deployment
+fi
+mkdir -p "$state"
+
+if ! command -v podman >/dev/null || ! [ -e /usr/lib/podman/netavark ] || ! [ -e /usr/lib/podman/aardvark-dns ]; then
+    apt-get update
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+        podman runc netavark aardvark-dns python3-venv
+fi
+
+# Images and containers of the tests are apart from the machine's own.
+cat >"$state/storage.conf" <<TEXT
+[storage]
+driver = "overlay"
+runroot = "/run/orthanc-stl-plugin-deployment"
+graphroot = "$state/containers"
+TEXT
+cat >"$state/containers.conf" <<'TEXT'
+[containers]
+default_ulimits = ["nofile=1024:4096", "nproc=4096:8192"]
+[engine]
+runtime = "runc"
+helper_binaries_dir = ["/usr/lib/podman", "/usr/libexec/podman"]
+[network]
+network_backend = "netavark"
+TEXT
+export CONTAINERS_STORAGE_CONF=$state/storage.conf CONTAINERS_CONF=$state/containers.conf
+export DEPLOYMENT_STATE=$state
+
+base=docker.io/library/debian:trixie-slim
+if ! podman image exists "$base"; then
+    docker/root.sh true # installs debootstrap where it is missing
+    rm -rf "$state/base"
+    debootstrap --variant=minbase --include=ca-certificates --cache-dir="$PWD/.root/cache/debootstrap" \
+        trixie "$state/base" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$state/base.log"
+    rm -f "$state"/base/var/cache/apt/archives/*.deb
+    tar --directory="$state/base" --create . | podman import - "$base"
+    rm -rf "$state/base"
+fi
+
+build() { podman build --quiet --isolation=chroot --network=host --format docker "$@" 2>"$state/build.log" || {
+    cat "$state/build.log" >&2
+    exit 1
+}; }
+if [ -z "${KEEP_IMAGES:-}" ]; then
+    build --file docker/proxy/Dockerfile --tag orthanc-stl-plugin-proxy docker/proxy
+    build --file docker/postgresql/Dockerfile --tag orthanc-stl-plugin-postgresql docker/postgresql
+    build --file docker/Dockerfile --tag orthanc-stl-plugin --secret "id=ca-bundle,src=$certificates" .
+fi
+
+venv=$state/venv
+[ -x "$venv/bin/podman-compose" ] || {
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet podman-compose pytest requests
+}
+docker/root.sh sh -euc 'python -m tests.deployment.samples .deployment/samples
+    Orthanc --openapi=.deployment/samples/openapi.json orthanc.json 2>/dev/null'
+PATH=$venv/bin:$PATH exec "$venv/bin/python" -m pytest tests/deployment -p no:cacheprovider "$@"
