@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from tests.demo import figurine
@@ -33,7 +35,11 @@ EMPTY_MODEL = "innoforce_fodicom4_empty_stl.dcm"
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 
 
-def photograph(number: int, width: int, height: int) -> Dataset:
+def noise(number: int, width: int, height: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(number).integers(0, 255, (height, width, 3), dtype=np.uint8)
+
+
+def photograph(number: int, pixels: NDArray[np.uint8]) -> Dataset:
     """A colour photograph of a study about a vase, with tags that are hard to write."""
     dataset = composite(SECONDARY_CAPTURE, number, "XC")
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.77", "1.2.77.1"
@@ -50,12 +56,11 @@ def photograph(number: int, width: int, height: int) -> Dataset:
         item(SpecimenShortDescription="Clay"),
         item(SpecimenShortDescription="Straw"),
     ]
-    dataset.Rows, dataset.Columns = height, width
+    dataset.Rows, dataset.Columns = pixels.shape[:2]
     dataset.SamplesPerPixel, dataset.PlanarConfiguration = 3, 0
     dataset.PhotometricInterpretation = "RGB"
     dataset.BitsAllocated = dataset.BitsStored = 8
     dataset.HighBit, dataset.PixelRepresentation = 7, 0
-    pixels = np.random.default_rng(number).integers(0, 255, (height, width, 3), dtype=np.uint8)
     dataset.PixelData = pixels.tobytes() + b"\0" * (pixels.size % 2)
     dataset["PixelData"].VR = "OB"
     return dataset
@@ -84,7 +89,12 @@ def server() -> Iterator[OrthancServer]:
             "/stl/encode-nifti", {"Nifti": nifti, "ParentStudy": scans[0]["ParentStudy"]}
         )
         assert model.ok, model.text
-        for dataset in (photograph(1, 300, 200), photograph(2, 150, 401), film(), report()):
+        for dataset in (
+            photograph(1, noise(1, 300, 200)),
+            photograph(2, noise(2, 150, 401)),
+            film(),
+            report(),
+        ):
             server.upload(file_bytes(dataset))
         for level in written_slide(((700, 500), (350, 250)), LevelSample(1, 1, 64, 64)):
             for file in level.files:
@@ -215,7 +225,7 @@ def test_what_a_client_has_already_is_not_sent_again(server: OrthancServer, name
 
 def test_a_changed_study_is_sent_again(server: OrthancServer):
     first = server.get(f"{vase(server)}/manifest.json")
-    stored = server.upload(file_bytes(photograph(3, 10, 10)))
+    stored = server.upload(file_bytes(photograph(3, noise(3, 10, 10))))
     known = {"If-None-Match": first.headers["ETag"]}
     assert len(server.get(f"{vase(server)}/manifest.json", headers=known).json()["items"]) == 3
     assert server.session.delete(server.url + stored["Path"]).ok
@@ -307,11 +317,15 @@ def shared_files(folder: str) -> list[Path]:
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared data are absent")
 def test_every_real_file_is_shown_and_everything_opens():
     with OrthancServer(MUSEUM) as server:
-        for folder in ("wsi", "image", "photo", "seg", "encapsulated"):
+        for folder in ("wsi", "image", "seg", "encapsulated"):
             for path in shared_files(folder):
                 if path.name != EMPTY_MODEL:
                     server.post("/instances", path.read_bytes())
-        crawler = Crawler(server.url, most_images=4)
+        for number, path in enumerate(shared_files("photo"), start=1):
+            with Image.open(path) as opened:
+                pixels = np.asarray(opened.convert("RGB"))
+            server.upload(file_bytes(photograph(number, pixels)))
+        crawler = Crawler(server.url, most_images=100_000)
         documents = crawler.everything(f"{server.url}/iiif/collection.json")
         for series in server.get("/series").json():
             address = f"{server.url}/series/{series}/iiif/manifest.json"
