@@ -12,7 +12,7 @@ import requests
 from tests.demo import figurine
 from tests.dicom_samples import file_bytes
 from tests.iiif_crawler import Crawler
-from tests.integration.test_presentation import film, photograph
+from tests.integration.test_presentation import film, noise, photograph
 from tests.orthanc_server import OrthancServer
 
 WORD = "6f1c-a-long-random-word"
@@ -67,7 +67,7 @@ def museum() -> Iterator[Museum]:
     server = OrthancServer(RULE)
     server.session.headers.update(STAFF)
     with server, requests.Session() as visitor:
-        shown = server.upload(file_bytes(photograph(1, 30, 20)))
+        shown = server.upload(file_bytes(photograph(1, noise(1, 30, 20))))
         hidden = server.upload(file_bytes(film()))
         nifti = base64.b64encode(figurine.nifti(figurine.mask(figurine.scan()))).decode()
         body = {"Nifti": nifti, "ParentStudy": shown["ParentStudy"], "Resolution": 32}
