@@ -11,6 +11,7 @@ from typing import Final
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.services.byte_cache import ByteCache
 from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
+from orthanc_stl_plugin.services.local_files import let_go
 from orthanc_stl_plugin.services.open_image import OpenImage
 from orthanc_stl_plugin.services.opening import Opened, Opener
 from orthanc_stl_plugin.wsi.pyramid import Slide
@@ -64,6 +65,7 @@ class Images:
 
     def note_change(self) -> None:
         """Something has changed in the archive: what is open has to be compared with it."""
+        let_go()
         self._last_change = next(self._numbers)
 
     def open(self, name: ImageName) -> OpenImage:

@@ -43,10 +43,9 @@ def read_part(path: Path, offset: int, length: int) -> bytes:
     return os.pread(file.descriptor, length, offset)
 
 
-def let_go(path: Path) -> None:
-    """Closes a file that is no longer there, with others, so that its disk space becomes free."""
-    if not path.exists():
-        _open_file.cache_clear()
+def let_go() -> None:
+    """Closes all files: the disk space of those that were deleted becomes free."""
+    _open_file.cache_clear()
 
 
 def open_local(path: Path) -> ImageFile:
