@@ -20,6 +20,7 @@ from orthanc_stl_plugin.formats.meshfile import (
     read_mesh,
 )
 from orthanc_stl_plugin.mesh.measure import report
+from tests.mesh_samples import painted_picture
 
 # Its centre and its sides differ along each axis: no swap of axes stays unseen.
 BOX = trimesh.creation.box((2, 3, 5)).apply_translation((10, 20, 40))
@@ -121,16 +122,8 @@ PAINTED_OBJ = (
 MTL = b"newmtl Skin\nKd 1 1 1\nmap_Kd -s 1 1 1 C:\\scans\\My Skin.PNG\n"
 
 
-def picture(width: int = 4, height: int = 2, kind: str = "PNG") -> bytes:
-    image = Image.new("RGB", (width, height), (255, 0, 0))
-    image.paste((0, 0, 255), (width // 2, 0, width, height))
-    target = io.BytesIO()
-    image.save(target, kind)
-    return target.getvalue()
-
-
 def companions(**files: bytes) -> Companions:
-    return Companions.of({"My Statue.mtl": MTL, "textures/my skin.png": picture(), **files})
+    return Companions.of({"My Statue.mtl": MTL, "textures/my skin.png": painted_picture(), **files})
 
 
 def looks(model: GivenModel, folder: Path) -> trimesh.Scene:
@@ -166,7 +159,7 @@ def test_an_obj_whose_y_axis_is_up_stands(tmp_path: Path):
 
 
 def test_a_picture_in_another_format_becomes_png(tmp_path: Path):
-    tiff = companions(**{"My Skin.PNG": picture(kind="TIFF")})
+    tiff = companions(**{"My Skin.PNG": painted_picture(kind="TIFF")})
     [part] = looks(read(PAINTED_OBJ, MeshFormat.OBJ, companions=tiff), tmp_path).geometry.values()
     assert part.visual.material.baseColorTexture.format == "PNG"
 
@@ -218,7 +211,7 @@ def archive(**files: bytes) -> bytes:
 PACKED = {
     "statue/a.obj": PAINTED_OBJ,
     "statue/my statue.mtl": MTL,
-    "statue/my skin.png": picture(),
+    "statue/my skin.png": painted_picture(),
     "__MACOSX/statue/._a.obj": b"x",
 }
 
@@ -250,12 +243,14 @@ def test_a_truncated_archive_is_refused(length: int):
 
 
 def test_pictures_of_too_many_pixels_are_refused():
-    large = companions(**{"My Skin.PNG": picture(100, 50)})
+    large = companions(**{"My Skin.PNG": painted_picture(100, 50)})
     with pytest.raises(TooLarge, match="5000 pixels, above MaxTexturePixels = 4096"):
         read(PAINTED_OBJ, MeshFormat.OBJ, companions=large)
 
 
-@pytest.mark.parametrize("content", [b"", b"nothing", picture()[:40], picture()[:-20]])
+@pytest.mark.parametrize(
+    "content", [b"", b"nothing", painted_picture()[:40], painted_picture()[:-20]]
+)
 def test_a_picture_that_is_none_is_refused(content: bytes):
     broken = companions(**{"My Skin.PNG": content})
     with pytest.raises(UnusableSource, match="texture .* is no picture, or is truncated"):
@@ -265,7 +260,7 @@ def test_a_picture_that_is_none_is_refused(content: bytes):
 def painted_glb() -> bytes:
     square = trimesh.load_mesh(io.BytesIO(SQUARE_OBJ), file_type="obj")
     material = trimesh.visual.material.PBRMaterial(
-        baseColorTexture=Image.open(io.BytesIO(picture()))
+        baseColorTexture=Image.open(io.BytesIO(painted_picture()))
     )
     uv = square.vertices[:, :2]
     square.visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
