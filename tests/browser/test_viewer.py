@@ -121,9 +121,8 @@ def test_the_models_of_several_studies_come_together(
 
 
 def test_an_image_in_the_viewer_is_told_in_a_sentence(watched: Watched, ct: dict[str, str]):
-    watched.expect("422")
     page = watched.open(f"/stl/app/viewer.html?instance={ct['ID']}")
-    expect(page.get_by_role("alert")).to_contain_text("holds no STL")
+    expect(page.get_by_role("alert")).to_contain_text("no 3D model here")
 
 
 def test_without_viewers_a_sentence_says_who_can_help(watched: Watched, models: dict[str, str]):

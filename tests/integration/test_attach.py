@@ -166,7 +166,7 @@ def test_a_client_that_has_the_painted_glb_gets_nothing_again(orthanc: OrthancSe
 def test_a_modified_copy_keeps_the_picture_and_an_anonymised_one_the_shape(
     orthanc: OrthancServer, statue: str, verb: str, is_painted: bool
 ):
-    # Of itself, Orthanc empties every encapsulated document that it anonymises (PS3.15 table E.1-1).
+    # By itself, Orthanc empties encapsulated documents that it anonymises (PS3.15 table E.1-1).
     changes = {
         "modify": {"Replace": {"ContentDescription": "Copy"}},
         "anonymize": {"Keep": ["EncapsulatedDocument"]},

@@ -17,7 +17,7 @@ HTML = sorted(PAGES.glob("*.html"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # Keys that scripts put together: text(`side.${side}`).
 FAMILIES = ("button.", "cut.", "direction.", "fact.", "job.", "resolution.", "side.", "smoothing.",
-            "stage.", "state.", "unit.")  # fmt: skip
+            "stage.", "state.", "axis.", "unit.")  # fmt: skip
 
 
 def keys_in_use() -> set[str]:

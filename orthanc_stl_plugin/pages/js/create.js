@@ -101,20 +101,20 @@ async function offerSeries(study) {
 
 /** @param {any} study @param {string | null} series */
 function files(study, series) {
-  dropZone(async (file) => {
+  dropZone(async (given) => {
     byId('file-error').replaceChildren();
     clearFileFields();
-    byId('source').hidden = file !== null;
+    byId('source').hidden = given.length > 0;
     byId('structures').hidden = true;
     byId('structure-rows').replaceChildren();
-    if (file === null) {
+    if (!given.length) {
       location.reload();
       return;
     }
     try {
       const isImage = !byId('threshold').hidden;
-      use(await fileOrder(file, study.ID, isImage ? series : null));
-      byId('series-name').textContent = file.name;
+      use(await fileOrder(given, study.ID, isImage ? series : null));
+      byId('series-name').textContent = given[0].name;
       byId('source').hidden = byId('structures').hidden;
       byId('threshold').hidden = true;
     } catch (error) {
