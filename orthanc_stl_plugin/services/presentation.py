@@ -16,6 +16,7 @@ from orthanc_stl_plugin.iiif.descriptive import Description
 from orthanc_stl_plugin.iiif.manifest import Links, Manifest, write_manifest
 from orthanc_stl_plugin.iiif.scene import MEDIA_TYPE as SCENE_MEDIA_TYPE
 from orthanc_stl_plugin.iiif.scene import Scene, write_scene
+from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.catalogue import (
     Catalogue,
     Level,
@@ -54,6 +55,10 @@ class Presenter:
         self._collection_label = settings.presentation.collection_label
         most_bytes = settings.manifest_cache_mib << 20
         self._documents = StudyCache[Document](most_bytes, lambda one: len(one.content), now)
+
+    def counts(self) -> dict[str, CacheCounts]:
+        """What its cache has done, and holds."""
+        return {"iiif_document": self._documents.counts()}
 
     def study_manifest(self, study_id: str, base: str) -> Document:
         """Everything of a study that can be seen.
