@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import dicomseg, nifti, nifti_labels, rtstruct
 from orthanc_stl_plugin.formats.companions import Companions
-from orthanc_stl_plugin.formats.imageseries import otsu_threshold, read_series
+from orthanc_stl_plugin.formats.greyhistogram import GreyHistogram
+from orthanc_stl_plugin.formats.imageseries import read_series
 from orthanc_stl_plugin.formats.meshfile import MeshFile, MeshFormat, MeshLimits, read_mesh
 from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.roi import Roi
@@ -282,7 +283,7 @@ def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterato
 def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
     volume = read_series(source.paths, source.max_bytes)
     values, chosen = volume.values, source.inside
-    level = otsu_threshold(values) if chosen.threshold is None else chosen.threshold
+    level = GreyHistogram(values).otsu() if chosen.threshold is None else chosen.threshold
     inside = values >= level
     if chosen.upper is not None:
         inside &= values <= chosen.upper

@@ -49,7 +49,7 @@ async function showSeries(series) {
 
 async function seriesSource(series, modality) {
   if (modality === 'RTSTRUCT' || modality === 'SEG') return structureSource(series, modality);
-  if (canBeThresholded(modality)) return thresholdPicker(series.ID);
+  if (canBeThresholded(modality)) return thresholdPicker(series.ID, series.Instances.length);
   const key = isModel(modality) ? 'alreadyModel' : 'noSource';
   byId('source').append(element('p', { className: 'message' }, text(key, { modality })));
   if (isModel(modality)) {
