@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import NOTE_VIOLATIONS, Watched, end, watch
+from tests.browser.conftest import NOTE_VIOLATIONS, Watched, watch
 from tests.browser.test_images import SIDE_PX
 from tests.demo import figurine
 from tests.frame_samples import frame_file, photograph
@@ -44,7 +44,6 @@ def shown() -> Iterator[Shown]:
         for study in {photo["ParentStudy"], slide["ParentStudy"]}:
             server.session.put(f"{server.url}/studies/{study}/labels/public").raise_for_status()
         yield Shown(server, photo, slide, model, hidden)
-        end(server)
 
 
 @pytest.fixture

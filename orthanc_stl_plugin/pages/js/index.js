@@ -44,12 +44,12 @@ function health(status) {
 }
 
 function caches(status) {
-  const mebibytes = (bytes) => number(bytes / MEBIBYTE);
+  const mebibytes = (bytes) => number(Math.round((10 * bytes) / MEBIBYTE) / 10);
   byId('caches').append(...Object.entries(status.Caches).map(([name, { Bytes, MaxBytes, Hits, Misses }]) => element(
     'tr', {},
     element('td', {}, text(`cache.${name}`)),
     element('td', { className: 'number' }, text('cacheSize', { bytes: mebibytes(Bytes), most: mebibytes(MaxBytes) })),
-    element('td', { className: 'number' }, Hits + Misses ? text('percent', { number: number((100 * Hits) / (Hits + Misses)) }) : '–'),
+    element('td', { className: 'number' }, Hits + Misses ? text('percent', { number: number(Math.round((100 * Hits) / (Hits + Misses))) }) : '–'),
   )));
 }
 
