@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 
@@ -40,6 +41,16 @@ def start() -> None:
         raise
 
 
+def _forget_garbage() -> None:
+    """Keeps what was loaded at the start out of every later search for garbage.
+
+    A search holds up all threads of Python, for 50 ms and more when it looks at the 100,000 objects
+    that never become any.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def _compose() -> None:
     configuration = json.loads(orthanc.GetConfiguration())
     settings = read_settings(configuration.get(SECTION, {}))
@@ -74,6 +85,7 @@ def _compose() -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:
             models.begin()
             heartbeat.start()
+            _forget_garbage()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
             heartbeat.stop()
             models.end()

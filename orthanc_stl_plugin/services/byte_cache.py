@@ -50,11 +50,19 @@ class ByteCache[V]:
         Raises:
             Exception: whatever `make` raises, to everyone who waited for it; nothing is kept.
         """
+        # No lock for what is there: threads that queue for one cost more than all the rest here.
+        value = self._values.get(key)
+        if value is not None:
+            self._hits += 1
+            try:  # noqa: SIM105 - suppress() takes as long as the rest of this branch
+                self._values.move_to_end(key)
+            except KeyError:  # dropped meanwhile
+                pass
+            return value
         with self._guard:
             value = self._values.get(key)
             if value is not None:
                 self._hits += 1
-                self._values.move_to_end(key)
                 return value
             promised = self._being_made.get(key)
             is_ours = promised is None
