@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a program and writes each line of its log as JSON: logged.py Orthanc /etc/museum
+"""logged.py Orthanc /etc/museum runs a program and writes each line of its log as JSON.
 
 Signals go to the program, and its exit status is that of this one. A line that is not of Orthanc's
 form becomes a message without level, thread and source.

@@ -10,8 +10,10 @@ RUN apt-get update && \
     mkdir -p /kept && cp -L /usr/share/orthanc/plugins/*.so /kept && cp -L "$(command -v Orthanc)" /usr/local/bin && \
     dpkg --purge --force-depends orthanc orthanc-python orthanc-postgresql && \
     rm -rf /var/lib/apt/lists/* /etc/orthanc /usr/share/orthanc /usr/sbin/policy-rc.d && \
-    groupadd --system --gid 999 orthanc && \
-    useradd --system --gid orthanc --uid 999 --home-dir /var/lib/orthanc --shell /bin/false orthanc && \
+    if id orthanc >/dev/null 2>&1; then userdel orthanc; fi && \
+    if getent group orthanc >/dev/null; then groupdel orthanc; fi && \
+    groupadd --system --non-unique --gid 999 orthanc && \
+    useradd --system --non-unique --gid orthanc --uid 999 --home-dir /var/lib/orthanc --shell /bin/false orthanc && \
     mkdir -p /etc/orthanc /usr/share/orthanc/plugins /var/lib/orthanc && mv /kept /usr/share/orthanc/plugins-available && \
     cd /usr/share/orthanc/plugins-available && mv libServeFolders.so libOrthancExplorer2.so && \
     chown -R orthanc:orthanc /var/lib/orthanc /tmp /usr/share/orthanc /usr/local/bin/Orthanc && \
