@@ -1,5 +1,6 @@
 """The image on a base that has Orthanc where orthancteam/orthanc has it."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,13 @@ def test_the_plugins_of_that_base_are_found(elsewhere: Museum) -> None:
     names = elsewhere.podman("exec", f"{PROJECT}_orthanc_1", "sh", "-c", program).split()
     expected = ["libOrthancExplorer2.so", "libOrthancPostgreSQLIndex.so", "libOrthancPython.so"]
     assert names == expected
+
+
+def test_the_bill_of_materials_names_that_orthanc(elsewhere: Museum) -> None:
+    path = "/usr/share/orthanc-stl-plugin.cdx.json"
+    bill = json.loads(elsewhere.podman("exec", f"{PROJECT}_orthanc_1", "cat", path))
+    (found,) = [one for one in bill["components"] if one["name"] == "orthanc"]
+    assert found["version"] == elsewhere.staff.get("/system").json()["Version"]
 
 
 def test_explorer_2_gets_its_buttons(elsewhere: Museum) -> None:
