@@ -8,7 +8,7 @@
 set -euo pipefail
 
 readonly secrets=/run/secrets/proxy audience=/run/secrets/audience/staff own=/var/lib/proxy state=/tmp/proxy
-readonly interval_s=3
+readonly interval_s=1
 
 say() {
     local text=${*//\\/\\\\}
