@@ -196,7 +196,8 @@ def print_models(sized: Sized, folder: Path, study: str) -> None:
 def print_all(museum: Museum, port: int, samples: Path) -> None:
     """The tables."""
     sized = Sized(museum, port)
-    print(f"{machine()}; load {os.getloadavg()[0]:.1f} before the start.\n", flush=True)
+    cores = machine().split(";")[0]
+    print(f"{cores}; load {os.getloadavg()[0]:.1f} before the start.\n", flush=True)
     at_start = [memory_mib(sized.process(name)) for name in ("orthanc", "proxy")]
     empty = sized.index_bytes()
     _, many_s, _ = sized.store(samples / "many")
