@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 from contextlib import closing
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,21 @@ def read_part(path: Path, offset: int, length: int) -> bytes:
     """
     file = _open_file(path)
     return os.pread(file.descriptor, length, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPart:
+    """Bytes that begin with `head` and go on in a file, from `offset` for `length` bytes."""
+
+    path: Path
+    offset: int
+    length: int
+    head: bytes = b""
+
+    def read(self) -> bytes:
+        """The bytes; raises as `read_part`."""
+        rest = read_part(self.path, self.offset, self.length)
+        return self.head + rest if self.head else rest
 
 
 def let_go() -> None:
