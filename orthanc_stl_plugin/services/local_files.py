@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
+import weakref
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,13 +18,18 @@ from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
 
 _MOST_OPEN: Final = 64
+_guard: Final = threading.Lock()
+_opened: Final = weakref.WeakSet["_OpenFile"]()
 
 
 class _OpenFile:
     """A file that stays open as long as somebody refers to it."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.descriptor = _descriptor(path)
+        with _guard:
+            _opened.add(self)
 
     def __del__(self) -> None:
         if hasattr(self, "descriptor"):
@@ -60,8 +67,11 @@ class LocalPart:
 
 
 def let_go() -> None:
-    """Closes all files: the disk space of those that were deleted becomes free."""
-    _open_file.cache_clear()
+    """Closes all files when one of them was deleted: its disk space becomes free."""
+    with _guard:
+        paths = [file.path for file in _opened]
+    if not all(path.exists() for path in paths):
+        _open_file.cache_clear()
 
 
 def open_local(path: Path) -> ImageFile:
