@@ -24,7 +24,8 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, WorkerDied
 
 _PARENT_WATCH_S: Final = 1.0
-_TICK_S: Final = 0.02
+_TICKS_S: Final = (0.005, 0.05)  # often at first, then by twentieths of what has gone
+_TICKS_BY_TIME: Final = 20
 _NICENESS: Final = 10  # who reads comes before who makes
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -107,7 +108,8 @@ class Workers:
             limit_s = self._settings.max_task_seconds
             future = pool.schedule(task, timeout=limit_s)
             try:
-                while not wait([future], timeout=_TICK_S).done:
+                begun = time.monotonic()
+                while not wait([future], timeout=tick_s(time.monotonic() - begun)).done:
                     watcher.tick()
             except BaseException:
                 future.cancel()  # type: ignore[no-untyped-call]  # it ends the process
@@ -121,7 +123,7 @@ class Workers:
         while True:
             watcher.tick()
             with suppress(Empty):
-                return self._idle.get(timeout=_TICK_S)
+                return self._idle.get(timeout=max(_TICKS_S))
 
     def close(self) -> None:
         """Ends every process, whatever it does."""
@@ -167,6 +169,12 @@ class Workers:
 
 def _death(how: str) -> WorkerDied:
     return WorkerDied(f"the worker process ended {how}: another one takes its place")
+
+
+def tick_s(gone_s: float) -> float:
+    """How long to wait until work is looked at again that has taken `gone_s` seconds so far."""
+    shortest, longest = _TICKS_S
+    return min(longest, max(shortest, gone_s / _TICKS_BY_TIME))
 
 
 def worker_executable(configured: str) -> Path:
