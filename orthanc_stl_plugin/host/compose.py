@@ -26,7 +26,7 @@ from orthanc_stl_plugin.services.status import Status
 from orthanc_stl_plugin.services.views import Slides
 from orthanc_stl_plugin.services.work import Workers
 from orthanc_stl_plugin.web.grey_values import grey_value_routes
-from orthanc_stl_plugin.web.iiif import image_routes
+from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
 from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
@@ -144,7 +144,8 @@ def compose_images(
         workers.close()
 
     def figures() -> Mapping[str, float]:
-        return cache_figures(renditions.counts())
+        return cache_figures({**renditions.counts(), "iiif_request": memory.counts()})
 
-    routes = image_routes(renditions, settings)
+    memory = AnswerMemory()
+    routes = image_routes(renditions, memory, settings)
     return ImageServing(routes, figures, images, images.note_change, end)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -21,40 +20,60 @@ def publish(figures: Mapping[str, float]) -> None:
 
 
 class Durations:
-    """How long answers took. Noting one asks nothing of Orthanc: that would slow down tiles."""
+    """How long answers of one kind took.
 
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._longest_s: dict[str, float] = {}
-        self._figures: dict[str, float] = {}
+    Noting one asks nothing of Orthanc and waits for no lock, as tiles are many: where two threads
+    note at once, a figure may miss one of them.
+    """
 
-    def note(self, name: str, seconds: float) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._answers = 0
+        self._total_s = 0.0
+        self._longest_s = 0.0
+
+    def note(self, seconds: float) -> None:
         """Adds one answer."""
-        answers, total = f"{name}_answers", f"{name}_seconds"
-        with self._guard:
-            self._longest_s[name] = max(seconds, self._longest_s.get(name, 0.0))
-            self._figures[answers] = self._figures.get(answers, 0) + 1
-            self._figures[total] = self._figures.get(total, 0.0) + seconds
+        self._answers += 1
+        self._total_s += seconds
+        self._longest_s = max(self._longest_s, seconds)
 
     def publish(self) -> None:
-        """Hands over the sums, and the longest since the last call.
+        """Hands over the sums, and the longest since the last call, once there was an answer.
 
         Of several, Orthanc tells the longest of the last ten seconds.
         """
-        with self._guard:
-            longest_s, self._longest_s = self._longest_s, {}
-            figures = dict(self._figures)
-        publish(figures)
-        for name, seconds in longest_s.items():
-            milliseconds = seconds * 1000
-            orthanc.SetMetricsValue(f"{_PREFIX}_{name}_ms", milliseconds, orthanc.MetricsType.TIMER)
+        longest_s, self._longest_s = self._longest_s, 0.0
+        if self._answers:
+            publish(
+                {
+                    f"{self._name}_answers": float(self._answers),
+                    f"{self._name}_seconds": self._total_s,
+                }
+            )
+        if longest_s:
+            name = f"{_PREFIX}_{self._name}_ms"
+            orthanc.SetMetricsValue(name, longest_s * 1000, orthanc.MetricsType.TIMER)
 
 
-def family(template: str) -> str | None:
-    """The name under which the answers of a route are timed; None for those that may take long."""
-    if template.endswith("/{region}/{size}/{rotation}/{file}"):
-        return "iiif_image"
-    return "iiif_document" if "/iiif/" in template and template.endswith(".json") else None
+class AnswerTimes:
+    """How long the answers of IIIF took."""
+
+    def __init__(self) -> None:
+        self._images = Durations("iiif_image")
+        self._documents = Durations("iiif_document")
+
+    def of(self, template: str) -> Durations | None:
+        """Where the answers of a route are noted; None for those that may take long."""
+        if template.endswith("/{region}/{size}/{rotation}/{file}"):
+            return self._images
+        is_document = "/iiif/" in template and template.endswith(".json")
+        return self._documents if is_document else None
+
+    def publish(self) -> None:
+        """Hands them over."""
+        self._images.publish()
+        self._documents.publish()
 
 
 def job_figures(records: Iterable[JobRecord]) -> dict[str, float]:

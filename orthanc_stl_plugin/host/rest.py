@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orthanc
 
-from orthanc_stl_plugin.host.metrics import Durations, family
+from orthanc_stl_plugin.host.metrics import AnswerTimes
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Route, answer
@@ -24,10 +24,10 @@ _kept: Final[list[Callable[..., object]]] = []
 _thread: Final = threading.local()
 
 
-def register(routes: Iterable[Route], durations: Durations) -> None:
+def register(routes: Iterable[Route], times: AnswerTimes) -> None:
     """Announces every route to Orthanc, which tries them in this order."""
     for route in routes:
-        callback = _callback(route, durations)
+        callback = _callback(route, times)
         _kept.append(callback)
         orthanc.RegisterRestCallback(route.pattern, callback)
 
@@ -41,25 +41,21 @@ def keep_public_out(routes: Iterable[Route], publication: Publication) -> None:
 
     def allows(uri: str, **request: Any) -> bool:
         _keep_thread_state()
-        return not publication.is_public(_headers(request)) or ours.fullmatch(uri) is not None
+        return not publication.is_public(request["headers"]) or ours.fullmatch(uri) is not None
 
     _kept.append(allows)
     orthanc.RegisterIncomingHttpRequestFilter(allows)
 
 
-def _headers(request: dict[str, Any]) -> dict[str, str]:
-    return {name.lower(): value for name, value in request["headers"].items()}
-
-
-def _callback(route: Route, durations: Durations) -> Callable[..., None]:
-    timed_as = family(route.template)
+def _callback(route: Route, times: AnswerTimes) -> Callable[..., None]:
+    durations = times.of(route.template)
 
     def respond(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
         started_at = perf_counter()
         _keep_thread_state()
         send(output, answer(route, _request(uri, request)))
-        if timed_as is not None:
-            durations.note(timed_as, perf_counter() - started_at)
+        if durations is not None:
+            durations.note(perf_counter() - started_at)
 
     return respond
 
@@ -78,12 +74,12 @@ def _keep_thread_state() -> None:
 
 def _request(uri: str, request: dict[str, Any]) -> Request:
     return Request(
-        method=request["method"],
-        path=uri,
-        groups=tuple(request["groups"]),
-        query=request.get("get", {}),
-        headers=_headers(request),
-        body=request.get("body", b""),
+        request["method"],
+        uri,
+        tuple(request["groups"]),
+        request.get("get", {}),
+        request["headers"],  # by lower-case name: Orthanc sees to it
+        request.get("body", b""),
     )
 
 

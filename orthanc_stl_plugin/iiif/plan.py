@@ -83,11 +83,13 @@ class RenderPlan:
 
 type Span = tuple[float, float]
 
-SPARE_RESOLUTION: Final = 2
+SPARE_RESOLUTION: Final = 3
 """How many reduced pixels along a side each pixel of the image is made of, at least.
 
 Measured on tissue in JPEG at quality 90, against decoding whole and resizing: mean differences of
-2.7 grey levels (7.1 at worst) with 1, of 1.2 (2.1) with 1.5 and of 0.6 (1.1) with 2.
+2.7 grey levels (7.1 at worst) with 1, of 1.2 (2.1) with 1.5 and of 0.6 (1.1) with 2. On a
+radiograph in JPEG 2000 and on a picture with a palette, one of 200 requests passes 2 grey levels
+with 2, none with 3.
 """
 
 _UNTOUCHED: Final = (Quality.DEFAULT, Quality.COLOR)

@@ -49,6 +49,8 @@ class FileWatcher:
         self._system = ctypes.PyDLL(None)
         self._guard = threading.Lock()
         self._is_reading = False
+        self._waiting = ctypes.c_int()
+        self._at_waiting = ctypes.byref(self._waiting)
         self._watches: dict[int, weakref.WeakSet[FileWatch]] = {}
         has_queue = hasattr(self._system, "inotify_init1")
         flags = os.O_CLOEXEC | os.O_NONBLOCK
@@ -70,9 +72,9 @@ class FileWatcher:
 
     def look(self) -> None:
         """Tells the watches what has happened until now."""
-        waiting = ctypes.c_int()
-        self._system.ioctl(self._queue, termios.FIONREAD, ctypes.byref(waiting))
-        if waiting.value or self._is_reading:
+        # All threads share the number: whoever finds it changed finds a later state of the queue.
+        self._system.ioctl(self._queue, termios.FIONREAD, self._at_waiting)
+        if self._waiting.value or self._is_reading:
             with self._guard:
                 self._read()
 

@@ -16,11 +16,12 @@ from pydicom.uid import JPEG2000TransferSyntaxes, JPEGBaseline8Bit, JPEGExtended
 
 from orthanc_stl_plugin.formats import jpeg
 from orthanc_stl_plugin.formats.display import Display
+from orthanc_stl_plugin.formats.frameindex import ITEM_HEADER
 from orthanc_stl_plugin.formats.framepixels import FrameDecoder
 from orthanc_stl_plugin.formats.iccprofile import profile_of, to_srgb
 from orthanc_stl_plugin.formats.imagefile import ImageFile
 from orthanc_stl_plugin.formats.tilefile import TileFile, halved
-from orthanc_stl_plugin.services.local_files import read_part
+from orthanc_stl_plugin.services.local_files import LocalPart, read_part
 
 type Pixels = NDArray[np.uint8]
 
@@ -29,7 +30,11 @@ _REDUCIBLE_SYNTAXES: Final = (*_JPEG_SYNTAXES, *JPEG2000TransferSyntaxes)
 _FRAMES_LOOKED_AT: Final = 16
 _DISPLAYS_KEPT: Final = 64
 _JPEG_START: Final = b"\xff\xd8"
+_JPEG_SCAN: Final = b"\xff\xda"
 _QUALITY_OF_MADE: Final = 95
+_HEADS_KEPT: Final = 64
+# Bytes around a frame that lies in one piece: none, or the header of an item.
+_WRAPPINGS: Final = (0, ITEM_HEADER.size)
 
 
 class FrameSource(Protocol):
@@ -49,8 +54,11 @@ class FrameSource(Protocol):
         """The stored values that are shown from black to white, where that had to be chosen."""
         ...
 
-    def stored_jpeg(self, frame_index: int) -> bytes | None:
-        """The stored frame, if it is a JPEG that every browser shows in the right colours."""
+    def jpeg_reader(self, frame_index: int) -> Callable[[], bytes] | None:
+        """What reads the stored frame, if it is a JPEG that every browser shows as it is meant.
+
+        It may be called again for as long as the file stays in the archive.
+        """
         ...
 
     def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
@@ -97,7 +105,7 @@ class StoredFrames:
         self._groups = groups
         self.path = path
         self._header = header
-        self._count = len(image.frames)
+        self._frames = image.frames
         self._decoder = FrameDecoder(header)
         self._conversion = profile if converts_colours else None
         self._may_be_jpeg = image.transfer_syntax_uid in _JPEG_SYNTAXES and not self._conversion
@@ -117,16 +125,30 @@ class StoredFrames:
 
     def seen_range(self) -> tuple[int, int]:
         """The lowest and the highest stored value of some of its frames."""
-        step = -(-self._count // _FRAMES_LOOKED_AT)
-        frames = [self._decoder.decode(self._read(at), at) for at in range(0, self._count, step)]
+        count = len(self._frames)
+        looked_at = range(0, count, -(-count // _FRAMES_LOOKED_AT))
+        frames = [self._decoder.decode(self._read(at), at) for at in looked_at]
         return min(int(one.min()) for one in frames), max(int(one.max()) for one in frames)
 
-    def stored_jpeg(self, frame_index: int) -> bytes | None:
+    def jpeg_reader(self, frame_index: int) -> Callable[[], bytes] | None:
         """See FrameSource."""
         display = self._display(frame_index if self._groups else 0)
         if not (self._may_be_jpeg and display.shows_as_stored):
             return None
-        return jpeg.browser_jpeg(self._read(frame_index), self._photometric, self.icc_profile)
+        stored = self._read(frame_index)
+        shown = jpeg.browser_jpeg(stored, self._photometric, self.icc_profile)
+        if shown is None:
+            return None
+        part = None
+        if self.path is not None:
+            offset, length = self._frames.span(frame_index)
+            if length - len(stored) in _WRAPPINGS:
+                part = _part(self.path, offset + length - len(stored), stored, shown)
+        return part.read if part else partial(self._browser_jpeg, frame_index)
+
+    def _browser_jpeg(self, frame_index: int) -> bytes:
+        stored = self._read(frame_index)
+        return jpeg.browser_jpeg(stored, self._photometric, self.icc_profile) or stored
 
     def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
         """See FrameSource."""
@@ -162,12 +184,15 @@ class MadeFrames:
         self.value_range = None
         self._icc_profile = icc_profile
 
-    def stored_jpeg(self, frame_index: int) -> bytes | None:
+    def jpeg_reader(self, frame_index: int) -> Callable[[], bytes] | None:
         """See FrameSource."""
         tile = self._tile(frame_index)
         if not tile.startswith(_JPEG_START):
             return None
-        return jpeg.with_profile(tile, self._icc_profile) if self._icc_profile else tile
+        shown = jpeg.browser_jpeg(tile, "", self._icc_profile)
+        offset = self._level.offsets.item(frame_index)
+        part = _part(self.path, offset, tile, shown) if shown else None
+        return part.read if part else None
 
     def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
         """See FrameSource."""
@@ -187,6 +212,24 @@ class MadeFrames:
     def _tile(self, frame_index: int) -> bytes:
         begin, end = self._level.offsets[frame_index : frame_index + 2].tolist()
         return read_part(self.path, begin, end - begin)
+
+
+def _part(path: Path, offset: int, stored: bytes, shown: bytes) -> LocalPart | None:
+    """Where to read `shown`, when `stored` lies at `offset` and only its header differs."""
+    if shown is stored:
+        return LocalPart(path, offset, len(stored))
+    kept = stored[stored.find(_JPEG_SCAN) :]
+    if not shown.endswith(kept):
+        return None
+    skipped = len(stored) - len(kept)
+    head = _shared_head(shown[: len(shown) - len(kept)])
+    return LocalPart(path, offset + skipped, len(kept), head)
+
+
+@lru_cache(_HEADS_KEPT)
+def _shared_head(head: bytes) -> bytes:
+    """The same object for all frames, as heads with colour profiles are large."""
+    return head
 
 
 def tile_encoder(*, is_lossy: bool) -> Callable[[Pixels], bytes]:

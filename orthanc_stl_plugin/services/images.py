@@ -40,14 +40,6 @@ class FrameImage:
 type ImageName = SeriesImage | FrameImage
 
 
-@dataclass(slots=True, eq=False)
-class _Kept:
-    """What is open, and the last change of the archive that it was compared with."""
-
-    opened: Opened
-    seen: int
-
-
 class Images:
     """Opens images, and keeps them open for as long as the archive's content stays the same.
 
@@ -59,7 +51,7 @@ class Images:
     def __init__(self, archive: ImageArchive, opener: Opener) -> None:
         self._archive = archive
         self._opener = opener
-        self._kept = ByteCache[_Kept](_MOST_BYTES, lambda one: one.opened.byte_count)
+        self._kept = ByteCache[Opened](_MOST_BYTES, lambda one: one.byte_count)
         self._numbers = count(1)
         self._last_change = 0
 
@@ -82,6 +74,10 @@ class Images:
         if number >= opened.image_count:
             raise NotFound(f"there is no {what} {number}: there are {opened.image_count}, from 0")
         return opened.image(number)
+
+    def is_current(self, image: OpenImage) -> bool:
+        """Whether `open` would surely give this image again; False may be wrong."""
+        return image.freshness.is_sure(self._last_change)
 
     def slide(self, series_id: str) -> Slide:
         """What the images of a series show together; raises as `open`."""
@@ -111,23 +107,25 @@ class Images:
     ) -> Opened:
         key = kind + identifier  # the identifier of an instance must not name a series
         last_change = self._last_change
-        make = partial(self._newly_kept, identifier, open_now)
-        kept = self._kept.get(key, make)
-        if kept.seen == last_change and kept.opened.is_surely_there():
-            return kept.opened
+        make = partial(self._newly_opened, identifier, open_now)
+        opened = self._kept.get(key, make)
+        if opened.freshness.is_sure(last_change):
+            return opened
         try:
-            is_same = self._is_same(kept.opened, members(identifier))
+            is_same = self._is_same(opened, members(identifier))
         except NotFound:
             is_same = False
         if is_same:
-            kept.seen = last_change
-            return kept.opened
+            opened.freshness.compared_at = last_change
+            return opened
         self._kept.forget(key)
-        return self._kept.get(key, make).opened
+        return self._kept.get(key, make)
 
-    def _newly_kept(self, identifier: str, open_now: Callable[[str], Opened]) -> _Kept:
-        seen = self._last_change  # before the files are looked at
-        return _Kept(open_now(identifier), seen)
+    def _newly_opened(self, identifier: str, open_now: Callable[[str], Opened]) -> Opened:
+        last_change = self._last_change  # before the files are looked at
+        opened = open_now(identifier)
+        opened.freshness.compared_at = last_change
+        return opened
 
     def _is_same(self, opened: Opened, members: tuple[str, ...]) -> bool:
         return set(members) == set(opened.records) and all(

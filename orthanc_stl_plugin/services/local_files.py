@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import threading
+import weakref
 from contextlib import closing
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -15,13 +18,18 @@ from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
 
 _MOST_OPEN: Final = 64
+_guard: Final = threading.Lock()
+_opened: Final = weakref.WeakSet["_OpenFile"]()
 
 
 class _OpenFile:
     """A file that stays open as long as somebody refers to it."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.descriptor = _descriptor(path)
+        with _guard:
+            _opened.add(self)
 
     def __del__(self) -> None:
         if hasattr(self, "descriptor"):
@@ -43,9 +51,27 @@ def read_part(path: Path, offset: int, length: int) -> bytes:
     return os.pread(file.descriptor, length, offset)
 
 
+@dataclass(frozen=True, slots=True)
+class LocalPart:
+    """Bytes that begin with `head` and go on in a file, from `offset` for `length` bytes."""
+
+    path: Path
+    offset: int
+    length: int
+    head: bytes = b""
+
+    def read(self) -> bytes:
+        """The bytes; raises as `read_part`."""
+        rest = read_part(self.path, self.offset, self.length)
+        return self.head + rest if self.head else rest
+
+
 def let_go() -> None:
-    """Closes all files: the disk space of those that were deleted becomes free."""
-    _open_file.cache_clear()
+    """Closes all files when one of them was deleted: its disk space becomes free."""
+    with _guard:
+        paths = [file.path for file in _opened]
+    if not all(path.exists() for path in paths):
+        _open_file.cache_clear()
 
 
 def open_local(path: Path) -> ImageFile:

@@ -8,11 +8,32 @@ from functools import cached_property
 from typing import Final
 
 from orthanc_stl_plugin.iiif.plan import LevelShape
+from orthanc_stl_plugin.services.file_watch import FileWatch
 from orthanc_stl_plugin.services.frame_sources import FrameSource
 from orthanc_stl_plugin.wsi.pyramid import Level
 
 _LARGEST_TILE_PX: Final = 4_000_000
 _WIDEST_GAP: Final = 4
+
+
+@dataclass(slots=True, eq=False)
+class Freshness:
+    """Whether files are still those that the archive holds.
+
+    Attributes:
+        watch: of the files, if all are local ones.
+        compared_at: the change of the archive at which they were last compared with it.
+    """
+
+    watch: FileWatch | None
+    compared_at: int = 0
+
+    def is_sure(self, last_change: int) -> bool:
+        """Whether that is known without asking, which costs a microsecond.
+
+        Of files that are not local ones the archive alone can tell.
+        """
+        return self.compared_at == last_change and self.watch is not None and self.watch.is_quiet()
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +47,7 @@ class OpenImage:
         samples: of a pixel: 1, grey, or 3, RGB.
         icc_profile: of its colours; None for sRGB, grey, or unknown.
         decodes_reduced: whether less is decoded for a smaller image.
+        freshness: of the files.
     """
 
     revision: str
@@ -34,6 +56,7 @@ class OpenImage:
     samples: int
     icc_profile: bytes | None
     decodes_reduced: bool
+    freshness: Freshness
 
     @cached_property
     def shapes(self) -> tuple[LevelShape, ...]:

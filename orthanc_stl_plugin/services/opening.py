@@ -17,11 +17,11 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
 from orthanc_stl_plugin.formats.slideimages import slide_image
-from orthanc_stl_plugin.services.file_watch import FileWatch, FileWatcher
+from orthanc_stl_plugin.services.file_watch import FileWatcher
 from orthanc_stl_plugin.services.frame_sources import StoredFrames
 from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
 from orthanc_stl_plugin.services.local_files import local_frame, local_groups, open_local
-from orthanc_stl_plugin.services.open_image import OpenImage
+from orthanc_stl_plugin.services.open_image import Freshness, OpenImage
 from orthanc_stl_plugin.wsi.build import slide
 from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
 
@@ -42,7 +42,7 @@ class Opened:
         image_count: pyramids of a series, frames of an instance.
         slide: what they show together.
         byte_count: what this takes in memory, roughly.
-        watch: of its files, if all are local ones.
+        freshness: of its files.
     """
 
     records: Mapping[str, FileRecord]
@@ -50,14 +50,7 @@ class Opened:
     image_count: int
     slide: Slide
     byte_count: int
-    watch: FileWatch | None
-
-    def is_surely_there(self) -> bool:
-        """Whether all of its files are where they were, which costs a microsecond to ask.
-
-        Of files that are not local ones the archive alone can tell.
-        """
-        return self.watch is not None and self.watch.is_quiet()
+    freshness: Freshness
 
 
 class Opener:
@@ -109,14 +102,13 @@ class Opener:
             seen = smallest.seen_range()
             for one in frames.values():
                 one.spread(seen)
-        revision = self._revision(records)
+        revision, freshness = self._revision(records), self._freshness(records)
         images = [
-            _image(f"{revision}-{number}", pyramid.levels, frames)
+            _image(f"{revision}-{number}", pyramid.levels, frames, freshness)
             for number, pyramid in enumerate(shown.pyramids)
         ]
         byte_count = sum(map(_bytes_of, files.values()))
-        watch = self._watch(records)
-        return Opened(records, images.__getitem__, len(images), shown, byte_count, watch)
+        return Opened(records, images.__getitem__, len(images), shown, byte_count, freshness)
 
     def instance(self, instance_id: str) -> Opened:
         """The frames of an instance.
@@ -131,17 +123,16 @@ class Opener:
         frames = self._frames(instance_id, record, file)
         if frames.lacks_window:
             frames.spread(frames.seen_range())
-        revision = self._revision({instance_id: record})
+        records = {instance_id: record}
+        revision, freshness = self._revision(records), self._freshness(records)
 
         @lru_cache(_FRAMES_KEPT)
         def image(frame_index: int) -> OpenImage:
             level = _frame_level(file.header, described.pixel_spacing_mm, instance_id, frame_index)
-            return _image(f"{revision}-{frame_index}", (level,), {instance_id: frames})
+            return _image(f"{revision}-{frame_index}", (level,), {instance_id: frames}, freshness)
 
         shown = slide([described])
-        records = {instance_id: record}
-        byte_count, watch = _bytes_of(file), self._watch(records)
-        return Opened(records, image, len(file.frames), shown, byte_count, watch)
+        return Opened(records, image, len(file.frames), shown, _bytes_of(file), freshness)
 
     def _file(self, instance_id: str, record: FileRecord) -> ImageFile:
         if record.path is not None:
@@ -160,10 +151,9 @@ class Opener:
             file, read, groups, record.path, converts_colours=self._converts_colours
         )
 
-    def _watch(self, records: Mapping[str, FileRecord]) -> FileWatch | None:
-        """None unless all of the files are local ones."""
+    def _freshness(self, records: Mapping[str, FileRecord]) -> Freshness:
         paths = [record.path for record in records.values() if record.path is not None]
-        return self._watcher.watch(paths) if len(paths) == len(records) else None
+        return Freshness(self._watcher.watch(paths) if len(paths) == len(records) else None)
 
     def _revision(self, records: Mapping[str, FileRecord]) -> str:
         told = [self._look, *(f"{one} {record.digest}" for one, record in records.items())]
@@ -171,7 +161,10 @@ class Opener:
 
 
 def _image(
-    revision: str, levels: tuple[Level, ...], frames: Mapping[str, StoredFrames]
+    revision: str,
+    levels: tuple[Level, ...],
+    frames: Mapping[str, StoredFrames],
+    freshness: Freshness,
 ) -> OpenImage:
     first = frames[levels[0].instance_ids[0]]
     return OpenImage(
@@ -180,7 +173,8 @@ def _image(
         frames,
         first.samples,
         first.icc_profile,
-        decodes_reduced=first.decodes_reduced,
+        first.decodes_reduced,
+        freshness,
     )
 
 

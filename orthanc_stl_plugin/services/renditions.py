@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,26 +33,28 @@ _MOST_TILES: Final = 200
 _LARGEST_REDUCTION: Final = 8
 # What is drawn before it is scaled: four pixels for each of the answer's.
 _CANVAS_PX_PER_PX: Final = 4
-# Requests that are understood; a tile is asked for often, by one viewer after the other.
-_REQUESTS_BYTES: Final = 32 << 20
-_BYTES_PER_REQUEST: Final = 2000  # roughly
+_BYTES_PER_RENDITION: Final = 2000  # roughly
 _BYTES_PER_PLACEMENT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One image to answer.
+    """One image to answer. It does not keep the files open that it is made of.
 
     Attributes:
         etag: another one for other bytes.
         canonical: the last four segments of its canonical address.
         media_type: of the bytes.
-        content: makes them.
+        byte_count: what the rendition takes in memory, roughly.
+        is_current: whether the archive's content still is what it was made of.
+        content: makes the bytes.
     """
 
     etag: str
     canonical: str
     media_type: str
+    byte_count: int
+    is_current: Callable[[], bool]
     content: Callable[[], bytes]
 
 
@@ -63,30 +66,27 @@ class Information:
     document: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Prepared:
     """What a request means for an image.
 
     Attributes:
-        asked: the version and the segments of its address.
-        etag: of its answer.
-        canonical: see Rendition.
+        asked: the image's name, the version and the segments of its address.
+        image: which is kept open elsewhere.
+        address: the last four segments of its canonical address.
         resolved: the image to make.
         drawn: how.
         stored: the frame that it is, or that it is cut from without loss; None if there is none.
+        read: reads that frame, once it is known to be the answer.
     """
 
-    asked: tuple[Version, Sequence[str]]
-    etag: str
-    canonical: str
+    asked: tuple[ImageName, Version, Sequence[str]]
+    image: weakref.ref[OpenImage]
+    address: str
     resolved: Resolved
     drawn: RenderPlan
     stored: FrameAddress | None
-
-    @property
-    def byte_count(self) -> int:
-        """What this takes in memory, roughly."""
-        return _BYTES_PER_REQUEST + _BYTES_PER_PLACEMENT * len(self.drawn.placements)
+    read: Callable[[], bytes] | None = None
 
 
 class Renditions:
@@ -107,7 +107,6 @@ class Renditions:
         half = settings.tile_cache_mib << 19
         self._answers = ByteCache[bytes](half, len)
         self._tiles = ByteCache[Pixels](half, lambda tile: tile.nbytes)
-        self._prepared = ByteCache[_Prepared](_REQUESTS_BYTES, lambda one: one.byte_count)
         self._rendering = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def counts(self) -> dict[str, CacheCounts]:
@@ -115,7 +114,6 @@ class Renditions:
         return {
             "iiif_answer": self._answers.counts(),
             "iiif_tile": self._tiles.counts(),
-            "iiif_request": self._prepared.counts(),
         }
 
     def information(self, name: ImageName, version: Version, service_id: str) -> Information:
@@ -144,20 +142,31 @@ class Renditions:
             NotFound: there is no such image.
             UnusableSource: it cannot be shown.
         """
-        image = self._made_levels.extended(self._images.open(name))
-        prepared = self._known(image, version, segments)
+        image = self._shown(name)
+        prepared = self._prepare(image, name, version, segments)
         return Rendition(
-            prepared.etag,
-            prepared.canonical,
+            _digest(image.layout, prepared.address),
+            prepared.address,
             MEDIA_TYPES[prepared.resolved.format],
-            partial(self._content, name, image, prepared),
+            _BYTES_PER_RENDITION + _BYTES_PER_PLACEMENT * len(prepared.drawn.placements),
+            partial(self._is_current, prepared),
+            partial(self._content, prepared),
         )
 
-    def _known(self, image: OpenImage, version: Version, segments: Sequence[str]) -> _Prepared:
-        key = (image.layout, version, *segments)
-        return self._prepared.get(key, partial(self._prepare, image, version, segments))
+    def _shown(self, name: ImageName) -> OpenImage:
+        return self._made_levels.extended(self._images.open(name))
 
-    def _prepare(self, image: OpenImage, version: Version, segments: Sequence[str]) -> _Prepared:
+    def _is_current(self, prepared: _Prepared) -> bool:
+        image = prepared.image()
+        if image is None:
+            return False
+        if image.gap is None and self._images.is_current(image):
+            return True
+        return self._shown(prepared.asked[0]) is image
+
+    def _prepare(
+        self, image: OpenImage, name: ImageName, version: Version, segments: Sequence[str]
+    ) -> _Prepared:
         request = parse_request(version, *segments)
         full = image.levels[0]
         resolved = resolve(request, full.width, full.height, self._limits)
@@ -170,21 +179,25 @@ class Renditions:
         drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, largest_canvas)
         tile = drawn.stored_tile if resolved.format is Format.JPG else None
         stored = image.levels[drawn.level].frame(tile.column, tile.row) if tile else None
-        etag = _digest(image.layout, address)
-        return _Prepared((version, segments), etag, address, resolved, drawn, stored)
+        asked = (name, version, segments)
+        return _Prepared(asked, weakref.ref(image), address, resolved, drawn, stored)
 
-    def _content(self, name: ImageName, image: OpenImage, prepared: _Prepared) -> bytes:
+    def _content(self, prepared: _Prepared) -> bytes:
         try:
-            return self._answer(image, prepared)
+            if prepared.read is not None:
+                return prepared.read()
+            image = prepared.image()
+            if image is not None:
+                return self._answer(image, prepared)
         except NotFound:  # replaced by another file, perhaps: but now
-            self._images.forget(name)
-            image = self._made_levels.extended(self._images.open(name))
-            return self._answer(image, self._prepare(image, *prepared.asked))
+            self._images.forget(prepared.asked[0])
+        image = self._shown(prepared.asked[0])
+        return self._answer(image, self._prepare(image, *prepared.asked))
 
     def _answer(self, image: OpenImage, prepared: _Prepared) -> bytes:
         resolved, drawn, stored = prepared.resolved, prepared.drawn, prepared.stored
         if stored is not None and drawn.stored_tile is not None:
-            content = self._stored(image, drawn.level, drawn.stored_tile, stored)
+            content = self._stored(image, prepared, drawn.stored_tile, stored)
             if content is not None:
                 return content
         if not image.is_there(drawn.level):
@@ -194,13 +207,14 @@ class Renditions:
         )
 
     def _stored(
-        self, image: OpenImage, level: int, tile: StoredTile, address: FrameAddress
+        self, image: OpenImage, prepared: _Prepared, tile: StoredTile, address: FrameAddress
     ) -> bytes | None:
         """The stored bytes of a tile, if they can be given unchanged or cropped without loss."""
-        shown = image.levels[level]
+        shown = image.levels[prepared.drawn.level]
         source = image.sources[address.instance_id]
         if (tile.width, tile.height) == (shown.tile_width, shown.tile_height):
-            return source.stored_jpeg(address.frame_index)
+            prepared.read = source.jpeg_reader(address.frame_index)
+            return prepared.read() if prepared.read else None
         if not source.is_there():
             raise NotFound("the image is no longer in the archive")
         key = (image.revision, address, tile)
@@ -234,8 +248,8 @@ class Renditions:
 
 def _cropped(source: FrameSource, frame_index: int, tile: StoredTile) -> bytes:
     """Empty where the stored frame cannot be given to browsers."""
-    stored = source.stored_jpeg(frame_index)
-    return jpeg.crop(stored, tile.width, tile.height) if stored else b""
+    read = source.jpeg_reader(frame_index)
+    return jpeg.crop(read(), tile.width, tile.height) if read else b""
 
 
 def _takes_long(image: OpenImage, drawn: RenderPlan) -> bool:

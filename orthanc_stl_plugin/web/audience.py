@@ -40,8 +40,8 @@ def _guard(
             raise NotFound("there is nothing public at this address")
         if route.shows in _LEVELS:
             publication.check(_LEVELS[route.shows], request.groups[0])
-        response = handle(replace(request, visible_label=publication.label))
-        return replace(response, headers={**response.headers, "Cache-Control": "no-cache"})
+        response = handle(request._replace(visible_label=publication.label))
+        return response._replace(headers={**response.headers, "Cache-Control": "no-cache"})
 
     return answer
 
@@ -52,4 +52,4 @@ def _unshared(response: Response) -> Response:
     if "private" in control or "no-store" in control:
         return response
     private = ", ".join(part for part in ("private", control.replace("public", "")) if part)
-    return replace(response, headers={**response.headers, "Cache-Control": private})
+    return response._replace(headers={**response.headers, "Cache-Control": private})

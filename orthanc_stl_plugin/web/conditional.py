@@ -19,15 +19,17 @@ def conditional(
         answer: makes the answer.
     """
     tagged = {**headers, "ETag": f'"{etag}"'}
-    known = request.headers.get("if-none-match")
-    if known is not None and _holds(known, etag):
+    if is_known(request, etag):
         return Response(status=304, headers=tagged)
     made = answer()
     return Response(made.body, made.media_type, made.status, {**made.headers, **tagged})
 
 
-def _holds(known: str, etag: str) -> bool:
-    """Weak comparison: W/ does not count."""
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the client has the answer with that tag; by weak comparison: W/ does not count."""
+    known = request.headers.get("if-none-match")
+    if known is None:
+        return False
     return known.strip() == "*" or any(
         one.strip().removeprefix("W/") == f'"{etag}"' for one in known.split(",")
     )

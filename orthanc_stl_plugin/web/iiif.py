@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest, NotFound
 from orthanc_stl_plugin.iiif.info import CONTEXT_V2, CONTEXT_V3, PROFILE_V2, PROFILE_V3
 from orthanc_stl_plugin.iiif.request import Version
+from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
 from orthanc_stl_plugin.services.images import FrameImage, ImageName, SeriesImage
-from orthanc_stl_plugin.services.renditions import Renditions
-from orthanc_stl_plugin.web.conditional import conditional
+from orthanc_stl_plugin.services.renditions import Rendition, Renditions
+from orthanc_stl_plugin.web.conditional import conditional, is_known
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url
@@ -27,6 +29,8 @@ _JSON_LD: Final = {
     Version.V3: f'application/ld+json;profile="{CONTEXT_V3}"',
 }
 _MOST_DIGITS: Final = 9
+_MEMORY_BYTES: Final = 32 << 20
+_ANSWER_BYTES: Final = 1000  # without the rendition, roughly
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,44 @@ _FACES: Final = (
 BASES: Final = tuple(face.template for face in _FACES)
 
 
-def image_routes(renditions: Renditions, settings: Settings) -> list[Route]:
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A rendition and the headers that it is sent with."""
+
+    rendition: Rendition
+    headers: Mapping[str, str]
+
+
+class AnswerMemory:
+    """What has been asked for: a tile is asked for often, by one viewer after the other."""
+
+    def __init__(self) -> None:
+        self._answers = ByteCache[_Answer](_MEMORY_BYTES, _byte_count)
+
+    def current(self, address: str, path: str, make: Callable[[], _Answer]) -> _Answer:
+        """What answers there now; `make` is called unless that is known."""
+        key = (address, path)
+        answer = self._answers.get(key, make)
+        if answer.rendition.is_current():
+            return answer
+        self._answers.forget(key)
+        return self._answers.get(key, make)
+
+    def counts(self) -> CacheCounts:
+        """What it has done, and holds."""
+        return self._answers.counts()
+
+
+def _byte_count(answer: _Answer) -> int:
+    return _ANSWER_BYTES + answer.rendition.byte_count
+
+
+def image_routes(renditions: Renditions, memory: AnswerMemory, settings: Settings) -> list[Route]:
     """The routes of images, those asked for most first."""
-    apis = [(face.template, face.shows, _ImageApi(face, renditions, settings)) for face in _FACES]
+    apis = [
+        (face.template, face.shows, _ImageApi(face, renditions, memory, settings))
+        for face in _FACES
+    ]
     return [
         *(
             Route(
@@ -93,9 +132,12 @@ def image_routes(renditions: Renditions, settings: Settings) -> list[Route]:
 
 
 class _ImageApi:
-    def __init__(self, face: _Face, renditions: Renditions, settings: Settings) -> None:
+    def __init__(
+        self, face: _Face, renditions: Renditions, memory: AnswerMemory, settings: Settings
+    ) -> None:
         self._face = face
         self._renditions = renditions
+        self._memory = memory
         self._settings = settings
         age_s = settings.max_age_seconds
         # Shared caches ask each time, so that what is no longer published is no longer given.
@@ -103,17 +145,21 @@ class _ImageApi:
         self._caching = {"Cache-Control": fresh, **_CORS}
 
     def image(self, request: Request) -> Response:
+        root = base_url(request, self._settings)
+        answer = self._memory.current(root, request.path, partial(self._answer, root, request))
+        rendition = answer.rendition
+        if is_known(request, rendition.etag):
+            return Response(status=304, headers=answer.headers)
+        return Response(rendition.content(), rendition.media_type, 200, answer.headers)
+
+    def _answer(self, root: str, request: Request) -> _Answer:
         base, segments = request.groups[:-4], request.groups[-4:]
         version = self._version(base)
         rendition = self._renditions.image(self._face.name(base), version, segments)
-        address = f"{self._address(request, 4)}/{rendition.canonical}"
+        address = f"{root}{_without_last(4, request.path)}/{rendition.canonical}"
         links = f'<{_PROFILES[version]}>;rel="profile", <{address}>;rel="canonical"'
-        return conditional(
-            request,
-            rendition.etag,
-            {**self._caching, "Link": links},
-            lambda: Response(rendition.content(), rendition.media_type),
-        )
+        headers = {**self._caching, "Link": links, "ETag": f'"{rendition.etag}"'}
+        return _Answer(rendition, headers)
 
     def information(self, request: Request) -> Response:
         version = self._version(request.groups)
@@ -159,8 +205,11 @@ class _ImageApi:
 
     def _address(self, request: Request, segments: int) -> str:
         """The base URI as it was asked for: the path without its last segments."""
-        path = request.path.rsplit("/", segments)[0] if segments else request.path
-        return base_url(request, self._settings) + path
+        return base_url(request, self._settings) + _without_last(segments, request.path)
+
+
+def _without_last(segments: int, path: str) -> str:
+    return path.rsplit("/", segments)[0] if segments else path
 
 
 def _index(text: str, what: str) -> int:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from orthanc_stl_plugin.errors import BadRequest
 
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request.
+
+class Request(NamedTuple):
+    """One HTTP request; a tuple, as it is made for every tile.
 
     Attributes:
         method: GET, POST, PUT or DELETE.
@@ -26,8 +28,8 @@ class Request:
     method: str
     path: str
     groups: tuple[str, ...] = ()
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = _NOTHING
+    headers: Mapping[str, str] = _NOTHING
     body: bytes = b""
     visible_label: str = ""
 
@@ -46,14 +48,13 @@ class Request:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """One HTTP answer: body, media type, status and further headers."""
 
     body: bytes = b""
     media_type: str = "application/json"
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NOTHING
 
 
 def json_response(value: object, status: int = 200) -> Response:

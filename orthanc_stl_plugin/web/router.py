@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from http import HTTPStatus
@@ -81,7 +81,7 @@ class Router:
         for pattern, route in self._compiled:
             match = pattern.fullmatch(request.path)
             if match is not None:
-                return answer(route, replace(request, groups=match.groups()))
+                return answer(route, request._replace(groups=match.groups()))
         return answer(_NOWHERE, request)
 
 

@@ -75,7 +75,7 @@ def _heights(tiling: FullTiling) -> tuple[float | None, ...]:
 def sparse_frames(
     images: Sequence[SlideImage], tilings: Sequence[SparseTiling]
 ) -> list[PlacedFrames]:
-    """The frames of the parts of one TILED_SPARSE image that lie on its grid of tiles.
+    """The frames of the parts of one TILED_SPARSE image that have a place in it.
 
     Args:
         images: a whole image, or all parts of a concatenation: only together they tell whether
@@ -83,7 +83,8 @@ def sparse_frames(
         tilings: of these images.
 
     Raises:
-        UnusableSource: they have too many focal planes.
+        UnusableSource: they have too many focal planes, or a frame lies between the tiles of the
+            grid: to leave it out would show a hole where there is tissue.
     """
     located = [_located(image, tiling) for image, tiling in zip(images, tilings, strict=True)]
     keys, frames, paths, z_mm = (np.concatenate(arrays) for arrays in zip(*located, strict=True))
@@ -100,7 +101,15 @@ def _located(image: SlideImage, tiling: SparseTiling) -> tuple[NDArray[Any], ...
     """Key, frame index, path ordinal and height (NaN where unknown) of the frames with a place."""
     positions = tiling.positions[: image.frame_count].astype(np.int64)
     tile, matrix = (image.tile_width, image.tile_height), (image.width, image.height)
-    is_placed = ((positions >= 0) & (positions < matrix) & (positions % tile == 0)).all(axis=1)
+    is_placed = ((positions >= 0) & (positions < matrix)).all(axis=1)
+    is_between = is_placed & (positions % tile != 0).any(axis=1)
+    if is_between.any():
+        number = int(is_between.argmax())
+        column, row = positions[number]
+        raise UnusableSource(
+            f"frame {number} (from 0) begins at column {column} and row {row}, between the tiles of"
+            f" {image.tile_width} x {image.tile_height} pixels: only tiles on a grid are shown"
+        )
     paths = np.zeros(len(positions), dtype=np.int64)
     if tiling.path_ordinals is not None:
         paths = tiling.path_ordinals[: image.frame_count].astype(np.int64)

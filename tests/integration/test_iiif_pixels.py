@@ -4,6 +4,7 @@ import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ LARGEST_MEAN_DIFFERENCE = 2.0
 """Grey levels, where something was lost or scaled."""
 
 SHARED = PROJECT.parent / "shared" / "data"
-REQUESTS_OF_A_SLIDE, REQUESTS_OF_A_SAMPLE = 60, 12
+REQUESTS = 200
 SMALLEST_PX, LARGEST_PX = 24, 700
 SIZES = [(201, 147), (101, 74), (51, 37)]
 LIKE = LevelSample(1, 1, tile_width=64, tile_height=48)
@@ -125,7 +126,7 @@ def test_a_real_slide_is_close_to_the_slow_way(orthanc: OrthancServer, folder: s
         service = ImageService(orthanc, f"/series/{stored[0]['ParentSeries']}/iiif/3")
         levels = [decoded_level(parts) for parts in volumes(datasets)]
         is_native = not datasets[0].file_meta.TransferSyntaxUID.is_compressed
-        compare(service, levels, REQUESTS_OF_A_SLIDE, is_lossless=is_native)
+        compare(service, levels, REQUESTS, is_lossless=is_native)
 
 
 # ------------------------------------------------------------------------------ written slides
@@ -151,6 +152,13 @@ KINDS = [
 ]
 
 
+HALF_CHROMA = ("JPEG 4:2:0", "JPEG 4:2:2", "JPEG progressive", "JPEG said to be RGB")
+
+
+def read(content: bytes) -> pydicom.FileDataset:
+    return pydicom.dcmread(BytesIO(content))
+
+
 @pytest.mark.parametrize(("encoder", "rgb", "is_16_bit"), KINDS)
 def test_every_kind_of_frame_is_shown_as_it_was_drawn(
     orthanc: OrthancServer, encoder: FrameEncoder, rgb: bool, is_16_bit: bool
@@ -160,12 +168,14 @@ def test_every_kind_of_frame_is_shown_as_it_was_drawn(
     levels = slide_levels(number, SIZES, encoded(encoder, rgb=rgb, is_16_bit=is_16_bit), codec)
     service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
     shown = [level.pixels[0, 0] for level in levels]
+    if encoder.name in HALF_CHROMA:  # what is lost is no fault of ours
+        shown = [decoded_level([read(file.content) for file in level.files]) for level in levels]
     if is_16_bit:
         shown = [np.rint(one / 65535 * 255) for one in shown]
     compare(
         service,
         [one.astype(np.uint8) for one in shown],
-        REQUESTS_OF_A_SAMPLE,
+        REQUESTS,
         is_lossless=encoder.largest_error == 0 and not is_16_bit,
     )
 
@@ -189,7 +199,7 @@ def test_every_way_to_lay_tiles_shows_the_same_picture(orthanc: OrthancServer, w
     sizes = SIZES[:1] if sample.part_sizes else SIZES
     levels = slide_levels(number, sizes, sample)
     service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
-    compare(service, shown_pixels(levels), 3 * REQUESTS_OF_A_SAMPLE, is_lossless=True)
+    compare(service, shown_pixels(levels), REQUESTS, is_lossless=True)
 
 
 @pytest.mark.parametrize("tables", Tables)
@@ -199,7 +209,7 @@ def test_every_offset_table_leads_to_the_frames(orthanc: OrthancServer, tables: 
     number = 420 + list(Tables).index(tables)
     levels = slide_levels(number, SIZES, sample, Codec(encoder.transfer_syntax, encoder.encode))
     service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
-    compare(service, shown_pixels(levels), REQUESTS_OF_A_SAMPLE, is_lossless=True)
+    compare(service, shown_pixels(levels), REQUESTS, is_lossless=True)
 
 
 def test_optical_paths_and_focal_planes_are_services_of_their_own(orthanc: OrthancServer):
@@ -209,9 +219,9 @@ def test_optical_paths_and_focal_planes_are_services_of_their_own(orthanc: Ortha
     places = [(path, plane) for path in range(2) for plane in range(2)]
     for number, (path, plane) in enumerate(places):
         service = ImageService(orthanc, f"/series/{series}/pyramids/{number}/iiif/3")
-        compare(service, shown_pixels(levels, path, plane), 12, is_lossless=True)
+        compare(service, shown_pixels(levels, path, plane), REQUESTS, is_lossless=True)
     default = ImageService(orthanc, f"/series/{series}/iiif/3")
-    compare(default, shown_pixels(levels), 12, is_lossless=True)
+    compare(default, shown_pixels(levels), REQUESTS, is_lossless=True)
 
 
 def test_levels_of_any_ratio_and_of_other_tiles_are_one_pyramid(orthanc: OrthancServer):
@@ -222,7 +232,7 @@ def test_levels_of_any_ratio_and_of_other_tiles_are_one_pyramid(orthanc: Orthanc
         for at, level in enumerate(levels)
     ]
     service = ImageService(orthanc, f"/series/{stored_series(orthanc, others)}/iiif/3")
-    compare(service, shown_pixels(others), 5 * REQUESTS_OF_A_SAMPLE, is_lossless=True)
+    compare(service, shown_pixels(others), REQUESTS, is_lossless=True)
 
 
 def test_the_tiles_of_every_listed_scale_put_together_give_the_level(orthanc: OrthancServer):
@@ -267,6 +277,6 @@ def test_a_single_frame_is_close_to_the_slow_way(orthanc: OrthancServer, name: s
     stored = orthanc.upload(path.read_bytes())["ID"]
     for index, frame in enumerate(decoded_frames(dataset)):
         service = ImageService(orthanc, f"/instances/{stored}/frames/{index}/iiif/3")
-        compare(service, [frame], REQUESTS_OF_A_SAMPLE)
+        compare(service, [frame], REQUESTS)
     # Two of these files have the same identifiers.
     orthanc.session.delete(f"{orthanc.url}/instances/{stored}").raise_for_status()

@@ -1,18 +1,24 @@
 """Frames as pixels: stored JPEG where browsers show it right, windows, profiles, made tiles."""
 
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import ImageCms
+from PIL import Image, ImageCms
 
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.formats.imagefile import open_image
 from orthanc_stl_plugin.formats.tilefile import LevelWriter, read_levels
-from orthanc_stl_plugin.services.frame_sources import MadeFrames, StoredFrames, tile_encoder
-from orthanc_stl_plugin.services.local_files import local_frame, open_local, read_part
+from orthanc_stl_plugin.services.frame_sources import (
+    FrameSource,
+    MadeFrames,
+    StoredFrames,
+    tile_encoder,
+)
+from orthanc_stl_plugin.services.local_files import LocalPart, local_frame, open_local, read_part
 from tests.frame_encoders import JPEG, jpeg_ybr
 from tests.frame_samples import frame_file, photograph
 
@@ -35,10 +41,18 @@ def frames(content: bytes, **options: Any) -> StoredFrames:
     return StoredFrames(file, read, **options)
 
 
+def jpeg(source: FrameSource, frame_index: int = 0) -> bytes:
+    """The stored frame, which is read twice."""
+    read = source.jpeg_reader(frame_index)
+    assert read is not None
+    assert read() == read()
+    return read()
+
+
 def test_a_native_frame_is_its_pixels():
     source = frames(frame_file(PICTURE))
     assert np.array_equal(source.pixels(0), PICTURE)
-    assert (source.samples, source.is_lossy, source.stored_jpeg(0)) == (3, False, None)
+    assert (source.samples, source.is_lossy, source.jpeg_reader(0)) == (3, False, None)
 
 
 def test_a_frame_is_reduced_when_it_is_decoded():
@@ -48,9 +62,7 @@ def test_a_frame_is_reduced_when_it_is_decoded():
 
 def test_a_jpeg_that_browsers_show_right_is_given_as_it_is_stored():
     source = frames(frame_file(PICTURE, **AS_JPEG))
-    stored = source.stored_jpeg(0)
-    assert stored is not None
-    assert stored.rstrip(b"\0") == AS_JPEG["encoded"].rstrip(b"\0")
+    assert jpeg(source).rstrip(b"\0") == AS_JPEG["encoded"].rstrip(b"\0")
     assert source.is_lossy
 
 
@@ -59,8 +71,8 @@ def test_a_jpeg_with_a_window_is_not_given_as_it_is_stored():
     options: dict[str, Any] = {"transfer_syntax_uid": JPEG, "encoded": jpeg_ybr(grey)}
     plain = frames(frame_file(grey, **options))
     narrow = frames(frame_file(grey, **options, WindowCenter="128", WindowWidth="20"))
-    assert plain.stored_jpeg(0) is not None
-    assert narrow.stored_jpeg(0) is None
+    assert plain.jpeg_reader(0) is not None
+    assert narrow.jpeg_reader(0) is None
     assert set(np.unique(narrow.pixels(0))) >= {0, 255}
 
 
@@ -68,9 +80,9 @@ def test_the_profile_goes_along_unless_colours_are_converted():
     content = frame_file(PICTURE, ICCProfile=SRGB, **AS_JPEG)
     kept, converted = frames(content), frames(content, converts_colours=True)
     assert kept.icc_profile is not None
-    assert b"ICC_PROFILE" in (kept.stored_jpeg(0) or b"")
+    assert b"ICC_PROFILE" in jpeg(kept)
     assert converted.icc_profile is None
-    assert converted.stored_jpeg(0) is None
+    assert converted.jpeg_reader(0) is None
     assert np.abs(converted.pixels(0).astype(int) - kept.pixels(0)).max() <= 2
 
 
@@ -115,10 +127,32 @@ def made(folder: Path, encode: Callable[[Any], bytes], profile: bytes | None = N
     return MadeFrames(read_levels(folder)[0], profile), picture
 
 
+@pytest.mark.parametrize(
+    ("photometric", "profile"),
+    [("YBR_FULL_422", None), ("YBR_FULL_422", SRGB), ("RGB", None), ("RGB", SRGB)],
+)
+def test_a_jpeg_in_a_local_file_is_the_one_that_is_read_anew_from_there(
+    tmp_path: Path, photometric: str, profile: bytes | None
+):
+    attributes: dict[str, Any] = {"ICCProfile": profile} if profile else {}
+    options = {**AS_JPEG, "PhotometricInterpretation": photometric}
+    content = frame_file(PICTURE, **options, **attributes)
+    path = tmp_path / "image.dcm"
+    path.write_bytes(content)
+    file = open_local(path)
+    local = StoredFrames(file, lambda index: local_frame(path, file, index), path=path)
+    elsewhere = frames(content)
+    assert jpeg(local) == jpeg(elsewhere)
+    assert isinstance(getattr(local.jpeg_reader(0), "__self__", None), LocalPart)
+    with Image.open(BytesIO(jpeg(local))) as shown:
+        pixels = np.asarray(shown.convert("RGB")).astype(int)
+    assert np.abs(pixels - elsewhere.pixels(0)).mean() < 2
+
+
 def test_made_tiles_of_a_lossless_image_lose_nothing(tmp_path: Path):
     source, picture = made(tmp_path, tile_encoder(is_lossy=False))
     assert np.array_equal(source.pixels(1), picture[:, 512:])
-    assert source.stored_jpeg(1) is None
+    assert source.jpeg_reader(1) is None
     assert source.pixels(1, 4).shape == (75, 47, 3)
 
 
@@ -126,11 +160,9 @@ def test_made_tiles_of_a_lossy_image_are_jpeg_with_its_profile(tmp_path: Path):
     source, picture = made(tmp_path, tile_encoder(is_lossy=True), SRGB)
     assert np.abs(source.pixels(0).astype(int) - picture[:, :512]).mean() < 2
     assert source.pixels(1, 2).shape == (150, 94, 3)
-    stored = source.stored_jpeg(0)
-    assert stored is not None
-    assert b"ICC_PROFILE" in stored
+    assert b"ICC_PROFILE" in jpeg(source)
     plain, _ = made(tmp_path, tile_encoder(is_lossy=True))
-    assert b"ICC_PROFILE" not in (plain.stored_jpeg(0) or b"ICC_PROFILE")
+    assert b"ICC_PROFILE" not in jpeg(plain)
 
 
 def test_made_tiles_that_were_removed_are_not_found(tmp_path: Path):

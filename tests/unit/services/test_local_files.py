@@ -20,8 +20,9 @@ def test_the_space_of_a_deleted_file_becomes_free(tmp_path: Path):
     path = tmp_path / "a"
     path.write_bytes(b"0123456789")
     read_part(path, 0, 1)
+    let_go()
+    assert any(str(path) in one for one in open_files()), "nothing has been deleted yet"
     path.unlink()
-    assert any(str(path) in one for one in open_files())
     let_go()
     assert not any(str(path) in one for one in open_files())
 

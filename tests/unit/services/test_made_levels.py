@@ -107,9 +107,9 @@ def test_a_gap_between_levels_is_filled(stored: Gallery):
     found = sizes(stored, SLIDE)
     assert found == [(2000, 1500), (1000, 750), (500, 375), (250, 188), (125, 94)]
     image = stored.made_levels.extended(stored.images.open(SLIDE))
-    tile = image.sources[image.levels[1].instance_ids[0]].stored_jpeg(0)
-    assert tile is not None
-    assert tile.startswith(b"\xff\xd8")
+    read = image.sources[image.levels[1].instance_ids[0]].jpeg_reader(0)
+    assert read is not None
+    assert read().startswith(b"\xff\xd8")
 
 
 def test_missing_tiles_are_made_in_the_colour_of_what_is_absent(stored: Gallery):
@@ -123,7 +123,7 @@ def test_missing_tiles_are_made_in_the_colour_of_what_is_absent(stored: Gallery)
     tile = image.sources[image.levels[1].instance_ids[0]].pixels(0)
     assert (tile[:250, :500] == 255).all()
     assert not (tile[:250, 500:] == 255).all()
-    assert image.sources[image.levels[1].instance_ids[0]].stored_jpeg(0) is None
+    assert image.sources[image.levels[1].instance_ids[0]].jpeg_reader(0) is None
 
 
 def test_a_client_that_is_asked_to_come_again_finds_what_went_on_meanwhile(

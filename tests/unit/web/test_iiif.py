@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.web.iiif import image_routes
+from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Router
 from tests.frame_samples import frame_file, photograph
@@ -36,7 +36,7 @@ class Site:
         for file in written_level(LevelSample(100, 70, 32, 16)).files:
             self.gallery.archive.store(file.instance_id, file.content)
         self.gallery.archive.store("photograph", frame_file(photograph(40, 30)), "photographs")
-        self._router = Router(image_routes(self.gallery.renditions, settings))
+        self._router = Router(image_routes(self.gallery.renditions, AnswerMemory(), settings))
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -124,11 +124,17 @@ def test_sparse_tiles_are_where_they_say() -> None:
     ]
 
 
-def test_sparse_tiles_off_the_grid_or_the_image_are_left_out() -> None:
-    image = sparse("a", [(0, 0), (5, 0), (10, 7), (30, 0), (0, 24), (-1, -1), (20, 0)])
-    assert frame_indices(slide([image]).default)[0] == [0, None, 6]
+def test_sparse_tiles_off_the_image_or_without_a_place_are_left_out() -> None:
+    image = sparse("a", [(0, 0), (30, 0), (0, 24), (-1, -1), (20, 0)])
+    assert frame_indices(slide([image]).default)[0] == [0, None, 4]
     with pytest.raises(UnusableSource, match="none of the 1 tiled images"):
-        slide([sparse("a", [(5, 0)])])
+        slide([sparse("a", [(30, 0)])])
+
+
+@pytest.mark.parametrize("place", [(5, 0), (10, 7)])
+def test_a_tile_between_those_of_the_grid_is_refused_not_left_out(place: tuple[int, int]) -> None:
+    with pytest.raises(UnusableSource, match="frame 1 .* begins at column"):
+        slide([sparse("a", [(0, 0), place, (20, 0)])])
 
 
 def test_sparse_frames_have_their_own_path_and_plane() -> None:
