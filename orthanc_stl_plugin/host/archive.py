@@ -22,7 +22,9 @@ from orthanc_stl_plugin.formats.icon import with_numbers
 from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.image_archive import FileRecord
 
-_PIECE_BYTES: Final = 3 << 18  # a multiple of three: base64 of the pieces is that of all
+# A multiple of three: base64 of the pieces is that of all. While one is encoded, 0.15 ms, no other
+# Python runs in Orthanc.
+_PIECE_BYTES: Final = 3 << 16
 _STORED: Final = "Success"
 _ANY_BYTES: Final = "application/octet-stream"
 _NUMBERS_SINCE: Final = (1, 13)

@@ -26,7 +26,7 @@ from orthanc_stl_plugin.services.convert import (
     MadeModel,
     make_models,
 )
-from orthanc_stl_plugin.services.course import Course
+from orthanc_stl_plugin.services.course import Course, Pace
 from orthanc_stl_plugin.services.effort import SourceSize
 from orthanc_stl_plugin.services.job import Watch, Work
 from orthanc_stl_plugin.services.listing import roi_list, segment_list
@@ -83,6 +83,7 @@ class Encoder:
         self._spool = spool
         self._max_bytes = settings.max_volume_mib << 20
         self._max_triangles = settings.max_triangles
+        self._pace = Pace()
         self._mesh_limits = MeshLimits(
             settings.max_triangles, settings.max_texture_pixels, self._max_bytes
         )
@@ -207,7 +208,7 @@ class Encoder:
     ) -> list[NamedInstance]:
         watch.tell(0, Stage=str(Stage.READING))
         with self._spool.task_folder() as folder:
-            course = Course(watch, making.options, folder)
+            course = Course(watch, making.options, folder, self._pace)
             source = spooled(folder, course)
             task = ConversionTask(source, folder, making.options, self._max_triangles, course.size)
             models = self._workers.run_watched(course, make_models, task)

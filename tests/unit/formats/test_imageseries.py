@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, RLELossless
+from pydicom.uid import JPEGLSLossless, RLELossless
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.imageseries import ImageVolume, read_series
@@ -25,6 +25,8 @@ from tests.dicom_samples import (
     item,
     oblique_affine,
 )
+from tests.frame_encoders import jpeg_ls, run_lengths
+from tests.slide_samples import FrameEncoder
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
 needs_real_files = pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not here")
@@ -153,13 +155,15 @@ def test_padding_takes_the_lowest_other_value_of_its_image() -> None:
     np.testing.assert_array_equal(read(datasets).values, expected)
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
-def test_compressed_slices_are_read(syntax: str) -> None:
+@pytest.mark.parametrize(
+    ("syntax", "encode"), [(RLELossless, run_lengths), (JPEGLSLossless, jpeg_ls)]
+)
+def test_compressed_slices_are_read(syntax: str, encode: FrameEncoder) -> None:
     sources = []
-    for dataset in slices(STORED.astype(np.uint16)):
-        dataset.file_meta = FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.compress(syntax, generate_instance_uid=False)
+    stored = STORED.astype(np.uint16)
+    for index, dataset in enumerate(slices(stored)):
+        dataset.PixelData = encapsulate([encode(np.ascontiguousarray(stored[:, :, index].T))])
+        dataset["PixelData"].is_undefined_length = True
         sources.append(file_bytes(dataset, syntax))
     np.testing.assert_array_equal(read_series(sources).values, STORED - 1024)
 
