@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import dicomseg, nifti, nifti_labels, rtstruct
-from orthanc_stl_plugin.formats.companions import Companions
 from orthanc_stl_plugin.formats.greyhistogram import GreyHistogram
 from orthanc_stl_plugin.formats.imageseries import read_series
-from orthanc_stl_plugin.formats.meshfile import MeshFile, MeshFormat, MeshLimits, read_mesh
+from orthanc_stl_plugin.formats.meshfile import read_mesh
 from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.roi import Roi
 from orthanc_stl_plugin.formats.union import united_masks, united_occupancy, united_segment
@@ -25,6 +24,7 @@ from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
 from orthanc_stl_plugin.model.progress import SILENT, Progress
+from orthanc_stl_plugin.services.meshsource import MeshFileSource
 
 Wanted = tuple[int | str, ...] | None
 Grey = NDArray[np.int16] | NDArray[np.float32]
@@ -99,19 +99,6 @@ class SeriesSource:
     title: str = "Surface"
 
 
-@dataclass(frozen=True, slots=True)
-class MeshFileSource:
-    """A file that holds a surface already; see `MeshFile`. `companions` are paths by name."""
-
-    path: Path
-    kind: MeshFormat
-    limits: MeshLimits
-    title: str
-    companions: Mapping[str, Path] = field(default_factory=dict)
-    millimetres_per_unit: float | None = None
-    is_y_up: bool | None = None
-
-
 Source = NiftiSource | RtStructSource | SegSource | SeriesSource | MeshFileSource
 
 
@@ -166,14 +153,7 @@ def surfaces(
 
 
 def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
-    file = MeshFile(
-        source.path.read_bytes(),
-        source.kind,
-        Companions.of({name: path.read_bytes() for name, path in source.companions.items()}),
-        source.millimetres_per_unit,
-        source.is_y_up,
-    )
-    given = read_mesh(file, source.limits)
+    given = read_mesh(source.file(), source.limits)
     yield Surface(
         Segment(1, source.title),
         given.mesh,

@@ -13,12 +13,7 @@ from orthanc_stl_plugin.errors import NotFound, TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.attributes import stored_values
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.iiif.addresses import Addresses
-from orthanc_stl_plugin.iiif.canvas import (
-    Canvas,
-    Json,
-    Picture,
-    Still,
-)
+from orthanc_stl_plugin.iiif.canvas import Canvas, Json, Picture, Still
 from orthanc_stl_plugin.iiif.manifest import Range
 from orthanc_stl_plugin.iiif.order import stacks
 from orthanc_stl_plugin.iiif.scene import Part

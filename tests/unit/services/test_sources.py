@@ -14,9 +14,9 @@ from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.model.progress import Progress, Stage
+from orthanc_stl_plugin.services.meshsource import MeshFileSource
 from orthanc_stl_plugin.services.sources import (
     Inside,
-    MeshFileSource,
     NiftiSource,
     RtStructSource,
     SegSource,
