@@ -24,13 +24,21 @@ from tests.fake_image_archive import FakeImageArchive
 
 
 class HereWorkers:
-    """Workers that work here and now; `runs` counts what they were given."""
+    """Workers that work here and now; `runs` counts what they were given.
+
+    Attributes:
+        failure: what the next run raises.
+    """
 
     def __init__(self) -> None:
         self.runs = 0
+        self.failure: OSError | None = None
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         self.runs += 1
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
         return function(*arguments)
 
 

@@ -28,16 +28,14 @@ class FrameIndex:
         lengths: (N,) int64 bytes of each span: pixels, or the items of the fragments with their
             headers when encapsulated (`unwrapped` takes them off).
         declared_count: NumberOfFrames; more than N when frames are missing at the end.
-        is_encapsulated: whether spans are items.
-        bits_per_frame: of native frames, else 0. Frames of one-bit pixels follow each other without
-            padding: a span then covers the frame, which begins at `first_bit`.
+        is_encapsulated: whether spans are items. Native frames of one-bit pixels follow each other
+            without padding: a span then covers the bytes that hold bits of the frame.
     """
 
     offsets: Offsets
     lengths: Offsets
     declared_count: int
     is_encapsulated: bool
-    bits_per_frame: int = 0
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -54,10 +52,6 @@ class FrameIndex:
                 f" {len(self.offsets)} of {self.declared_count} frames"
             )
         return self.offsets.item(frame_index), self.lengths.item(frame_index)
-
-    def first_bit(self, frame_index: int) -> int:
-        """The bit of its span's first byte, from 0 the lowest, where a native frame begins."""
-        return frame_index * self.bits_per_frame % 8
 
     def unwrapped(self, span: bytes) -> bytes:
         """The frame in the bytes of its span: the fragments put together when encapsulated.
@@ -104,9 +98,7 @@ def native_index(
     first_bits = np.arange(count + 1, dtype=np.int64) * bits_per_frame
     begins = first_bits[:-1] // 8
     ends = -(-first_bits[1:] // 8)
-    return FrameIndex(
-        pixel_data.value_at + begins, ends - begins, declared_count, False, bits_per_frame
-    )
+    return FrameIndex(pixel_data.value_at + begins, ends - begins, declared_count, False)
 
 
 def checked_count(count: int) -> int:

@@ -89,6 +89,17 @@ def _handle(kind: str) -> Iterator[int]:
         library.tjDestroy(handle)
 
 
+@contextmanager
+def _written(kind: str) -> Iterator[tuple[int, ctypes.c_void_p, ctypes.c_ulong]]:
+    """A handle, the buffer that libjpeg-turbo makes for what it writes, and the size of that."""
+    buffer, size = ctypes.c_void_p(), ctypes.c_ulong()
+    with _handle(kind) as handle:
+        try:
+            yield handle, buffer, size
+        finally:
+            _library().tjFree(buffer)
+
+
 def _check(handle: int, status: int) -> None:
     """Refuses what libjpeg-turbo could not do; what it only warns of is tolerated."""
     library = _library()
@@ -124,20 +135,15 @@ def decompress(jpeg: bytes, *, is_grey: bool, reduce_by: int = 1) -> NDArray[np.
 
 def compress(image: NDArray[np.uint8], quality: int) -> bytes:
     """The JPEG of an (H, W, 1 or 3) uint8 grey or RGB image; `quality` is 1-100."""
-    library = _library()
     image = np.ascontiguousarray(image)
     rows, columns, samples = image.shape
-    buffer, size = ctypes.c_void_p(), ctypes.c_ulong()
-    with _handle("Compress") as handle:
-        try:
-            status = library.tjCompress2(
-                *(handle, image.ctypes.data, columns, 0, rows, _PIXEL_FORMATS[samples]),
-                *(buffer, size, _SUBSAMPLINGS[samples], quality, _ACCURATE_DCT),
-            )
-            _check(handle, status)
-            return ctypes.string_at(buffer, size.value)
-        finally:
-            library.tjFree(buffer)
+    with _written("Compress") as (handle, buffer, size):
+        status = _library().tjCompress2(
+            *(handle, image.ctypes.data, columns, 0, rows, _PIXEL_FORMATS[samples]),
+            *(buffer, size, _SUBSAMPLINGS[samples], quality, _ACCURATE_DCT),
+        )
+        _check(handle, status)
+        return ctypes.string_at(buffer, size.value)
 
 
 def crop(jpeg: bytes, width: int, height: int) -> bytes:
@@ -146,15 +152,10 @@ def crop(jpeg: bytes, width: int, height: int) -> bytes:
     Raises:
         UnusableSource: libjpeg-turbo cannot read it, or it is smaller than that.
     """
-    library = _library()
     region = _Transform(0, 0, width, height, 0, _CROP, None, None)
-    buffer, size = ctypes.c_void_p(), ctypes.c_ulong()
-    with _handle("Transform") as handle:
-        try:
-            status = library.tjTransform(
-                *(handle, jpeg, len(jpeg), 1, buffer, size, region, _LIMIT_SCANS)
-            )
-            _check(handle, status)
-            return ctypes.string_at(buffer, size.value)
-        finally:
-            library.tjFree(buffer)
+    with _written("Transform") as (handle, buffer, size):
+        status = _library().tjTransform(
+            *(handle, jpeg, len(jpeg), 1, buffer, size, region, _LIMIT_SCANS)
+        )
+        _check(handle, status)
+        return ctypes.string_at(buffer, size.value)

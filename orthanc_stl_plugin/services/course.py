@@ -14,7 +14,25 @@ from orthanc_stl_plugin.services.effort import FETCHING_US, Account, SourceSize,
 from orthanc_stl_plugin.services.job import Watch
 from orthanc_stl_plugin.services.work import Watcher
 
-_SETTLED_US: Final = 50_000.0
+_EXPECTED_PACE: Final = 1.5  # the rates are those of a machine that does nothing else
+_EXPECTED_US: Final = (
+    10_000.0  # from then on what is seen of a job counts more than what was expected
+)
+_PACES: Final = (0.1, 30.0)
+# A worker may tell nothing for so long: what is shown goes on, through several short steps.
+_SILENCE_US: Final = 20_000.0
+
+
+class Pace:
+    """How many times as long as the rates foretell work takes here: each job that ends tells."""
+
+    def __init__(self) -> None:
+        self.factor = _EXPECTED_PACE
+
+    def learn(self, gone_us: float, foretold_us: float) -> None:
+        """A job took so long: it counts as much as all before it."""
+        lowest, highest = _PACES
+        self.factor = math.sqrt(self.factor * min(highest, max(lowest, gone_us / foretold_us)))
 
 
 class Course(Watcher):
@@ -24,12 +42,15 @@ class Course(Watcher):
         watch: of the job.
         options: how the surfaces are made.
         folder: where the worker will write its account.
+        pace: of the jobs before it; it learns from this one.
     """
 
-    def __init__(self, watch: Watch, options: MeshOptions, folder: Path) -> None:
+    def __init__(self, watch: Watch, options: MeshOptions, folder: Path, pace: Pace) -> None:
         self._watch = watch
         self._options = options
         self._folder = folder
+        self._pace = pace
+        self._expected = pace.factor
         self.size = SourceSize()
         self._begun = time.monotonic()
         self._spent_us = 0.0
@@ -66,24 +87,29 @@ class Course(Watcher):
             self._spent_us += self._account.done_us
         costs = [storing_us(one) for one in triangles]
         done_us = self._spent_us + sum(costs[:done])
+        if done == len(costs):
+            self._pace.learn(self._gone_us(), done_us)
         self._tell(
             Stage.STORING, done_us, sum(costs[done : done + 1]), sum(costs[done + 1 :]), **content
         )
 
+    def _gone_us(self) -> float:
+        return (time.monotonic() - self._begun) * 1e6
+
     def _tell(
         self, stage: Stage, done_us: float, step_us: float, left_us: float, **content: object
     ) -> None:
-        gone_us = (time.monotonic() - self._begun) * 1e6
-        is_settled = done_us > _SETTLED_US
         # The rates are wrong by a factor, the other way round for what is left as like as not: so
         # what is done counts as the mean of what it took and of what it should have taken.
-        pace = math.sqrt(gone_us / done_us) if is_settled else 1.0
-        done_us *= pace
+        foretold_us = done_us * self._expected
+        drift = math.sqrt((self._gone_us() + _EXPECTED_US) / (foretold_us + _EXPECTED_US))
+        done_us *= drift
         total_us = done_us + step_us + left_us
+        ahead_us = min(max(step_us, _SILENCE_US), step_us + left_us)
         self._watch.tell(
             done_us / total_us,
-            until=(done_us + step_us) / total_us,
-            seconds=step_us * pace / 1e6,
+            until=(done_us + ahead_us) / total_us,
+            seconds=ahead_us * drift * self._expected / 1e6,
             Stage=str(stage),
             **content,
         )

@@ -15,18 +15,24 @@ from typing import Any, Final
 
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.model.progress import Progress, Stage
+from orthanc_stl_plugin.services.work import tick_s
 
 FETCHING_US: Final = 1500.0
 """To take an instance out of Orthanc."""
 
-_READING_US_PER_BYTE: Final = 0.0045
-_READING_FIXED_US: Final = 20_000.0
-_FIXED_US: Final = {Stage.SURFACE: 4000.0, Stage.FINISHING: 3000.0, Stage.STORING: 12_000.0}
+_READING_US_PER_BYTE: Final = 0.002
+_READING_FIXED_US: Final = 3000.0
+_FIXED_US: Final = {
+    Stage.SURFACE: 1300.0,
+    Stage.SMOOTHING: 2000.0,
+    Stage.FINISHING: 4000.0,
+    Stage.STORING: 11_000.0,
+}
 _US_PER_TRIANGLE: Final = {
-    Stage.SURFACE: 0.3,
+    Stage.SURFACE: 0.22,
     Stage.REDUCTION: 1.4,
-    Stage.FINISHING: 0.8,
-    Stage.STORING: 1.8,
+    Stage.FINISHING: 0.65,
+    Stage.STORING: 1.4,
 }
 _SMOOTHING_US: Final = (0.6, 0.03)  # of a triangle: once, and for each iteration
 _TRIANGLES_BY_VOXELS: Final = 20.0  # by v ** (2 / 3); a ball has 14
@@ -34,8 +40,7 @@ _MOST_TRIANGLES: Final = 12.0  # by the square of the resolution
 _SHARE_INSIDE: Final = 0.05  # of the voxels of a volume that is not read yet
 _PACKED_BY_PLAIN: Final = 0.0043  # where all voxels of a mask are equal; the rest is its surface
 _TRIANGLES_PER_PACKED_BYTE: Final = 1.8
-_LEAST_US: Final = 20_000.0
-_LEAST_S: Final = 0.05
+_LEAST_US: Final = 2000.0
 _NAME: Final = "account.json"
 
 
@@ -98,7 +103,7 @@ def unread(size: SourceSize, options: MeshOptions) -> Account:
 
 
 class Meter(Progress):
-    """Keeps the account of a worker, and writes it down at most some times per second.
+    """Keeps the account of a worker, and writes it down as often as it is looked at.
 
     Args:
         folder: where to write; see `Account.read`.
@@ -117,7 +122,7 @@ class Meter(Progress):
         self._in_piece = 0
         self._names: list[str] = []
         self._made_us = 0.0
-        self._written = float("-inf")
+        self._begun = self._written = time.monotonic()
 
     def plan(self, voxels: Sequence[float]) -> None:
         """See `Progress`."""
@@ -187,7 +192,7 @@ class Meter(Progress):
 
     def _tell(self, *, is_worth: bool) -> None:
         now = time.monotonic()
-        if not is_worth and now - self._written < _LEAST_S:
+        if not is_worth and now - self._written < tick_s(now - self._begun):
             return
         self._written = now
         new = self._path.with_suffix(".new")
@@ -211,9 +216,9 @@ def _stages_us(triangles: float, options: MeshOptions) -> dict[Stage, float]:
     is_smoothed = options.method is not SmoothingMethod.NONE
     of_stage = {
         Stage.SURFACE: triangles * _US_PER_TRIANGLE[Stage.SURFACE],
-        Stage.SMOOTHING: triangles * is_smoothed * (once + each * options.iterations),
+        Stage.SMOOTHING: is_smoothed * triangles * (once + each * options.iterations),
         Stage.REDUCTION: (triangles > kept) * triangles * _US_PER_TRIANGLE[Stage.REDUCTION],
         Stage.FINISHING: kept * _US_PER_TRIANGLE[Stage.FINISHING],
         Stage.STORING: kept * _US_PER_TRIANGLE[Stage.STORING],
     }
-    return {stage: us + _FIXED_US.get(stage, 0.0) for stage, us in of_stage.items()}
+    return {stage: us and us + _FIXED_US.get(stage, 0.0) for stage, us in of_stage.items()}

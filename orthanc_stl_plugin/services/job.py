@@ -34,7 +34,7 @@ class Job:
         """The record at this moment."""
         if self.record.state is not JobState.RUNNING:
             return self.record
-        percent = min(_MOST_PERCENT, int(100 * self.gauge.at(time.monotonic())))
+        percent = min(_MOST_PERCENT, round(100 * self.gauge.at(time.monotonic())))
         return replace(self.record, progress=percent)
 
 

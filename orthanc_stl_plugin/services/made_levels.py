@@ -101,7 +101,10 @@ class MadeLevels:
                 self._converts_colours,
                 folder,
             )
-            self._workers.run(make_levels, task)
+            try:
+                self._workers.run(make_levels, task)
+            except OSError as error:  # here: to the spool, it would be the spool's disk
+                raise self._pyramids.busy_when_full(error) from error
 
     def _local(self, instance_id: str, image: OpenImage, folder: Path) -> Path:
         path = image.sources[instance_id].path

@@ -34,7 +34,7 @@ class Pyramids:
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
-        self._spool = Spool(str(folder))
+        self._spool = Spool(str(folder), "PyramidDirectory")
         self._max_bytes = max_bytes
         self._guard = threading.Lock()
         self._being_made: dict[str, Future[None]] = {}
@@ -73,6 +73,10 @@ class Pyramids:
             future.result(WAIT_S)
         except TimeoutError as error:
             raise Busy("the pyramid of this large image is being made", _RETRY_S) from error
+
+    def busy_when_full(self, error: OSError) -> Exception:
+        """See Spool."""
+        return self._spool.busy_when_full(error)
 
     def close(self) -> None:
         """Starts nothing more; what is being made is lost with the workers."""

@@ -27,12 +27,14 @@ class Spool:
 
     Args:
         base: where to make it; empty for the system's temporary folder.
+        setting: the one that says where; messages name it.
 
     Raises:
         ConfigurationError: nothing can be written at `base`.
     """
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, setting: str = "SpoolDirectory") -> None:
+        self._setting = setting
         parent = Path(base or tempfile.gettempdir())
         try:
             parent.mkdir(parents=True, exist_ok=True)
@@ -40,9 +42,7 @@ class Spool:
             self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
             self._lock = (self.folder / _LOCK).open("w")
         except OSError as error:
-            raise ConfigurationError(
-                f'"SpoolDirectory" is {str(parent)!r}: {error.strerror}'
-            ) from error
+            raise ConfigurationError(f'"{setting}" is {str(parent)!r}: {error.strerror}') from error
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     @contextmanager
@@ -55,13 +55,19 @@ class Spool:
         try:
             folder = Path(tempfile.mkdtemp(dir=self.folder))
         except OSError as error:
-            raise _no_space(error) from error
+            raise self.busy_when_full(error) from error
         try:
             yield folder
         except OSError as error:
-            raise _no_space(error) from error
+            raise self.busy_when_full(error) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def busy_when_full(self, error: OSError) -> Exception:
+        """What to raise instead of an error of who writes here: Busy when the disk is full."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Busy(f"the disk that holds {self._setting} is full", retry_after_s=60)
+        return error
 
     def close(self) -> None:
         """Removes the folder."""
@@ -84,9 +90,3 @@ class Spool:
                 shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)
-
-
-def _no_space(error: OSError) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return Busy("the disk that holds SpoolDirectory is full", retry_after_s=60)
-    return error

@@ -9,9 +9,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -23,7 +24,8 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, WorkerDied
 
 _PARENT_WATCH_S: Final = 1.0
-_TICK_S: Final = 0.02
+_TICKS_S: Final = (0.005, 0.05)  # often at first, then by twentieths of what has gone
+_TICKS_BY_TIME: Final = 20
 _NICENESS: Final = 10  # who reads comes before who makes
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -83,25 +85,33 @@ class Workers:
             Busy: the workers are shutting down.
             Exception: whatever `function` raises.
         """
-        return self.run_watched(Watcher(), function, *args, **kwargs)
+        return self._run(Watcher(), partial(function, *args, **kwargs))
 
     def run_watched(
         self, watcher: Watcher, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs
     ) -> _R:
-        """As `run`; meanwhile `watcher` is asked now and then, and may stop the work.
+        """As `run`, for long work: it gets the time of the processors that nobody else wants.
+
+        Meanwhile `watcher` is asked now and then, and may stop it.
 
         Raises:
             Exception: whatever `run` or the watcher raises; the process is then ended.
         """
+        task = partial(function, *args, **kwargs)
+        return self._run(watcher, partial(_in_spare_time, task))
+
+    def _run(self, watcher: Watcher, task: Callable[[], _R]) -> _R:
         pool = self._next_idle(watcher)
         try:
             if not pool.active:
                 pool = self._replaced(pool)
             limit_s = self._settings.max_task_seconds
-            future = pool.schedule(function, args=args, kwargs=kwargs, timeout=limit_s)
+            future = pool.schedule(task, timeout=limit_s)
             try:
-                while not wait([future], timeout=_TICK_S).done:
+                begun = time.monotonic()
+                while not wait([future], timeout=tick_s(time.monotonic() - begun)).done:
                     watcher.tick()
+                    self._check_open()  # of a pool that stops, Pebble leaves some tasks for ever
             except BaseException:
                 future.cancel()  # type: ignore[no-untyped-call]  # it ends the process
                 raise
@@ -114,7 +124,7 @@ class Workers:
         while True:
             watcher.tick()
             with suppress(Empty):
-                return self._idle.get(timeout=_TICK_S)
+                return self._idle.get(timeout=max(_TICKS_S))
 
     def close(self) -> None:
         """Ends every process, whatever it does."""
@@ -137,15 +147,17 @@ class Workers:
         except ProcessExpired as error:
             raise _death(f"with code {error.exitcode}") from error
         except (CancelledError, BrokenProcessPool) as error:
-            if self._is_closed:
-                raise Busy("the server is shutting down") from error
+            self._check_open()
             raise _death("while it took the task") from error
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Busy("the server is shutting down")
 
     def _replaced(self, pool: ProcessPool) -> ProcessPool:
         """Another pool for one that was closed, or whose process was killed while it was idle."""
         with self._guard:
-            if self._is_closed:
-                raise Busy("the server is shutting down")
+            self._check_open()
             self._pools.remove(pool)
             return self._new_pool()
 
@@ -160,6 +172,12 @@ class Workers:
 
 def _death(how: str) -> WorkerDied:
     return WorkerDied(f"the worker process ended {how}: another one takes its place")
+
+
+def tick_s(gone_s: float) -> float:
+    """How long to wait until work is looked at again that has taken `gone_s` seconds so far."""
+    shortest, longest = _TICKS_S
+    return min(longest, max(shortest, gone_s / _TICKS_BY_TIME))
 
 
 def worker_executable(configured: str) -> Path:
@@ -196,6 +214,18 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_PARENT_WATCH_S)
     os._exit(1)
+
+
+def _in_spare_time[R](task: Callable[[], R]) -> R:
+    """Runs a task in a thread of its own: what has once become idle may not come back."""
+    with ThreadPoolExecutor(1, initializer=_yield_to_all) as thread:
+        return thread.submit(task).result()
+
+
+def _yield_to_all() -> None:
+    """Lets this thread run where nobody else would: whoever wakes up comes before it at once."""
+    with suppress(PermissionError):  # a sandbox may forbid it: then niceness has to do
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _nothing() -> None:

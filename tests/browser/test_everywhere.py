@@ -1,9 +1,14 @@
 """What holds on every page: languages, phones, accessibility, headers."""
 
+import base64
+from itertools import pairwise
+
+import nibabel as nib
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Watched, end, watch
+from tests.browser.conftest import Watched, watch
 from tests.orthanc_server import OrthancServer
 
 PAGES = ("index", "create", "create-ct", "create-study", "viewer")
@@ -94,6 +99,25 @@ def test_the_explorer_of_orthanc_shows_the_buttons_that_make_sense(
     assert [one.strip() for one in buttons.all_inner_texts()] == BUTTONS[row]
 
 
+def test_the_explorer_of_orthanc_shows_a_bar_while_a_job_goes_on(
+    watched: Watched, orthanc: OrthancServer, ct: dict[str, str]
+):
+    noise = (np.random.default_rng(1).random((96, 96, 96)) > 0.5).astype(np.uint8)
+    nifti = base64.b64encode(nib.Nifti1Image(noise, np.eye(4)).to_bytes()).decode()
+    body = {"Nifti": nifti, "ParentStudy": ct["ParentStudy"], "Asynchronous": True}
+    job_id = orthanc.post("/stl/encode-nifti", body).json()["ID"]
+    watched.page.goto(f"{watched.url}/app/explorer.html#job?uuid={job_id}")
+    bar = watched.page.get_by_role("progressbar", name="Progress")
+    seen: list[float] = []
+    expect(bar).to_be_visible()
+    while bar.is_visible():
+        seen.append(bar.evaluate("one => one.value"))
+        watched.page.wait_for_timeout(100)
+    assert all(early <= late for early, late in pairwise(seen))
+    assert len(set(seen)) > 2
+    expect(watched.page.locator("#job-info")).to_contain_text("State: Success")
+
+
 def test_pages_follow_jobs_that_orthanc_does_not_show(
     browser: Browser, rtstruct: dict[str, str], orthanc: OrthancServer
 ):
@@ -108,7 +132,6 @@ def test_pages_follow_jobs_that_orthanc_does_not_show(
         page = watched.open("/stl/app/index.html")
         expect(page.locator("#job-rows tr")).to_have_count(1)
         context.close()
-        end(server)
     assert watched.unexpected == []
 
 

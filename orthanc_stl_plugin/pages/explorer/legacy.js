@@ -74,6 +74,36 @@
     texts.done((read) => list.find('a[data-key]').each(function () { $(this).text(read[$(this).attr('data-key')]); }));
   }
 
+  // The page of a job tells its progress once, as a number: a bar shows it for as long as the job goes on.
+  const GOES_ON = ['Pending', 'Running', 'Paused', 'Retry'];
+  const LOOK_MS = 500;
+  let looks = 0;
+
+  function addBar() {
+    const bar = $('<progress>').attr({ max: 100, 'aria-label': 'Progress' }).css('width', '100%');
+    $('#job-info').closest('[data-role=content]').prepend($('<div>').attr('id', 'stl-job-progress').append(bar, $('<p>')).hide());
+  }
+
+  function watchJob(wasGoingOn) {
+    const look = (looks += 1);
+    const id = $.mobile.pageData && $.mobile.pageData.uuid;
+    if (!wasGoingOn) $('#stl-job-progress').hide();
+    if (!id) return;
+    $.ajax({ url: '../jobs/' + encodeURIComponent(id), dataType: 'json', cache: false }).done((job) => {
+      if (look !== looks) return; // another page is shown by now
+      const goesOn = GOES_ON.includes(job.State);
+      const stage = job.Content && job.Content.Stage;
+      $('#stl-job-progress').toggle(goesOn).find('progress').val(job.Progress);
+      $('#stl-job-progress p').text(job.Progress + ' %, ' + (stage && job.State === 'Running' ? stage : job.State.toLowerCase()));
+      if (goesOn) setTimeout(() => look === looks && watchJob(true), LOOK_MS);
+      else if (wasGoingOn) $('#job').trigger('pagebeforeshow'); // Orthanc's own facts of it, once more
+    });
+  }
+
+  $('#job').live('pagebeforecreate', addBar);
+  $('#job').live('pagebeforeshow', () => watchJob(false));
+  $('#job').live('pagehide', () => { looks += 1; });
+
   Object.keys(BUTTONS).forEach((level) => {
     $('#' + level).live('pagebeforecreate', () => addButtons(level));
     $('#' + level).live('pagebeforeshow', () => showButtons(level));

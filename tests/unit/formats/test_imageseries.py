@@ -13,7 +13,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import JPEGLSLossless, RLELossless
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.formats.imageseries import ImageVolume, otsu_threshold, read_series
+from orthanc_stl_plugin.formats.imageseries import ImageVolume, read_series
 from tests.dicom_samples import (
     FRAME_OF_REFERENCE,
     ROOT,
@@ -255,24 +255,6 @@ def test_what_is_not_an_image_is_refused() -> None:
     del dataset.Rows
     with pytest.raises(UnusableSource, match=f"instance {ROOT}.4.1 is not an image"):
         read([dataset])
-
-
-def test_the_threshold_of_two_values_lies_half_way() -> None:
-    values = np.full((6, 5, 4), -900, dtype=np.int16)
-    values[2:4, 1:3, 1:3] = 300
-    assert otsu_threshold(values) == pytest.approx(-300, abs=2)
-
-
-def test_the_threshold_parts_two_noisy_classes() -> None:
-    random = np.random.default_rng(3)
-    values = random.normal(0, 20, (20, 20, 20)).astype(np.float32)
-    values[5:9] += 1000
-    assert 100 < otsu_threshold(values) < 900
-
-
-def test_a_constant_has_no_threshold() -> None:
-    with pytest.raises(UnusableSource, match="from 4 to 4 have no threshold"):
-        otsu_threshold(np.full((3, 3, 3), 4, np.int16))
 
 
 @needs_real_files

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,8 +8,8 @@ from orthanc_stl_plugin.errors import Cancelled
 from orthanc_stl_plugin.model.job import JobRecord
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.model.progress import Stage
-from orthanc_stl_plugin.services.course import Course
-from orthanc_stl_plugin.services.effort import Meter, SourceSize
+from orthanc_stl_plugin.services.course import Course, Pace
+from orthanc_stl_plugin.services.effort import Meter, SourceSize, unread
 from orthanc_stl_plugin.services.job import Watch
 from orthanc_stl_plugin.services.jobs import JobEngine
 from tests.memory_journal import MemoryJournal
@@ -16,13 +17,18 @@ from tests.memory_journal import MemoryJournal
 SIZE = SourceSize(1000, 1000)
 
 
-def told(folder: Path, act: Callable[[Course, Callable[[], None]], None]) -> list[JobRecord]:
+def told(
+    folder: Path, act: Callable[[Course, Callable[[], None]], None], pace: Pace | None = None
+) -> list[JobRecord]:
     """The records of a job, at each moment that `act` asks for one."""
     engine = JobEngine(1, 1, 1, MemoryJournal())
     seen: list[JobRecord] = []
 
     def work(watch: Watch) -> None:
-        act(Course(watch, MeshOptions(), folder), lambda: seen.append(engine.records()[0]))
+        act(
+            Course(watch, MeshOptions(), folder, pace or Pace()),
+            lambda: seen.append(engine.records()[0]),
+        )
 
     try:
         engine.submit("Test", work).wait()
@@ -60,6 +66,43 @@ def test_a_job_goes_through_all_stages_and_never_falls_back(tmp_path: Path):
     assert seen[-1].content["Structures"] == ["Liver"]
 
 
+def test_what_is_shown_goes_on_through_short_steps_while_the_worker_is_silent(tmp_path: Path):
+    account = unread(SIZE, MeshOptions())
+    reading = account.step_us / (account.step_us + account.left_us)
+
+    def act(course: Course, look: Callable[[], None]) -> None:
+        course.make(SIZE)
+        course.tick()
+        time.sleep(0.1)
+        look()
+
+    (seen,) = told(tmp_path, act)
+    assert reading < seen.progress / 100 < 1
+
+
+def test_the_pace_comes_near_to_what_jobs_take():
+    pace = Pace()
+    for _ in range(10):
+        pace.learn(gone_us=6e6, foretold_us=2e6)
+    assert pace.factor == pytest.approx(3, rel=0.01)
+
+
+def test_on_a_slow_machine_the_next_job_goes_on_more_slowly(tmp_path: Path):
+    shown: list[int] = []
+    for factor in (1.0, 10.0):
+        pace = Pace()
+        pace.factor = factor
+
+        def act(course: Course, look: Callable[[], None]) -> None:
+            course.make(SourceSize(2 * 10**8, 2 * 10**8))
+            course.tick()
+            time.sleep(0.2)
+            look()
+
+        shown += [record.progress for record in told(tmp_path, act, pace)]
+    assert shown[1] < shown[0]
+
+
 def test_the_size_of_a_series_is_foretold_by_its_first_instances(tmp_path: Path):
     sizes: list[SourceSize] = []
 
@@ -75,7 +118,7 @@ def test_a_cancelled_job_is_heard_of_before_its_worker_tells_anything(tmp_path: 
     engine = JobEngine(1, 1, 1, MemoryJournal())
 
     def work(watch: Watch) -> None:
-        course = Course(watch, MeshOptions(), tmp_path)
+        course = Course(watch, MeshOptions(), tmp_path, Pace())
         course.make(SIZE)
         engine.cancel(engine.records()[0].job_id)
         course.tick()

@@ -85,6 +85,12 @@ def test_what_is_not_smoothed_has_less_left():
     assert unread(SIZE, raw).left_us < unread(SIZE, OPTIONS).left_us
 
 
+def test_a_stage_that_is_left_out_takes_nothing(tmp_path: Path):
+    meter = Meter(tmp_path, SIZE, MeshOptions(method=SmoothingMethod.NONE))
+    meter.begin(Stage.SMOOTHING)
+    assert meter.account().step_us == 0
+
+
 @settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 10**7), min_size=1, max_size=6),

@@ -1,5 +1,6 @@
 """Levels that an image lacks are made once, kept, and made anew for another image."""
 
+import errno
 from dataclasses import replace
 
 import numpy as np
@@ -88,6 +89,13 @@ def test_levels_that_were_removed_from_disk_are_made_again(stored: Gallery):
     assert len(stored.made_levels.extended(stored.images.open(FRAME)).levels) == 1
     assert tuple(sizes(stored, FRAME)) == SMALL_PX
     assert stored.workers.runs == 2
+
+
+def test_a_full_disk_is_told_by_the_setting_of_its_folder(stored: Gallery):
+    stored.workers.failure = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(Busy, match="PyramidDirectory is full"):
+        sizes(stored, FRAME)
+    assert tuple(sizes(stored, FRAME)) == SMALL_PX
 
 
 def test_a_gap_between_levels_is_filled(stored: Gallery):

@@ -50,6 +50,12 @@ def test_a_place_that_cannot_be_written_is_a_wrong_setting(tmp_path: Path):
         Spool(str(tmp_path / "file"))
 
 
+def test_a_folder_for_something_else_names_its_own_setting(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match='"PyramidDirectory" is .*file'):
+        Spool(str(tmp_path / "file"), "PyramidDirectory")
+
+
 def test_a_full_disk_is_busy(tmp_path: Path):
     spool = Spool(str(tmp_path))
     with pytest.raises(Busy, match="SpoolDirectory is full"), spool.task_folder():
