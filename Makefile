@@ -11,7 +11,7 @@ ARGS =
 RUN = setpriv --pdeathsig TERM docker/root.sh
 SERVER = exec env HTTP_PORT='$(HTTP_PORT)' DICOM_PORT='$(DICOM_PORT)' DATA='$(DATA)' CONFIG='$(CONFIG)'
 
-.PHONY: help demo serve test test-deployment test-sid check bench report shell clean clean-all
+.PHONY: help demo serve test test-deployment test-sid check bench sizing report shell clean clean-all
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,9 @@ check: ## Format, lint, types and layers
 
 bench: ## Benchmarks
 	@exec $(RUN) sh -euc 'pip install --quiet --group bench; exec python -m tests.benchmarks $(ARGS)'
+
+sizing: ## What the containers serve in a second, and take of memory and disk
+	@exec setpriv --pdeathsig TERM tests/deployment/run.sh --sizing
 
 report: ## Report on models made from the samples
 	@exec $(RUN) python -m tests.report $(ARGS)

@@ -18,7 +18,6 @@ finish='rm -f /to/index*; find /from -maxdepth 1 -name "index*" -exec cp --archi
     cd /to/storage; find . -type f | while read -r file; do [ -e "/from/$file" ] || rm -f "$file"; done'
 
 in_image --volume "$storage:/from:ro" --volume "$target:/to" -- "$copy"
-resume() { compose start $(replicas) >/dev/null; }
 trap resume EXIT
 compose stop $(replicas) >/dev/null
 in_image --volume "$storage:/from:ro" --volume "$target:/to" -- "$copy; $finish"
@@ -27,4 +26,6 @@ if has_postgresql; then
     mv "$target/index.dump.new" "$target/index.dump"
 fi
 date --iso-8601=seconds >"$target/date"
+trap - EXIT
+resume
 echo "backup.sh: $target is of $(cat "$target/date")"

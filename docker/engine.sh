@@ -19,6 +19,18 @@ compose() {
 has_postgresql() { [[ $COMPOSE_FILES == *scale* ]]; }
 replicas() { if has_postgresql; then echo orthanc orthanc-2; else echo orthanc; fi; }
 
+# Starts Orthanc again, and returns when it answers.
+resume() {
+    local name start=$SECONDS
+    compose start $(replicas) >/dev/null
+    for name in $(replicas); do
+        until compose exec -T "$name" /usr/local/lib/orthanc-stl-plugin/health.py >/dev/null 2>&1; do
+            [ $((SECONDS - start)) -lt 300 ] || { echo "Orthanc does not answer: see its log" >&2; return 1; }
+            sleep 1
+        done
+    done
+}
+
 # in_image ARGUMENT...: a shell as root in Orthanc's image, without network; arguments up to -- are the engine's.
 in_image() {
     local options=()

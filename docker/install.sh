@@ -66,9 +66,7 @@ installed() {
     done
 }
 
-packages=(ca-certificates dcmtk python3 python3-venv)
-# The library of the TurboJPEG API has two names.
-if grep -qiE '^ID=ubuntu$' /etc/os-release; then packages+=(libturbojpeg); else packages+=(libturbojpeg0); fi
+packages=(ca-certificates python3 python3-venv)
 # The orthancteam images bring an Orthanc of their own, outside the package manager, with all its plugins.
 orthanc=$(command -v Orthanc || true)
 if [ -z "$orthanc" ] || dpkg-query --search "$orthanc" >/dev/null 2>&1; then
@@ -76,8 +74,8 @@ if [ -z "$orthanc" ] || dpkg-query --search "$orthanc" >/dev/null 2>&1; then
 fi
 [ -z "$with_tests" ] || packages+=(chromium curl dicom3tools fonts-dejavu-core libmagic1 tini wrk)
 
-if ! installed "${packages[@]}"; then
-    echo "Installing Debian packages: ${packages[*]}"
+has_turbojpeg() { ldconfig -p | grep -q 'libturbojpeg\.so\.0'; }
+if ! installed "${packages[@]}" || ! has_turbojpeg; then
     # Debian's orthanc package starts its server on installation: two Orthancs would meet on one port.
     if [ ! -e "$policy" ]; then
         own_policy=yes
@@ -86,6 +84,9 @@ if ! installed "${packages[@]}"; then
     fi
     export DEBIAN_FRONTEND=noninteractive
     quietly apt-get -o Acquire::Retries=3 update
+    # Debian and Ubuntu name the package of the TurboJPEG API differently.
+    if apt-cache show libturbojpeg0 >/dev/null 2>&1; then packages+=(libturbojpeg0); else packages+=(libturbojpeg); fi
+    echo "Installing Debian packages: ${packages[*]}"
     quietly apt-get -o Acquire::Retries=3 install --yes --no-install-recommends "${packages[@]}"
     if [ -z "$editable" ]; then
         apt-get clean

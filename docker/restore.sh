@@ -17,5 +17,5 @@ if has_postgresql; then
     compose exec -T postgresql pg_restore --clean --if-exists --exit-on-error --dbname=orthanc \
         <"$source/index.dump"
 fi
-compose start $(replicas) >/dev/null
+resume
 echo "restore.sh: what is served now is of $(cat "$source/date")"

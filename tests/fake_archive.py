@@ -10,7 +10,7 @@ from uuid import uuid4
 from pydicom.datadict import tag_for_keyword
 
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound
-from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
+from orthanc_stl_plugin.formats.encapsulated import PRIVATE_KEYWORD, STL_SOP_CLASS_UID
 from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 
 
@@ -26,6 +26,7 @@ class FakeArchive:
     parents: dict[str, str] = field(default_factory=dict)
     known_series: dict[str, SeriesRecord] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    known_looks: dict[str, bytes] = field(default_factory=dict)
     full_after: int = 1000
 
     def study_tags(self, study_id: str) -> Mapping[str, object]:
@@ -59,7 +60,12 @@ class FakeArchive:
         return document + b"\0" * (len(document) % 2)
 
     def create_instance(
-        self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
+        self,
+        parent_study: str,
+        tags: Mapping[str, object],
+        document: Path,
+        media_type: str,
+        looks: Path | None = None,
     ) -> StoredInstance:
         study = self.study_tags(parent_study)
         if unknown := [keyword for keyword in tags if tag_for_keyword(keyword) is None]:
@@ -74,6 +80,9 @@ class FakeArchive:
             "MIMETypeOfEncapsulatedDocument": media_type,
             "EncapsulatedDocument": None,
         }
+        if looks is not None:
+            made[PRIVATE_KEYWORD] = None
+            self.known_looks[instance_id] = looks.read_bytes()
         self.instances[instance_id] = ({**study, **made, **tags}, document.read_bytes())
         answer = {
             "ID": instance_id,
@@ -82,6 +91,12 @@ class FakeArchive:
             "Status": "Success",
         }
         return StoredInstance(instance_id, answer)
+
+    def looks(self, instance_id: str) -> bytes:
+        if instance_id not in self.known_looks:
+            raise NotFound(f"there is no glTF of instance {instance_id!r}")
+        content = self.known_looks[instance_id]
+        return content + b"\0" * (len(content) % 2)
 
     def delete_instance(self, instance_id: str) -> None:
         self.instance_tags(instance_id)

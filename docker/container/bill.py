@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ def component(
 def debian_packages() -> Iterator[dict[str, object]]:
     """What dpkg knows; its licences stand in /usr/share/doc/*/copyright."""
     system = dict(re.findall(r'^(\w+)="?([^"\n]*)', DISTRIBUTION.read_text(), re.MULTILINE))
+    release = system.get("VERSION_ID") or system["VERSION_CODENAME"]
     listing = subprocess.run(
         ["/usr/bin/dpkg-query", "--show", "--showformat=${Package}\t${Version}\t${Architecture}\n"],
         check=True,
@@ -39,9 +41,19 @@ def debian_packages() -> Iterator[dict[str, object]]:
     ).stdout
     for line in listing.splitlines():
         name, version, architecture = line.split("\t")
-        where = f"arch={architecture}&distro={system['ID']}-{system['VERSION_ID']}"
+        where = f"arch={architecture}&distro={system['ID']}-{release}"
         purl = f"pkg:deb/{system['ID']}/{quote(name)}@{quote(version)}?{where}"
         yield component("library", name, version, purl)
+
+
+def orthanc_of_its_own() -> Iterator[dict[str, object]]:
+    """Orthanc, where it came from no package: its plugins then tell no version."""
+    path = shutil.which("Orthanc") or ""
+    asked = ["/usr/bin/dpkg-query", "--search", path]
+    if subprocess.run(asked, capture_output=True, check=False).returncode:  # noqa: S603
+        told = subprocess.check_output([path, "--version"], text=True)  # noqa: S603
+        version = told.split()[1]
+        yield component("application", "orthanc", version, f"pkg:generic/orthanc@{version}")
 
 
 def python_packages() -> Iterator[dict[str, object]]:
@@ -70,7 +82,12 @@ def main() -> None:
             "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
             "component": {"type": "container", "name": "orthanc-stl-plugin"},
         },
-        "components": [*debian_packages(), *python_packages(), *viewers()],
+        "components": [
+            *debian_packages(),
+            *orthanc_of_its_own(),
+            *python_packages(),
+            *viewers(),
+        ],
     }
     json.dump(document, sys.stdout, indent=1)
 

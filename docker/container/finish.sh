@@ -27,6 +27,16 @@ link plugins libOrthancPython.so libOrthancExplorer2.so
 link plugins-postgresql libOrthancPython.so libOrthancExplorer2.so libOrthancPostgreSQLIndex.so
 [ -e "$prefix/plugins/libOrthancPython.so" ] || { echo "finish.sh: the base has no Python plugin" >&2; exit 1; }
 
+# Orthanc Explorer 2 gets its buttons from a file beside museum.json, which another may be mounted over.
+install -d /etc/museum
+if [ -e "$prefix/plugins/libOrthancExplorer2.so" ]; then
+    "$prefix/venv/bin/orthanc-stl-plugin" explorer2-json >/etc/museum/explorer2.json
+fi
+
+# New DICOM identifiers rest on the number of the machine. orthancteam's image has a file for it, the same in every
+# container until its own entry point fills it: without the file, the container's address is the number.
+rm -f /etc/hostid
+
 # A fixed number, for the owners of files in volumes. Debian's package has made the user, with any.
 id orthanc >/dev/null 2>&1 || useradd --system --home-dir /var/lib/orthanc orthanc
 usermod --uid 1042 orthanc
@@ -41,5 +51,5 @@ find "$prefix/venv/lib" -type d \( -name tests -o -name test \) -path '*/site-pa
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log /var/cache/debconf/*-old /usr/share/man /usr/share/doc-base
 
-install -D -t /usr/local/lib/orthanc-stl-plugin "$(dirname "$0")"/{entrypoint.sh,health.py}
+install -D -t /usr/local/lib/orthanc-stl-plugin "$(dirname "$0")"/{entrypoint.sh,health.py,logged.py}
 "$prefix/venv/bin/python" "$(dirname "$0")/bill.py" >/usr/share/orthanc-stl-plugin.cdx.json

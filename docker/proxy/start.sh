@@ -8,9 +8,12 @@
 set -euo pipefail
 
 readonly secrets=/run/secrets/proxy audience=/run/secrets/audience/staff own=/var/lib/proxy state=/tmp/proxy
-readonly interval_s=3
+readonly interval_s=1
 
-say() { printf '{"time":"%s","log":"proxy","message":"%s"}\n' "$(date --iso-8601=seconds)" "$*" >&2; }
+say() {
+    local text=${*//\\/\\\\}
+    TZ=UTC printf '{"time":"%(%FT%TZ)T","log":"proxy","message":"%s"}\n' -1 "${text//\"/\\\"}" >&2
+}
 fail() { say "$*"; exit 1; }
 
 : "${STAFF_HOST:?}" "${PUBLIC_HOST:?}" "${HTTPS_PORT:=443}" "${ORTHANC_SERVERS:=orthanc:8042}"
@@ -59,7 +62,7 @@ write_servers() {
 }
 
 until write_servers; do sleep 1; done
-nginx -c "$state/nginx.conf" -e stderr -g 'daemon off;' &
+nginx -c "$state/nginx.conf" -e stderr -g 'daemon off;' 2> >(while read -r line; do say "$line"; done) &
 nginx=$!
 trap 'kill -QUIT "$nginx"' TERM INT
 while kill -0 "$nginx" 2>/dev/null; do

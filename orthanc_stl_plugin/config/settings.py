@@ -31,6 +31,7 @@ class Settings:
         max_task_memory_mib: the most address space of one worker process; 0 for no bound.
         max_volume_mib: the most bytes of a volume after decompression.
         max_triangles: the most triangles of a model that is stored; an STL has 50 bytes for each.
+        max_texture_pixels: the most pixels of all pictures on one model that is attached.
         max_pending_jobs: how many jobs may wait before a request is answered 503.
         kept_jobs: how many finished jobs are remembered, over a restart too.
         jobs_in_orthanc: our jobs are shown among Orthanc's, under /jobs; else under /stl/jobs.
@@ -57,6 +58,7 @@ class Settings:
     max_task_memory_mib: int = whole("MaxTaskMemoryMiB", 0, 0, 1 << 20)
     max_volume_mib: int = whole("MaxVolumeMiB", 2048, 1, 1 << 20)
     max_triangles: int = whole("MaxTriangles", 8_000_000, 100, 40_000_000)
+    max_texture_pixels: int = whole("MaxTexturePixels", 134_217_728, 1 << 16, 1 << 32)
     max_pending_jobs: int = whole("MaxPendingJobs", 100, 1, 100_000)
     kept_jobs: int = whole("KeptJobs", 100, 0, 10_000)
     jobs_in_orthanc: bool = switch("JobsInOrthanc", default=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +11,13 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from orthanc_stl_plugin import __version__
+from orthanc_stl_plugin.formats.glbcontainer import (
+    ARRAY_BUFFER,
+    ELEMENT_ARRAY_BUFFER,
+    BinaryChunk,
+    Json,
+    write_container,
+)
 from orthanc_stl_plugin.model.mesh import Mesh
 
 MEDIA_TYPE: Final = "model/gltf-binary"
@@ -23,12 +27,10 @@ CREASE_DEGREES: Final = 60.0
 LPS_TO_GLTF: Final = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
 """x stays the patient's left, y is up to the head, z comes out of the patient's front."""
 
-_METRES_PER_MM: Final = 0.001
-_ROUGHNESS: Final = 0.6
-# glTF 2.0 sections 3.6.2 (component types, targets) and 4.4 (chunks).
-_FLOAT, _UNSIGNED_INT = 5126, 5125
-_ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER = 34962, 34963
-_JSON_CHUNK, _BINARY_CHUNK = 0x4E4F534A, 0x004E4942
+METRES_PER_MM: Final = 0.001
+ROUGHNESS: Final = 0.6
+FLOAT: Final = 5126  # glTF 2.0 section 3.6.2.2
+_UNSIGNED_INT: Final = 5125
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,71 +53,58 @@ def write_glb(mesh: Mesh, path: Path, name: str, material: Material) -> None:
     """
     shading = _shading(mesh)
     rotation = LPS_TO_GLTF.T.astype(np.float32)
-    positions = (mesh.vertices[shading.vertex] @ rotation) * np.float32(_METRES_PER_MM)
-    normals = shading.normals @ rotation
-    arrays = [
-        np.ascontiguousarray(positions, dtype="<f4"),
-        np.ascontiguousarray(normals, dtype="<f4"),
-        np.ascontiguousarray(shading.faces, dtype="<u4"),
+    positions = (mesh.vertices[shading.vertex] @ rotation) * np.float32(METRES_PER_MM)
+    binary = BinaryChunk()
+    accessors = [
+        point_accessor(binary, positions),
+        point_accessor(binary, shading.normals @ rotation),
+        index_accessor(binary, shading.faces),
     ]
-    lowest, highest = positions.min(axis=0).tolist(), positions.max(axis=0).tolist()
-    scene = json.dumps(_document(arrays, (lowest, highest), name, material)).encode("ascii")
-    scene += b" " * (-len(scene) % 4)
-    binary_bytes = sum(array.nbytes for array in arrays)
-    with path.open("wb") as file:
-        file.write(struct.pack("<4sII", b"glTF", 2, 28 + len(scene) + binary_bytes))
-        file.write(struct.pack("<II", len(scene), _JSON_CHUNK) + scene)
-        file.write(struct.pack("<II", binary_bytes, _BINARY_CHUNK))
-        for array in arrays:
-            array.tofile(file)
-
-
-def _document(
-    arrays: list[NDArray[np.generic]],
-    bounds: tuple[list[float], list[float]],
-    name: str,
-    material: Material,
-) -> dict[str, object]:
-    offsets = np.cumsum([0] + [array.nbytes for array in arrays]).tolist()
-    targets = (_ARRAY_BUFFER, _ARRAY_BUFFER, _ELEMENT_ARRAY_BUFFER)
-    views = [
-        {"buffer": 0, "byteOffset": offset, "byteLength": array.nbytes, "target": target}
-        for array, offset, target in zip(arrays, offsets, targets, strict=False)
-    ]
-    points = {"componentType": _FLOAT, "count": len(arrays[0]), "type": "VEC3"}
     primitive = {"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}
-    return {
-        "asset": {"version": "2.0", "generator": f"orthanc_stl_plugin {__version__}"},
+    document = {
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"name": name, "mesh": 0}],
         "meshes": [{"name": name, "primitives": [primitive]}],
         "materials": [_material(name, material)],
-        "accessors": [
-            {"bufferView": 0, **points, "min": bounds[0], "max": bounds[1]},
-            {"bufferView": 1, **points},
-            {
-                "bufferView": 2,
-                "componentType": _UNSIGNED_INT,
-                "count": arrays[2].size,
-                "type": "SCALAR",
-            },
-        ],
-        "bufferViews": views,
-        "buffers": [{"byteLength": offsets[-1]}],
+        "accessors": accessors,
+    }
+    write_container(path, document, binary)
+
+
+def point_accessor(binary: BinaryChunk, points: NDArray[np.floating]) -> Json:
+    """Appends (N, 3) points or vectors; tells the bounds that glTF wants of positions."""
+    view = binary.add(np.ascontiguousarray(points, dtype="<f4"), ARRAY_BUFFER)
+    bounds = {"min": points.min(axis=0).tolist(), "max": points.max(axis=0).tolist()}
+    kind = {"componentType": FLOAT, "count": len(points), "type": "VEC3"}
+    return {"bufferView": view, **kind, **bounds}
+
+
+def index_accessor(binary: BinaryChunk, faces: NDArray[np.integer]) -> Json:
+    """Appends (F, 3) indices."""
+    view = binary.add(np.ascontiguousarray(faces, dtype="<u4"), ELEMENT_ARRAY_BUFFER)
+    return {
+        "bufferView": view,
+        "componentType": _UNSIGNED_INT,
+        "count": faces.size,
+        "type": "SCALAR",
     }
 
 
+def linear(srgb: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Values of sRGB, 0-1, as glTF has them: linear (IEC 61966-2-1)."""
+    companded = srgb.astype(np.float64)
+    return np.where(companded <= 0.04045, companded / 12.92, ((companded + 0.055) / 1.055) ** 2.4)
+
+
 def _material(name: str, material: Material) -> dict[str, object]:
-    # IEC 61966-2-1: glTF colours are linear.
-    companded = np.array(material.rgb) / 255
-    linear = np.where(companded <= 0.04045, companded / 12.92, ((companded + 0.055) / 1.055) ** 2.4)
+    rgb = linear(np.array(material.rgb) / 255).round(6).tolist()
     return {
         "name": name,
         "pbrMetallicRoughness": {
-            "baseColorFactor": [*linear.round(6).tolist(), material.opacity],
+            "baseColorFactor": [*rgb, material.opacity],
             "metallicFactor": 0.0,
-            "roughnessFactor": _ROUGHNESS,
+            "roughnessFactor": ROUGHNESS,
         },
         "alphaMode": "OPAQUE" if material.opacity == 1 else "BLEND",
         # Whoever made the surface may have left it open.

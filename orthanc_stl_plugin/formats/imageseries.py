@@ -37,7 +37,6 @@ from orthanc_stl_plugin.formats.pixelframes import PixelFrames
 from orthanc_stl_plugin.model.geometry import UNBOUNDED, Grid
 
 MAJORITY: Final = 0.75
-OTSU_BINS: Final = 1024
 INT16: Final = np.iinfo(np.int16)
 
 
@@ -120,31 +119,6 @@ def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> I
         ),
         notes=tuple(notes),
     )
-
-
-def otsu_threshold(values: NDArray[np.integer] | NDArray[np.floating]) -> float:
-    """The value that parts the voxels into two classes of least variance (Otsu, 1979).
-
-    Raises:
-        UnusableSource: there are not two different values.
-    """
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite([low, high]).all() or low >= high:
-        raise UnusableSource(f"values from {low:g} to {high:g} have no threshold")
-    counts = np.zeros(OTSU_BINS)
-    for index in range(values.shape[-1]):
-        counts += np.histogram(values[..., index], OTSU_BINS, (low, high))[0]
-    edges = np.linspace(low, high, OTSU_BINS + 1)
-    centres = (edges[:-1] + edges[1:]) / 2
-    below, moment = np.cumsum(counts), np.cumsum(counts * centres)
-    above = below[-1] - below
-    is_split = (below > 0) & (above > 0)
-    separation = np.zeros(OTSU_BINS)
-    means = moment[is_split] / below[is_split]
-    others = (moment[-1] - moment[is_split]) / above[is_split]
-    separation[is_split] = below[is_split] * above[is_split] * (means - others) ** 2
-    best = np.flatnonzero(separation >= separation.max() * (1 - 1e-9))
-    return float((edges[best[0] + 1] + edges[best[-1] + 1]) / 2)
 
 
 def _headers(number: int, source: DicomSource) -> list[_Frame]:

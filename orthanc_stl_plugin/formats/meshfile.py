@@ -1,19 +1,29 @@
-"""Surfaces that others made: STL, OBJ, PLY and binary glTF files -> Mesh."""
+"""Surfaces that others made: STL, OBJ, PLY and binary glTF files, and what they look like."""
 
 from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.companions import Companions, unzipped
+from orthanc_stl_plugin.formats.givenglb import check_glb, has_looks, placed
 from orthanc_stl_plugin.formats.glb import LPS_TO_GLTF
+from orthanc_stl_plugin.formats.glbcontainer import Json
+from orthanc_stl_plugin.formats.objpaint import no_pictures, painted_parts, read_paint
+from orthanc_stl_plugin.formats.painted import PaintedPart, has_paint, write_painted
 from orthanc_stl_plugin.formats.stl import check_count, read_stl, welded
+from orthanc_stl_plugin.formats.textures import Textures
 from orthanc_stl_plugin.model.mesh import Mesh
 
 # What the readers of trimesh raise on files that are cut or malformed.
@@ -24,43 +34,161 @@ _MALFORMED: Final = (
 
 
 class MeshFormat(StrEnum):
-    """The file formats that are read."""
+    """The file formats that are read; a ZIP archive holds a file of one of the others."""
 
     STL = "STL"
     OBJ = "OBJ"
     PLY = "PLY"
     GLB = "GLB"
+    ZIP = "ZIP"
 
 
-def read_mesh(content: bytes, kind: MeshFormat, max_triangles: int) -> Mesh:
-    """The surface in a file, in its own unit; polygons become triangles, colours are left out.
+# glTF has one unit and one axis that is up (glTF 2.0 section 3.4); the others say nothing of them.
+_MILLIMETRES: Final = {MeshFormat.GLB: 1000.0}
+_Y_UP: Final = frozenset({MeshFormat.GLB})
 
-    Axes are those of the file, but for glTF, whose y axis is up (glTF 2.0 section 3.4): they
-    become LPS, as `glb.write_glb` has them. Corners of equal coordinates become one vertex.
+
+@dataclass(frozen=True, slots=True)
+class MeshFile:
+    """A file as it was sent.
+
+    Attributes:
+        content: its bytes.
+        kind: its format.
+        companions: files that it names: materials, pictures.
+        millimetres_per_unit: the size of its unit; None for the one that its format has.
+        is_y_up: its y axis points up, else its z axis; None for what its format has.
+    """
+
+    content: bytes
+    kind: MeshFormat
+    companions: Companions = field(default_factory=Companions)
+    millimetres_per_unit: float | None = None
+    is_y_up: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeshLimits:
+    """The most triangles, pixels of all textures, and bytes in an archive."""
+
+    triangles: int
+    texture_pixels: int
+    unpacked_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenModel:
+    """A surface that others made.
+
+    Attributes:
+        mesh: LPS mm; corners of equal coordinates are one vertex.
+        write_looks: writes the same with its pictures and colours, as binary glTF in metres with y
+            up, to a path; None where there is nothing to see but the shape.
+        missing: names of files that it asks for and that did not come along.
+    """
+
+    mesh: Mesh
+    write_looks: Callable[[Path], None] | None = None
+    missing: tuple[str, ...] = ()
+
+
+def read_mesh(file: MeshFile, limits: MeshLimits) -> GivenModel:
+    """The surface in a file; polygons become triangles.
+
+    Where z is up, the axes are taken as LPS; where y is up, they are turned as `glb.write_glb` has
+    them.
 
     Raises:
-        TooLarge: it has more than `max_triangles`.
+        TooLarge: it is above a limit.
         UnusableSource: it is not of that format, is truncated, or has no triangle.
     """
-    if kind is MeshFormat.STL:
-        return read_stl(content, max_triangles)
-    corners = _corners(content, kind)
-    check_count(len(corners), max_triangles, kind)
-    if kind is MeshFormat.GLB:
-        corners = corners @ LPS_TO_GLTF.astype(np.float32)
-    return welded(np.ascontiguousarray(corners), kind)
+    if file.kind is MeshFormat.ZIP:
+        file = _unpacked(file, limits)
+    scale = file.millimetres_per_unit or _MILLIMETRES.get(file.kind, 1.0)
+    is_y_up = file.is_y_up if file.is_y_up is not None else file.kind in _Y_UP
+    mesh, looks, missing = _read(file, limits, scale / 1000, is_y_up=is_y_up)
+    turned = Mesh(mesh.vertices @ LPS_TO_GLTF.astype(np.float32), mesh.faces) if is_y_up else mesh
+    return GivenModel(turned.scaled(scale), looks, missing)
 
 
-def _corners(content: bytes, kind: MeshFormat) -> NDArray[np.float32]:
-    """(F, 3, 3) float32 corners of all parts, where the scene of the file puts them."""
+def _read(
+    file: MeshFile, limits: MeshLimits, metres_per_unit: float, *, is_y_up: bool
+) -> tuple[Mesh, Callable[[Path], None] | None, tuple[str, ...]]:
+    """The surface in the unit and the axes of the file."""
+    if file.kind is MeshFormat.STL:
+        return read_stl(file.content, limits.triangles), None, ()
+    textures = Textures(limits.texture_pixels)
+    if file.kind is MeshFormat.GLB:
+        document = _understood(file, lambda: check_glb(file.content, textures))
+        mesh = _joined(_parts(file, {}), file.kind, limits.triangles)
+        is_looked_at = _understood(file, lambda: has_looks(document))
+        write = partial(_write_given, file.content, document, metres_per_unit, is_y_up)
+        return mesh, write if is_looked_at else None, ()
+    paint = read_paint(file.content, file.kind == MeshFormat.PLY, file.companions, textures)
+    found = _parts(file, {"resolver": no_pictures(paint)})
+    mesh = _joined(found, file.kind, limits.triangles)
+    parts = _understood(file, lambda: painted_parts(found, paint))
+    rotation = np.eye(3) if is_y_up else LPS_TO_GLTF
+    write_parts = partial(_write_parts, parts, rotation, metres_per_unit)
+    return mesh, write_parts if has_paint(parts) else None, paint.missing
+
+
+def _write_given(
+    content: bytes, document: Json, metres_per_unit: float, is_y_up: bool, path: Path
+) -> None:
+    path.write_bytes(placed(content, document, metres_per_unit, is_y_up=is_y_up))
+
+
+def _write_parts(
+    parts: list[PaintedPart], rotation: NDArray[np.floating], metres_per_unit: float, path: Path
+) -> None:
+    write_painted(parts, path, rotation, metres_per_unit)
+
+
+def _understood[T](file: MeshFile, read: Callable[[], T]) -> T:
     try:
-        scene = trimesh.load_scene(io.BytesIO(content), file_type=kind.lower(), process=False)
-        parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
-        corners = [part.vertices[part.faces].astype(np.float32) for part in parts]
+        return read()
     except _MALFORMED as error:
         raise UnusableSource(
-            f"the document of {len(content)} bytes is no {kind}, or is truncated"
+            f"the document of {len(file.content)} bytes is no {file.kind}, or is truncated"
         ) from error
-    if not sum(map(len, corners)):
+
+
+def _parts(file: MeshFile, options: Mapping[str, Any]) -> list[trimesh.Trimesh]:
+    """All parts, where the scene of the file puts them."""
+
+    def load() -> list[trimesh.Trimesh]:
+        stream = io.BytesIO(file.content)
+        scene = trimesh.load_scene(stream, file_type=file.kind.lower(), process=False, **options)
+        return [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
+
+    return _understood(file, load)
+
+
+def _joined(parts: list[trimesh.Trimesh], kind: MeshFormat, max_triangles: int) -> Mesh:
+    count = sum(len(part.faces) for part in parts)
+    if not count:
         raise UnusableSource(f"the {kind} document has no triangle")
-    return np.concatenate(corners)
+    check_count(count, max_triangles, kind)
+    corners = [part.vertices[part.faces].astype(np.float32) for part in parts]
+    return welded(np.ascontiguousarray(np.concatenate(corners)), kind)
+
+
+def _unpacked(file: MeshFile, limits: MeshLimits) -> MeshFile:
+    """The one model in an archive, and all that lies beside it."""
+    files = unzipped(file.content, limits.unpacked_bytes)
+    kinds = {name: PurePosixPath(name).suffix[1:].upper() for name in files}
+    models = sorted(name for name in files if kinds[name] in MeshFormat and kinds[name] != "ZIP")
+    if len(models) != 1:
+        raise UnusableSource(
+            f"the ZIP archive holds {len(models)} models: it must hold one,"
+            " an OBJ, PLY, GLB or STL file with what it needs"
+        )
+    [name] = models
+    return MeshFile(
+        files[name],
+        MeshFormat(kinds[name]),
+        Companions.of(files),
+        file.millimetres_per_unit,
+        file.is_y_up,
+    )

@@ -5,13 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 import orthanc
 
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, PluginError
+from orthanc_stl_plugin.formats.encapsulated import (
+    LOOKS_CREATOR,
+    LOOKS_CREATOR_ELEMENT,
+    LOOKS_ELEMENT,
+    LOOKS_GROUP,
+)
 from orthanc_stl_plugin.formats.icon import with_numbers
 from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.image_archive import FileRecord
@@ -20,6 +26,7 @@ from orthanc_stl_plugin.services.image_archive import FileRecord
 # Python runs in Orthanc.
 _PIECE_BYTES: Final = 3 << 16
 _STORED: Final = "Success"
+_ANY_BYTES: Final = "application/octet-stream"
 _NUMBERS_SINCE: Final = (1, 13)
 _ENCAPSULATED_DOCUMENT: Final = "0042-0011"
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
@@ -97,14 +104,25 @@ class OrthancArchive:
         return _get("instances", instance_id, f"/content/{_ENCAPSULATED_DOCUMENT}")
 
     def create_instance(
-        self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
+        self,
+        parent_study: str,
+        tags: Mapping[str, object],
+        document: Path,
+        media_type: str,
+        looks: Path | None = None,
     ) -> StoredInstance:
         """See the port."""
         # Force allows the SeriesInstanceUID that the parts of an assembly share.
-        taken = _as_taken(tags)
-        fields = json.dumps({"Parent": parent_study, "Tags": taken, "Force": True}).encode()
-        head = b'{"Content":"data:' + media_type.encode() + b";base64,"
-        body = _with_document(head, document, b'",' + fields[1:])
+        fields = json.dumps({"Force": True, "Parent": parent_study}).encode()
+        pieces: list[bytes | Path] = [fields[:-1], b',"Content":"', _data(media_type), document]
+        taken = dict(_as_taken(tags))
+        if looks is None:
+            pieces += [b'","Tags":', json.dumps(taken).encode(), b"}"]
+        else:
+            taken[_tag(LOOKS_GROUP, LOOKS_CREATOR_ELEMENT)] = LOOKS_CREATOR
+            place = f'","Tags":{{"{_tag(LOOKS_GROUP, LOOKS_ELEMENT)}":"'.encode()
+            pieces += [place, _data(_ANY_BYTES), looks, b'",', json.dumps(taken).encode()[1:], b"}"]
+        body = _put_together(document.with_suffix(".body"), pieces)
         try:
             answer = json.loads(orthanc.RestApiPost("/tools/create-dicom", body))
         except orthanc.OrthancException as error:
@@ -112,6 +130,10 @@ class OrthancArchive:
         if answer["Status"] != _STORED:  # a filter of Orthanc's, in Lua or Python, has its say
             raise ArchiveRefused(f"Orthanc has not stored the new instance: {answer['Status']}")
         return StoredInstance(answer["ID"], answer)
+
+    def looks(self, instance_id: str) -> bytes:
+        """See the port."""
+        return _get("instances", instance_id, f"/content/{_tag(LOOKS_GROUP, LOOKS_ELEMENT)}")
 
     def delete_instance(self, instance_id: str) -> None:
         """See the port."""
@@ -157,21 +179,31 @@ class OrthancImages:
             raise NotFound(f"instance {instance_id} has no frame {frame_index}") from error
 
 
-def _with_document(head: bytes, document: Path, tail: bytes) -> bytes:
-    """A body with a large document in base64 in the middle.
+def _data(media_type: str) -> bytes:
+    return f"data:{media_type};base64,".encode()
 
-    It is put together in a file, piece by piece, and read at once: at no time is the interpreter
-    kept from other requests for long, as it would be by the encoding of all.
+
+def _tag(group: int, element: int) -> str:
+    return f"{group:04x}-{element:04x}"
+
+
+def _put_together(path: Path, pieces: Iterable[bytes | Path]) -> bytes:
+    """A body of texts and of files, these in base64.
+
+    It is put together in the file `path`, piece by piece, and read at once: at no time is the
+    interpreter kept from other requests for long, as it would be by the encoding of all.
     """
-    path = document.with_suffix(".body")
-    with document.open("rb") as plain, path.open("wb") as encoded:
-        encoded.write(head)
-        while piece := plain.read(_PIECE_BYTES):
-            encoded.write(base64.b64encode(piece))
-        encoded.write(tail)
-    body = path.read_bytes()
+    with path.open("wb") as body:
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                body.write(piece)
+                continue
+            with piece.open("rb") as plain:
+                while part := plain.read(_PIECE_BYTES):
+                    body.write(base64.b64encode(part))
+    whole = path.read_bytes()
     path.unlink()
-    return body
+    return whole
 
 
 def _as_taken(tags: Mapping[str, object]) -> Mapping[str, object]:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
 from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
-from orthanc_stl_plugin.host.metrics import cache_figures
 from orthanc_stl_plugin.host.server import PAGES, OrthancHost
+from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.encode import Encoder
 from orthanc_stl_plugin.services.grey_values import GreyValues
 from orthanc_stl_plugin.services.images import Images
@@ -55,7 +55,7 @@ class ImageServing:
     """The routes of images; `note_change` is called with every change, `end` when Orthanc stops."""
 
     routes: Sequence[Route]
-    figures: Callable[[], Mapping[str, float]]
+    caches: Callable[[], Mapping[str, CacheCounts]]
     slides: Slides
     note_change: Callable[[], None]
     end: Callable[[], None]
@@ -94,6 +94,7 @@ def compose_pages(
     settings: Settings,
     configuration: Mapping[str, Any],
     models: Models,
+    caches: Callable[[], Mapping[str, CacheCounts]],
     official: frozenset[str],
 ) -> list[Route]:
     """What serves pages, and tells them how the plugin is.
@@ -102,6 +103,7 @@ def compose_pages(
         settings: the plugin's.
         configuration: Orthanc's.
         models: what the pages tell of.
+        caches: what the caches have done, and hold.
         official: the official plugins that are loaded.
     """
     # install.sh puts the third-party viewers beside the script that Orthanc loads.
@@ -112,6 +114,7 @@ def compose_pages(
         models.workers,
         models.jobs,
         models.jobs_path,
+        caches,
         viewer_versions(files),
         tuple(sorted(official)),
         settings.publish.label,
@@ -143,9 +146,9 @@ def compose_images(
         pyramids.close()
         workers.close()
 
-    def figures() -> Mapping[str, float]:
-        return cache_figures({**renditions.counts(), "iiif_request": memory.counts()})
+    def caches() -> Mapping[str, CacheCounts]:
+        return {**renditions.counts(), "iiif_request": memory.counts()}
 
     memory = AnswerMemory()
     routes = image_routes(renditions, memory, settings)
-    return ImageServing(routes, figures, images, images.note_change, end)
+    return ImageServing(routes, caches, images, images.note_change, end)

@@ -89,4 +89,5 @@ def cache_figures(caches: Mapping[str, CacheCounts]) -> dict[str, float]:
         figures[f"{name}_cache_hits"] = counts.hits
         figures[f"{name}_cache_misses"] = counts.misses
         figures[f"{name}_cache_bytes"] = counts.byte_count
+        figures[f"{name}_cache_max_bytes"] = counts.max_bytes
     return figures

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.host.announcements import PropertyMemory
 from orthanc_stl_plugin.services.announcing import Announcer
+from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.catalogue import Catalogue
 from orthanc_stl_plugin.services.collecting import Collector
 from orthanc_stl_plugin.services.describing import Describer
@@ -16,18 +19,27 @@ from orthanc_stl_plugin.web.presentation import official_presentation_routes, pr
 from orthanc_stl_plugin.web.router import Route
 
 
-def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slides) -> list[Route]:
+@dataclass(frozen=True, slots=True)
+class Presentation:
     """The routes of manifests, collections and changes, those of the official plugin included."""
+
+    routes: Sequence[Route]
+    caches: Callable[[], Mapping[str, CacheCounts]]
+
+
+def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slides) -> Presentation:
+    """What presents studies and series."""
     words = settings.presentation
     describer = Describer(words)
     viewer = Viewer(catalogue, slides, shows_slide_labels=words.slide_labels)
     presenter = Presenter(catalogue, describer, viewer, settings, _utc_now)
     collector = Collector(catalogue, describer, viewer, settings, _utc_now)
     announcer = Announcer(catalogue, settings.publish.label, PropertyMemory(), _utc_now)
-    return [
+    routes = [
         *presentation_routes(presenter, collector, announcer, settings),
         *official_presentation_routes(presenter, settings),
     ]
+    return Presentation(routes, presenter.counts)
 
 
 def _utc_now() -> dt.datetime:

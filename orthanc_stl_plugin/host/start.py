@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+from collections.abc import Mapping
 
 import orthanc
 
@@ -15,11 +16,12 @@ from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
 from orthanc_stl_plugin.host.compose import compose_images, compose_models, compose_pages
 from orthanc_stl_plugin.host.heartbeat import Heartbeat, OthersChanges
 from orthanc_stl_plugin.host.log import log_through_orthanc
-from orthanc_stl_plugin.host.metrics import AnswerTimes, job_figures, publish
+from orthanc_stl_plugin.host.metrics import AnswerTimes, cache_figures, job_figures, publish
 from orthanc_stl_plugin.host.official import STL_PLUGIN, free_routes, official_plugins
 from orthanc_stl_plugin.host.presenting import compose_presentation
 from orthanc_stl_plugin.host.rest import keep_public_out, register
 from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
+from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.web.audience import guarded
@@ -60,10 +62,14 @@ def _compose() -> None:
     catalogue = OrthancCatalogue()
     presentation = compose_presentation(settings, catalogue, images.slides)
     official = official_plugins(configuration)
-    pages = compose_pages(settings, configuration, models, official)
+
+    def caches() -> Mapping[str, CacheCounts]:
+        return {**images.caches(), **presentation.caches()}
+
+    pages = compose_pages(settings, configuration, models, caches, official)
     # Long addresses first: those of tiles, which are asked for most. Of equal ones manifests: the
     # address of an image service would match theirs too.
-    routes = [*presentation, *images.routes, *models.routes, *pages]
+    routes = [*presentation.routes, *images.routes, *models.routes, *pages]
     routes.sort(key=lambda route: -route.template.count("/"))
     publication = Publication(settings.publish, catalogue)
     open_routes = guarded(free_routes(routes, official), publication)
@@ -77,7 +83,7 @@ def _compose() -> None:
     heartbeat = Heartbeat(
         times.publish,
         lambda: publish(job_figures(models.jobs.records())),
-        lambda: publish(images.figures()),
+        lambda: publish(cache_figures(caches())),
         OthersChanges(images.note_change).look,
     )
 

@@ -38,6 +38,10 @@ class Addresses:
         """One series."""
         return f"{self.base}/series/{series_id}/iiif/manifest.json"
 
+    def instance_manifest(self, instance_id: str) -> str:
+        """One instance."""
+        return f"{self.base}/instances/{instance_id}/iiif/manifest.json"
+
     def scene(self, series_id: str) -> str:
         """The models of a series in one space."""
         return f"{self.base}/series/{series_id}/iiif/scene.json"

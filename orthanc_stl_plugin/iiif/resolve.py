@@ -81,7 +81,9 @@ def resolve(request: ImageRequest, width: int, height: int, limits: Limits) -> R
     if rotation_degrees:
         rotation_degrees = round(rotation_degrees, 6) % 360
     _require_within(output, limits)
-    _require_format_holds(output, rotation_degrees, request.format)
+    turned = rotated_extent(*output, rotation_degrees) if rotation_degrees else output
+    _require_area_within(turned, limits)
+    _require_format_holds(turned, request.format)
     return Resolved(
         *box, *output, rotation_degrees, request.mirrored, request.quality, request.format
     )
@@ -251,19 +253,20 @@ def _require_within(output: Extent, limits: Limits) -> None:
     max_height = limits.max_height or limits.max_width
     if max_height is not None and high > max_height:
         raise BadRequest(f"a height of {high} pixels is above the limit maxHeight {max_height}")
+    _require_area_within(output, limits)
+
+
+def _require_area_within(output: Extent, limits: Limits) -> None:
+    wide, high = output
     if limits.max_area is not None and wide * high > limits.max_area:
         raise BadRequest(
             f"{wide} x {high} pixels are above the limit maxArea of {limits.max_area} pixels"
         )
 
 
-def _require_format_holds(output: Extent, rotation_degrees: float, format_: Format) -> None:
+def _require_format_holds(output: Extent, format_: Format) -> None:
     largest = LARGEST_SIDE.get(format_)
-    if largest is None:
-        return
-    if rotation_degrees:
-        output = rotated_extent(*output, rotation_degrees)
-    if max(output) > largest:
+    if largest is not None and max(output) > largest:
         raise BadRequest(
             f"{output[0]} x {output[1]} pixels are more than {format_} holds, {largest} a side"
         )

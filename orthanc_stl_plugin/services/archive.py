@@ -102,14 +102,30 @@ class Archive(Protocol):
         ...
 
     def create_instance(
-        self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
+        self,
+        parent_study: str,
+        tags: Mapping[str, object],
+        document: Path,
+        media_type: str,
+        looks: Path | None = None,
     ) -> StoredInstance:
         """Encapsulates the file `document` in a new instance of the study `parent_study`.
+
+        `looks` is a file of binary glTF that goes along in the instance, in a private element: its
+        tags then have `formats.encapsulated.PRIVATE_KEYWORD`.
 
         Raises:
             NotFound: no such study.
             BadRequest: the tags were refused; nothing is stored.
             ArchiveRefused: it failed for another reason; nothing is stored.
+        """
+        ...
+
+    def looks(self, instance_id: str) -> bytes:
+        """The binary glTF that an instance was stored with; DICOM's padding included.
+
+        Raises:
+            NotFound: no such instance, or it has none.
         """
         ...
 

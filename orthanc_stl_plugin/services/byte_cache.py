@@ -18,12 +18,14 @@ class CacheCounts:
         misses: answers that had to be made.
         values: how many are held.
         byte_count: how many bytes these have.
+        max_bytes: the most that they may have.
     """
 
     hits: int
     misses: int
     values: int
     byte_count: int
+    max_bytes: int
 
 
 class ByteCache[V]:
@@ -81,7 +83,9 @@ class ByteCache[V]:
     def counts(self) -> CacheCounts:
         """What the cache has done and holds."""
         with self._guard:
-            return CacheCounts(self._hits, self._misses, len(self._values), self._bytes)
+            return CacheCounts(
+                self._hits, self._misses, len(self._values), self._bytes, self._max_bytes
+            )
 
     def _made(self, key: Hashable, make: Callable[[], V], promised: Future[V]) -> V:
         try:

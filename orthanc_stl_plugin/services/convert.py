@@ -38,7 +38,9 @@ class ConversionTask:
 class MadeModel:
     """A model in a file, and what is to be told of it; see `Surface`.
 
-    `parameters` tells how the surface was made; it is empty for one that was given.
+    `parameters` tells how the surface was made; it is empty for one that was given. `looks` is the
+    same with its pictures and colours, as binary glTF; None where there is nothing but the shape.
+    `missing` names files of pictures and materials that did not come along.
     """
 
     path: Path
@@ -49,16 +51,19 @@ class MadeModel:
     modality: str | None
     parameters: str
     icon: Mapping[str, str]
+    looks: Path | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences for who wants to print it: made surfaces are closed, a given one may not be."""
         name = self.segment.name
+        told = [f"{file!r}, which {name!r} names, did not come along" for file in self.missing]
         if not self.report.is_watertight:
-            return (f"the surface of {name!r} is not closed: its volume is unknown",)
-        if self.report.volume_mm3 <= 0:
-            return (f"the faces of {name!r} look inward",)
-        return ()
+            told.append(f"the surface of {name!r} is not closed: its volume is unknown")
+        elif self.report.volume_mm3 <= 0:
+            told.append(f"the faces of {name!r} look inward")
+        return tuple(told)
 
 
 def make_models(task: ConversionTask) -> list[MadeModel]:
@@ -89,6 +94,9 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
     path = task.folder / f"{number}.stl"
     measured = report(mesh) if surface.is_given else _checked(mesh, name)
     write_stl(mesh, path)
+    looks = path.with_suffix(".glb") if surface.write_looks is not None else None
+    if surface.write_looks is not None and looks is not None:
+        surface.write_looks(looks)
     note = f"{surface.note}, " if surface.note else ""
     return MadeModel(
         path=path,
@@ -99,6 +107,8 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
         modality=surface.modality,
         parameters="" if surface.is_given else note + parameters_text(task.options),
         icon=icon_item(shaded(mesh, size_px=ICON_PX, rgb=surface.segment.rgb)),
+        looks=looks,
+        missing=surface.missing,
     )
 
 

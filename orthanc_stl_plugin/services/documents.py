@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
 
-from orthanc_stl_plugin.services.byte_cache import ByteCache
+from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
 from orthanc_stl_plugin.services.catalogue import StudyEntry
 
 # LastUpdate has whole seconds: what was made so soon after it may miss what came a moment later.
@@ -47,6 +47,10 @@ class StudyCache[V]:
     ) -> None:
         self._values = ByteCache[V](max_bytes, weigh)
         self._now = now
+
+    def counts(self) -> CacheCounts:
+        """What the cache has done and holds."""
+        return self._values.counts()
 
     def get(self, study: StudyEntry, key: Hashable, make: Callable[[], V]) -> V:
         """The value as it was made of the same study before, or a new one."""

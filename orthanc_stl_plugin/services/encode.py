@@ -17,6 +17,7 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest, NotFound, UnusableSource
 from orthanc_stl_plugin.formats import nifti, stl
 from orthanc_stl_plugin.formats.encapsulated import ModelDescription, SeriesIdentity, stl_tags
+from orthanc_stl_plugin.formats.meshfile import MeshLimits
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
@@ -83,6 +84,9 @@ class Encoder:
         self._max_bytes = settings.max_volume_mib << 20
         self._max_triangles = settings.max_triangles
         self._pace = Pace()
+        self._mesh_limits = MeshLimits(
+            settings.max_triangles, settings.max_texture_pixels, self._max_bytes
+        )
 
     def nifti(self, order: NiftiOrder, making: Making) -> Work:
         """The models of a NIfTI file."""
@@ -102,11 +106,23 @@ class Encoder:
         reference = self._receiving(order.parent_study, order.reference_series)
 
         def spooled(folder: Path, course: Course) -> Source:
+            file = order.file
             path = folder / "source.mesh"
-            path.write_bytes(order.content)
-            course.make(SourceSize(len(order.content), len(order.content)))
-            scale, limit = order.millimetres_per_unit, self._max_triangles
-            return MeshFileSource(path, order.kind, scale, limit, order.name)
+            path.write_bytes(file.content)
+            companions: dict[str, Path] = {}
+            for number, (name, content) in enumerate(file.companions.files.items(), start=1):
+                companions[name] = folder / f"companion-{number}"
+                companions[name].write_bytes(content)
+            course.make(SourceSize(len(file.content), len(file.content)))
+            return MeshFileSource(
+                path,
+                file.kind,
+                self._mesh_limits,
+                order.name,
+                companions,
+                file.millimetres_per_unit,
+                file.is_y_up,
+            )
 
         return partial(self._encode, order.parent_study, spooled, making, reference)
 
@@ -219,7 +235,7 @@ class Encoder:
                 course.store(len(stored), triangles)
                 all_tags = stl_tags(_description(model, number), series) | dict(tags)
                 instance = self._archive.create_instance(
-                    study_id, all_tags, model.path, stl.MEDIA_TYPE
+                    study_id, all_tags, model.path, stl.MEDIA_TYPE, model.looks
                 )
                 stored.append(NamedInstance(model.segment.name, instance, model.warnings))
             made = [{**one.answer, "Name": one.name} for one in stored]

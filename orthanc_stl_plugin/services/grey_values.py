@@ -12,7 +12,8 @@ import numpy as np
 
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.formats.imageseries import INT16, otsu_threshold, read_series
+from orthanc_stl_plugin.formats.greyhistogram import GreyHistogram
+from orthanc_stl_plugin.formats.imageseries import INT16, read_series
 from orthanc_stl_plugin.mesh.reduce import block_factors, block_means
 from orthanc_stl_plugin.services.archive import Archive, SeriesRecord
 from orthanc_stl_plugin.services.spool import Spool
@@ -79,10 +80,8 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
     """
     volume = read_series(paths, max_bytes)
     values = volume.values
-    low, high = float(values.min()), float(values.max())
-    counts = np.zeros(HISTOGRAM_BINS, dtype=np.int64)
-    for index in range(values.shape[2]):
-        counts += np.histogram(values[..., index], HISTOGRAM_BINS, (low, high))[0]
+    histogram = GreyHistogram(values)
+    low, high = histogram.low, histogram.high
     factors = block_factors(values.shape, LONGEST_AXIS)
     small = block_means(values, factors) if max(factors) > 1 else values
     is_exact = INT16.min <= low and high <= INT16.max and values.dtype == np.int16
@@ -95,8 +94,8 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
         "Unit": volume.unit,
         "Minimum": low,
         "Maximum": high,
-        "Otsu": otsu_threshold(values) if low < high else None,
-        "Histogram": counts.tolist(),
+        "Otsu": histogram.otsu() if low < high else None,
+        "Histogram": histogram.counts(HISTOGRAM_BINS).tolist(),
         "Shape": list(small.shape),
         "VoxelSizeMm": [round(size, 6) for size in grid.voxel_size_mm],
         "OriginalShape": list(values.shape),

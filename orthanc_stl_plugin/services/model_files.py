@@ -19,9 +19,11 @@ from orthanc_stl_plugin.model.mesh import Mesh
 from orthanc_stl_plugin.services.archive import Archive
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.stored_models import (
+    GlbDocument,
     Look,
     StlDocument,
     StoredModel,
+    glb_document,
     stl_document,
     stored_model,
 )
@@ -101,6 +103,10 @@ class ModelFiles:
     def find(self, instance_id: str) -> StoredModel:
         """The model of an instance, for the methods below; see `stored_model`."""
         return stored_model(self._archive, instance_id)
+
+    def stored_glb(self, instance_id: str) -> GlbDocument | None:
+        """The binary glTF file that was stored with its looks; see `glb_document`."""
+        return glb_document(self._archive, instance_id)
 
     def glb(self, model: StoredModel) -> bytes:
         """Binary glTF, in metres, y up.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orthanc_stl_plugin.formats.meshfile import MeshFormat
+from orthanc_stl_plugin.formats.meshfile import MeshFile
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.services.sources import Inside, Wanted
 
@@ -66,17 +66,13 @@ class AttachOrder:
     """A model that somebody else made, for a study.
 
     Attributes:
-        content: the bytes of the file.
-        kind: its format.
-        millimetres_per_unit: the size of its unit.
+        file: its file, and those that it names.
         name: what to call it.
         parent_study: Orthanc identifier of the study that receives it.
         reference_series: Orthanc identifier of the series whose coordinates it is in.
     """
 
-    content: bytes
-    kind: MeshFormat
-    millimetres_per_unit: float
+    file: MeshFile
     name: str
     parent_study: str
     reference_series: str | None = None

@@ -16,6 +16,7 @@ from orthanc_stl_plugin.iiif.descriptive import Description
 from orthanc_stl_plugin.iiif.manifest import Links, Manifest, write_manifest
 from orthanc_stl_plugin.iiif.scene import MEDIA_TYPE as SCENE_MEDIA_TYPE
 from orthanc_stl_plugin.iiif.scene import Scene, write_scene
+from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.catalogue import (
     Catalogue,
     Level,
@@ -54,6 +55,10 @@ class Presenter:
         self._collection_label = settings.presentation.collection_label
         most_bytes = settings.manifest_cache_mib << 20
         self._documents = StudyCache[Document](most_bytes, lambda one: len(one.content), now)
+
+    def counts(self) -> dict[str, CacheCounts]:
+        """What its cache has done, and holds."""
+        return {"iiif_document": self._documents.counts()}
 
     def study_manifest(self, study_id: str, base: str) -> Document:
         """Everything of a study that can be seen.
@@ -100,6 +105,33 @@ class Presenter:
             return document(write_manifest(_manifest(own, description, views, links)))
 
         return self._documents.get(study, ("series", series_id, base, address), make)
+
+    def instance_manifest(self, instance_id: str, base: str) -> Document:
+        """One instance: its frames, its model; of a whole slide, the whole slide.
+
+        Raises:
+            NotFound: no such instance.
+            UnusableSource: it holds no image and no model.
+        """
+        study = self._catalogue.study(self._catalogue.study_of(Level.INSTANCE, instance_id))
+        series_id = self._catalogue.instance(instance_id).series_id
+
+        def make() -> Document:
+            addresses = Addresses(base)
+            series = series_in_order(self._catalogue, self._describer, study.study_id)
+            entry = next((one for one in series if one.series_id == series_id), None)
+            label = self._describer.series_label(entry.tags) if entry else texts("")
+            view = self._viewer.instance(addresses, instance_id, entry, label) if entry else None
+            if view is None:
+                raise UnusableSource(f"instance {instance_id} holds no image and no 3D model")
+            description = self._describer.study(study, series, _counts((view,)))
+            description = replace(description, label=_joined(description.label, label))
+            links = self._links(addresses, study, (view,))
+            links = replace(links, part_of=(addresses.series_manifest(series_id), label))
+            own = addresses.instance_manifest(instance_id)
+            return document(write_manifest(_manifest(own, description, (view,), links)))
+
+        return self._documents.get(study, ("instance", instance_id, base), make)
 
     def frame_manifest(
         self, instance_id: str, frame_index: int, base: str, address: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import dicomseg, nifti, nifti_labels, rtstruct
-from orthanc_stl_plugin.formats.imageseries import otsu_threshold, read_series
-from orthanc_stl_plugin.formats.meshfile import MeshFormat, read_mesh
+from orthanc_stl_plugin.formats.companions import Companions
+from orthanc_stl_plugin.formats.greyhistogram import GreyHistogram
+from orthanc_stl_plugin.formats.imageseries import read_series
+from orthanc_stl_plugin.formats.meshfile import MeshFile, MeshFormat, MeshLimits, read_mesh
 from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.roi import Roi
 from orthanc_stl_plugin.formats.union import united_masks, united_occupancy, united_segment
@@ -99,13 +101,15 @@ class SeriesSource:
 
 @dataclass(frozen=True, slots=True)
 class MeshFileSource:
-    """A file that holds a surface already, of at most `max_triangles`."""
+    """A file that holds a surface already; see `MeshFile`. `companions` are paths by name."""
 
     path: Path
     kind: MeshFormat
-    millimetres_per_unit: float
-    max_triangles: int
+    limits: MeshLimits
     title: str
+    companions: Mapping[str, Path] = field(default_factory=dict)
+    millimetres_per_unit: float | None = None
+    is_y_up: bool | None = None
 
 
 Source = NiftiSource | RtStructSource | SegSource | SeriesSource | MeshFileSource
@@ -123,6 +127,8 @@ class Surface:
         modality: of the images that were measured, or None where it is not known.
         note: how the surface was found, for people to read; may be empty.
         is_given: the source held the surface itself: it may be open, and nothing was computed.
+        write_looks: see `GivenModel`.
+        missing: see `GivenModel`.
     """
 
     segment: Segment
@@ -132,6 +138,8 @@ class Surface:
     modality: str | None = None
     note: str = ""
     is_given: bool = False
+    write_looks: Callable[[Path], None] | None = None
+    missing: tuple[str, ...] = ()
 
 
 def surfaces(
@@ -158,8 +166,21 @@ def surfaces(
 
 
 def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
-    mesh = read_mesh(source.path.read_bytes(), source.kind, source.max_triangles)
-    yield Surface(Segment(1, source.title), mesh.scaled(source.millimetres_per_unit), is_given=True)
+    file = MeshFile(
+        source.path.read_bytes(),
+        source.kind,
+        Companions.of({name: path.read_bytes() for name, path in source.companions.items()}),
+        source.millimetres_per_unit,
+        source.is_y_up,
+    )
+    given = read_mesh(file, source.limits)
+    yield Surface(
+        Segment(1, source.title),
+        given.mesh,
+        is_given=True,
+        write_looks=given.write_looks,
+        missing=given.missing,
+    )
 
 
 def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
@@ -262,7 +283,7 @@ def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterato
 def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
     volume = read_series(source.paths, source.max_bytes)
     values, chosen = volume.values, source.inside
-    level = otsu_threshold(values) if chosen.threshold is None else chosen.threshold
+    level = GreyHistogram(values).otsu() if chosen.threshold is None else chosen.threshold
     inside = values >= level
     if chosen.upper is not None:
         inside &= values <= chosen.upper

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.model.job import JobState
+from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.work import Workers
 
@@ -37,6 +38,7 @@ class Status:
         workers: the pool of processes.
         jobs: the queue.
         jobs_path: where its jobs are shown.
+        caches: what each has done, and holds, by name.
         viewers: versions of the third-party viewers by name; empty where none is installed.
         official: the official plugins that are loaded and own addresses like ours.
         published_label: the label of the studies that the public sees; empty where it sees all.
@@ -46,6 +48,7 @@ class Status:
     workers: Workers
     jobs: JobEngine
     jobs_path: str
+    caches: Callable[[], Mapping[str, CacheCounts]]
     viewers: Mapping[str, str]
     official: tuple[str, ...] = ()
     published_label: str = ""
@@ -61,6 +64,16 @@ class Status:
             "Workers": {"Count": self.workers.count, "Alive": self.workers.alive()},
             "Jobs": {str(state): states.count(state) for state in JobState},
             "JobsPath": self.jobs_path,
+            "Caches": {name: _cache(counts) for name, counts in self.caches().items()},
             "Viewers": dict(self.viewers),
             "PublishedLabel": self.published_label,
         }
+
+
+def _cache(counts: CacheCounts) -> dict[str, int]:
+    return {
+        "Hits": counts.hits,
+        "Misses": counts.misses,
+        "Bytes": counts.byte_count,
+        "MaxBytes": counts.max_bytes,
+    }

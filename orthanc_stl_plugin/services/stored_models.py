@@ -11,10 +11,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from orthanc_stl_plugin import __version__
-from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.formats import stl
 from orthanc_stl_plugin.formats.colour import rgb_from_cielab
-from orthanc_stl_plugin.formats.encapsulated import MILLIMETRES_PER_UNIT, STL_SOP_CLASS_UID
+from orthanc_stl_plugin.formats.encapsulated import (
+    MILLIMETRES_PER_UNIT,
+    PRIVATE_KEYWORD,
+    STL_SOP_CLASS_UID,
+)
+from orthanc_stl_plugin.formats.glbcontainer import glb_length, is_glb
 from orthanc_stl_plugin.services.archive import Archive
 
 _NAMING_TAGS: Final = ("ContentDescription", "DocumentTitle", "SeriesDescription")
@@ -29,6 +34,21 @@ class StlDocument:
     Attributes:
         content: its bytes, without DICOM's padding.
         file_name: a safe name for a download, ending in .stl.
+        digest: identifies `content`.
+    """
+
+    content: bytes
+    file_name: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class GlbDocument:
+    """A binary glTF file with pictures and colours, as it was stored beside the shape.
+
+    Attributes:
+        content: its bytes, without DICOM's padding.
+        file_name: a safe name for a download, ending in .glb.
         digest: identifies `content`.
     """
 
@@ -65,7 +85,7 @@ class StoredModel:
     def digest(self) -> str:
         """Identifies what this version of the plugin makes of the model."""
         parts = repr((self.document.digest, self.look, __version__))
-        return hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()
+        return _digest(parts.encode())
 
 
 def stl_document(archive: Archive, instance_id: str) -> StlDocument:
@@ -96,6 +116,30 @@ def stored_model(archive: Archive, instance_id: str) -> StoredModel:
     return StoredModel(document, look)
 
 
+def glb_document(archive: Archive, instance_id: str) -> GlbDocument | None:
+    """What the model of an instance looks like, or None where there is only its shape.
+
+    Raises:
+        NotFound: no such instance.
+    """
+    tags = archive.instance_tags(instance_id)
+    if PRIVATE_KEYWORD not in tags:
+        return None
+    try:
+        padded = archive.looks(instance_id)
+    except NotFound:  # it is of other software
+        return None
+    if not is_glb(padded):
+        return None
+    content = padded[: glb_length(padded)]
+    name = _file_name(tags).removesuffix(".stl")
+    return GlbDocument(content, f"{name}.glb", _digest(content))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def _document(archive: Archive, instance_id: str, tags: Mapping[str, object]) -> StlDocument:
     media_type = str(tags.get("MIMETypeOfEncapsulatedDocument", ""))
     sop_class = str(tags.get("SOPClassUID", ""))
@@ -110,8 +154,7 @@ def _document(archive: Archive, instance_id: str, tags: Mapping[str, object]) ->
     content = _without_padding(padded, str(tags.get("EncapsulatedDocumentLength", "")))
     if not content:
         raise UnusableSource(f"instance {instance_id} holds an empty STL document")
-    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-    return StlDocument(content, _file_name(tags), digest)
+    return StlDocument(content, _file_name(tags), _digest(content))
 
 
 def _without_padding(padded: bytes, length: str) -> bytes:

@@ -151,6 +151,27 @@ class Viewer:
             raise NotFound(f"there is no frame {frame_index}: there are {count}, from 0")
         return frame_canvas(addresses, image, frame_index, f"{frame_index + 1}/{count}")
 
+    def instance(
+        self, addresses: Addresses, instance_id: str, series: SeriesEntry, label: Texts
+    ) -> View | None:
+        """What an instance of the series shows: of a whole slide, all that the series does."""
+        one = self._catalogue.instance(instance_id, (*IMAGE_KEYWORDS, *MODEL_KEYWORDS))
+        if one.sop_class_uid == SLIDE_SOP_CLASS_UID:
+            return self.view(addresses, series, label)
+        if one.sop_class_uid == STL_SOP_CLASS_UID:
+            canvases = [model_canvas(addresses, instance_id, model_name(one, label))]
+        elif is_image(one):
+            count = frame_count(one)
+            _check_count(count)
+            canvases = [
+                frame_canvas(addresses, one, index, f"{index + 1}/{count}")
+                for index in range(count)
+            ]
+        else:
+            return None
+        contents = flat_range(addresses.range(series.series_id), label, canvases)
+        return View(series.series_id, label, tuple(canvases), contents)
+
     def _is_slide(self, series_id: str) -> bool:
         instances = self._catalogue.instances_of(series_id)
         return any(one.sop_class_uid == SLIDE_SOP_CLASS_UID for one in instances)
@@ -233,8 +254,7 @@ class Viewer:
         if not images:
             return None
         count = sum(frame_count(one) for one in images.values())
-        if count > _MOST_CANVASES:
-            raise TooLarge(f"the series has {count} frames, above {_MOST_CANVASES} canvases")
+        _check_count(count)
         series_stacks = stacks([placed(one) for one in images.values()])
         numbered = iter(range(1, count + 1))
         parts, canvases = [], []
@@ -269,6 +289,11 @@ def is_showable(study: StudyEntry) -> bool:
 def has_view(modalities: Iterable[str]) -> bool:
     """Not all of them are of a kind that nobody can see."""
     return any(modality not in WITHOUT_VIEW for modality in modalities)
+
+
+def _check_count(frames: int) -> None:
+    if frames > _MOST_CANVASES:
+        raise TooLarge(f"there are {frames} frames, above {_MOST_CANVASES} canvases")
 
 
 def _series_rank(series: SeriesEntry) -> tuple[bool, float, str]:

@@ -104,6 +104,7 @@ class Workers:
                 begun = time.monotonic()
                 while not wait([future], timeout=tick_s(time.monotonic() - begun)).done:
                     watcher.tick()
+                    self._check_open()  # of a pool that stops, Pebble leaves some tasks for ever
             except BaseException:
                 future.cancel()  # type: ignore[no-untyped-call]  # it ends the process
                 raise
@@ -139,15 +140,17 @@ class Workers:
         except ProcessExpired as error:
             raise _death(f"with code {error.exitcode}") from error
         except (CancelledError, BrokenProcessPool) as error:
-            if self._is_closed:
-                raise Busy("the server is shutting down") from error
+            self._check_open()
             raise _death("while it took the task") from error
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Busy("the server is shutting down")
 
     def _replaced(self, pool: ProcessPool) -> ProcessPool:
         """Another pool for one that was closed, or whose process was killed while it was idle."""
         with self._guard:
-            if self._is_closed:
-                raise Busy("the server is shutting down")
+            self._check_open()
             self._pools.remove(pool)
             return self._new_pool()
 

@@ -104,6 +104,11 @@ class Fields:
             raise BadRequest(f'"{name}" holds no bytes')
         return decoded
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that are there."""
+        return tuple(self._body)
+
     def mapping(self, name: str) -> dict[str, object]:
         """An object whose values are checked by who uses them; empty when it is absent."""
         value = self._body.get(name, {})

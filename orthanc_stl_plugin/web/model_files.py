@@ -48,6 +48,11 @@ class _ModelFileApi:
         )
 
     def glb(self, request: Request) -> Response:
+        stored = self._files.stored_glb(request.groups[0])
+        if stored is not None:
+            return _answer(
+                request, stored.digest, stored.file_name, glb.MEDIA_TYPE, lambda: stored.content
+            )
         model = self._files.find(request.groups[0])
         name = _renamed(model.document.file_name, "glb")
         tag = f"{model.digest}-glb"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from orthanc_stl_plugin.errors import BadRequest
+from orthanc_stl_plugin.formats.companions import Companions
 from orthanc_stl_plugin.formats.encapsulated import MILLIMETRES_PER_UNIT
-from orthanc_stl_plugin.formats.meshfile import MeshFormat
+from orthanc_stl_plugin.formats.meshfile import MeshFile, MeshFormat
 from orthanc_stl_plugin.services.encode import Encoder, NamedInstance
 from orthanc_stl_plugin.services.job import Work
 from orthanc_stl_plugin.services.jobs import JobEngine
@@ -32,11 +33,10 @@ _SERIES_FIELDS: Final = (
     "Series", "Threshold", "Upper", "KeepLargest", "FillHoles", *MAKING_FIELDS,
 )  # fmt: skip
 _ATTACH_FIELDS: Final = (
-    "File", "Format", "Unit", "Name", "ParentStudy", "ReferenceSeries",
+    "File", "Files", "Format", "Unit", "Up", "Name", "ParentStudy", "ReferenceSeries",
     "Tags", "Synchronous", "Asynchronous", "Priority",
 )  # fmt: skip
-# Of a file that says nothing else: glTF has no other unit (glTF 2.0 section 3.4).
-_UNITS: Final = dict.fromkeys(MeshFormat, "mm") | {MeshFormat.GLB: "m"}
+_Y_IS_UP: Final = {"y": True, "z": False}
 _OTSU: Final = "Otsu"
 
 
@@ -111,16 +111,19 @@ class _ModelApi:
 
     def attach(self, request: Request) -> Response:
         fields = Fields(request.json_object(), _ATTACH_FIELDS)
-        kind = _format(fields.text("Format"))
+        files = Fields(fields.mapping("Files"), tuple(fields.mapping("Files")))
+        file = MeshFile(
+            content=fields.binary("File"),
+            kind=_format(fields.text("Format")),
+            companions=Companions.of({name: files.binary(name) for name in files.names}),
+            millimetres_per_unit=_millimetres(fields),
+            is_y_up=_is_y_up(fields),
+        )
         order = AttachOrder(
-            kind=kind,
-            millimetres_per_unit=_millimetres(
-                fields.text("Unit") if fields.has("Unit") else _UNITS[kind]
-            ),
+            file,
             name=fields.optional_text("Name") or "Model",
             parent_study=fields.text("ParentStudy"),
             reference_series=fields.optional_text("ReferenceSeries"),
-            content=fields.binary("File"),
         )
         made_as = Making(tags=instance_tags(fields.mapping("Tags")))
         return self._made("StlAttach", fields, self._encoder.attached(order, made_as))
@@ -173,11 +176,23 @@ def _format(name: str) -> MeshFormat:
         raise BadRequest(f'"Format" is {quoted(name)}: it is one of {known}') from error
 
 
-def _millimetres(unit: str) -> float:
+def _millimetres(fields: Fields) -> float | None:
+    """The size of the unit; None for the one that the format has."""
+    unit = fields.optional_text("Unit")
+    if unit is None:
+        return None
     if unit not in MILLIMETRES_PER_UNIT:
         known = ", ".join(MILLIMETRES_PER_UNIT)
         raise BadRequest(f'"Unit" is {quoted(unit)}: it is one of {known}')
     return MILLIMETRES_PER_UNIT[unit]
+
+
+def _is_y_up(fields: Fields) -> bool | None:
+    """Whether the y axis points up; None for what the format has."""
+    axis = fields.optional_text("Up")
+    if axis is not None and axis not in _Y_IS_UP:
+        raise BadRequest(f'"Up" is {quoted(axis)}: it is one of {", ".join(_Y_IS_UP)}')
+    return _Y_IS_UP[axis] if axis is not None else None
 
 
 def _label_names(names: dict[str, object]) -> dict[int, str]:

@@ -47,7 +47,7 @@ _POLICY: Final[Mapping[str, str]] = {
 # Mirador's components write their styles into the page.
 _INLINE_STYLES: Final[Mapping[str, str]] = {"style-src": "'self' 'unsafe-inline'"}
 _POLICY_BY_PAGE: Final[Mapping[str, Mapping[str, str]]] = {"mirador.html": _INLINE_STYLES}
-_PUBLIC_PAGE: Final = "mirador.html"
+_PUBLIC_PAGES: Final = frozenset({"iiif.html", "mirador.html", "viewer.html", "zoom.html"})
 _VERSIONED: Final = re.compile(r"(?P<name>[a-z][a-z-]*)-(?P<version>[0-9]+\.[0-9]+\.[0-9]+)")
 
 
@@ -86,8 +86,8 @@ def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route
 
 
 def _is_for_all(name: str) -> bool:
-    """Whether a file is the public's too: Mirador, which asks for nothing but IIIF."""
-    return not name.endswith(".html") or name == _PUBLIC_PAGE
+    """Whether a file is the public's too: pages that ask for manifests, images and models alone."""
+    return not name.endswith(".html") or name in _PUBLIC_PAGES
 
 
 def page_files(pages: Path, viewers: Path, public_url: str = "") -> dict[str, PageFile]:

@@ -36,6 +36,7 @@ def presentation_routes(
         Route("/studies/{id}/iiif/dicom.json", {"GET": api.dicom_json}, study),
         Route("/series/{id}/iiif/manifest.json", {"GET": api.series}, series),
         Route("/series/{id}/iiif/scene.json", {"GET": api.scene}, series),
+        Route("/instances/{id}/iiif/manifest.json", {"GET": api.instance}, Shows.INSTANCE),
         Route("/patients/{id}/iiif/collection.json", {"GET": api.patient_collection}, listed),
         Route("/iiif/collection.json", {"GET": api.collection}, listed),
         Route("/iiif/collection/{page}.json", {"GET": api.collection_page}, listed),
@@ -68,6 +69,10 @@ class _PresentationApi:
 
     def series(self, request: Request) -> Response:
         found = self._presenter.series_manifest(request.groups[0], self._base(request))
+        return _answer(request, found, manifest.MEDIA_TYPE)
+
+    def instance(self, request: Request) -> Response:
+        found = self._presenter.instance_manifest(request.groups[0], self._base(request))
         return _answer(request, found, manifest.MEDIA_TYPE)
 
     def scene(self, request: Request) -> Response:

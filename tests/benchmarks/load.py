@@ -47,8 +47,23 @@ class Load:
         return self.requests / self.seconds
 
 
-def loaded(url: str, paths: Sequence[str], connections: int, seconds: int, seed: int = 1) -> Load:
+def loaded(
+    url: str,
+    paths: Sequence[str],
+    connections: int,
+    seconds: int,
+    seed: int = 1,
+    host: str = "",
+) -> Load:
     """Asks a server for random ones of some paths, by so many connections for so many seconds.
+
+    Args:
+        url: of the server.
+        paths: below it.
+        connections: that are kept open.
+        seconds: that it lasts.
+        seed: of the choice of paths.
+        host: by which name it is asked; empty for that in `url`.
 
     Raises:
         RuntimeError: it did not answer, or with an error.
@@ -58,6 +73,7 @@ def loaded(url: str, paths: Sequence[str], connections: int, seconds: int, seed:
         script.write_text(_SCRIPT)
         listed.write_text("\n".join(paths))
         options = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout=10s", "-s", str(script)]
+        options += [f"--header=Host: {host}"] * bool(host)
         command = ["wrk", *options, url, "--", str(listed), str(seed)]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     (found,) = [one.split() for one in printed.splitlines() if one.startswith(_MARK)]

@@ -1,7 +1,6 @@
 """A real Orthanc, a real Chromium, and generated data whose names hold markup."""
 
 import io
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,12 +45,6 @@ NOTE_VIOLATIONS = """document.addEventListener('securitypolicyviolation', (event
 def orthanc() -> Iterator[OrthancServer]:
     with OrthancServer({'"Workers" : 0': '"Workers" : 2'}) as server:
         yield server
-        end(server)
-
-
-def end(server: OrthancServer) -> None:
-    """Kills it: to stop, Orthanc waits up to 30 s for connections that a browser has had."""
-    server.stop(signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")

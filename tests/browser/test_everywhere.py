@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Watched, end, watch
+from tests.browser.conftest import Watched, watch
 from tests.orthanc_server import OrthancServer
 
 PAGES = ("index", "create", "create-ct", "create-study", "viewer")
@@ -132,7 +132,6 @@ def test_pages_follow_jobs_that_orthanc_does_not_show(
         page = watched.open("/stl/app/index.html")
         expect(page.locator("#job-rows tr")).to_have_count(1)
         context.close()
-        end(server)
     assert watched.unexpected == []
 
 

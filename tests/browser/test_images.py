@@ -97,6 +97,7 @@ def test_the_slices_of_a_series_follow_one_another(watched: Watched, ct: dict[st
 
 
 def test_a_series_without_images_says_so(watched: Watched, rtstruct: dict[str, str]):
+    watched.expect("422")
     page = watched.open(f"/stl/app/zoom.html?series={rtstruct['ParentSeries']}")
     expect(page.get_by_role("alert")).to_contain_text("no images")
 
@@ -141,5 +142,6 @@ def test_mirador_shows_the_manifest_of_a_slide(watched: Watched, slide: dict[str
     expect(page.locator(".mirador-osd-container canvas").first).to_be_visible(timeout=30_000)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(1000)
+    assert watched.seriously_inaccessible() == []
     seen = picture(page, ".mirador-osd-container")[..., :3].astype(int)
     assert (np.ptp(seen, axis=2) > 60).mean() > 0.1  # the picture has colours, Mirador is grey

@@ -121,9 +121,8 @@ def test_the_models_of_several_studies_come_together(
 
 
 def test_an_image_in_the_viewer_is_told_in_a_sentence(watched: Watched, ct: dict[str, str]):
-    watched.expect("422")
     page = watched.open(f"/stl/app/viewer.html?instance={ct['ID']}")
-    expect(page.get_by_role("alert")).to_contain_text("holds no STL")
+    expect(page.get_by_role("alert")).to_contain_text("no 3D model here")
 
 
 def test_without_viewers_a_sentence_says_who_can_help(watched: Watched, models: dict[str, str]):
@@ -138,6 +137,8 @@ def test_the_start_page_shows_health_models_and_work(watched: Watched, models: d
     expect(page.locator("#health")).to_have_text("All is well.")
     expect(page.locator("#facts")).to_contain_text("2 of 2 ready")
     expect(page.locator("#facts")).to_contain_text("three 0.")
+    expect(page.locator("#caches tr")).to_have_count(4)
+    expect(page.locator("#caches")).to_contain_text("of 64 MiB")
     expect(page.locator("#job-rows tr").first).to_contain_text("Done")
     expect(page.locator("#publish")).to_contain_text("Anyone who may connect sees everything")
     shown = page.locator("#models img").first

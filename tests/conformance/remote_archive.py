@@ -41,7 +41,12 @@ class RemoteArchive:
         return bytes(self._call("encapsulated_document", instance_id=instance_id))
 
     def create_instance(
-        self, parent_study: str, tags: Mapping[str, object], document: Path, media_type: str
+        self,
+        parent_study: str,
+        tags: Mapping[str, object],
+        document: Path,
+        media_type: str,
+        looks: Path | None = None,
     ) -> StoredInstance:
         answer = self._call(
             "create_instance",
@@ -49,8 +54,12 @@ class RemoteArchive:
             tags=dict(tags),
             document=str(document),
             media_type=media_type,
+            looks=str(looks) if looks is not None else None,
         )
         return StoredInstance(answer["ID"], answer)
+
+    def looks(self, instance_id: str) -> bytes:
+        return bytes(self._call("looks", instance_id=instance_id))
 
     def delete_instance(self, instance_id: str) -> None:
         self._call("delete_instance", instance_id=instance_id)

@@ -25,8 +25,9 @@ PORTS = {"archive": OrthancArchive(), "images": OrthancImages(STORAGE)}
 def call(output, uri, **request):
     order = json.loads(request["body"])
     arguments = order["arguments"]
-    if "document" in arguments:
-        arguments["document"] = Path(arguments["document"])
+    for name in ("document", "looks"):
+        if arguments.get(name):
+            arguments[name] = Path(arguments[name])
     try:
         result = getattr(PORTS[order["port"]], order["method"])(**arguments)
     except PluginError as error:

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 
 from orthanc_stl_plugin.errors import BadRequest, NotFound
+from orthanc_stl_plugin.formats.encapsulated import PRIVATE_KEYWORD
 from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
 from tests.conformance.remote_archive import RemoteArchive
 from tests.demo import figurine
@@ -87,6 +88,24 @@ def stored(setting: Setting, tmp_path: Path) -> Iterator[StoredInstance]:
     instance = setting.archive.create_instance(setting.study_id, TAGS, document, "model/stl")
     yield instance
     setting.archive.delete_instance(instance.instance_id)
+
+
+def test_looks_go_along_with_the_document_to_the_byte(setting: Setting, tmp_path: Path):
+    document, looks = tmp_path / "a.stl", tmp_path / "a.glb"
+    document.write_bytes(DOCUMENT)
+    looks.write_bytes(bytes(range(255)) * 5)
+    made = setting.archive.create_instance(setting.study_id, TAGS, document, "model/stl", looks)
+    assert setting.archive.looks(made.instance_id) == bytes(range(255)) * 5 + b"\0"
+    assert PRIVATE_KEYWORD in setting.archive.instance_tags(made.instance_id)
+    padded = setting.archive.encapsulated_document(made.instance_id)
+    assert padded.rstrip(b"\0") == DOCUMENT
+    setting.archive.delete_instance(made.instance_id)
+
+
+def test_an_instance_without_looks_says_so(setting: Setting, stored: StoredInstance):
+    assert PRIVATE_KEYWORD not in setting.archive.instance_tags(stored.instance_id)
+    with pytest.raises(NotFound):
+        setting.archive.looks(stored.instance_id)
 
 
 def test_a_study_has_the_tags_of_its_patient_and_its_own(setting: Setting):

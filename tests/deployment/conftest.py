@@ -1,17 +1,16 @@
 """Tests of the containers: `make test-deployment` runs them, on the machine itself."""
 
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.deployment.museum import Museum
+from tests.deployment.museum import Museum, resolving
 
 STATE = os.environ.get("DEPLOYMENT_STATE", "")
+RATE, BURST = 20, 100
 if not STATE:
     collect_ignore_glob = ["test_*.py"]
 
@@ -24,14 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _names() -> Iterator[None]:
     """The museum's hosts are this machine."""
-    resolve = socket.getaddrinfo
-
-    def resolved(host: Any, *others: Any, **named: Any) -> Any:
-        is_ours = isinstance(host, str) and host.endswith(".museum.test")
-        return resolve("127.0.0.1" if is_ours else host, *others, **named)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(socket, "getaddrinfo", resolved)
+    with resolving():
         yield
 
 
@@ -46,7 +38,8 @@ def contents(museum: Museum) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def museum() -> Iterator[Museum]:
     """A running museum."""
-    made = Museum(Path(STATE) / "museum")
+    few = {"PUBLIC_RATE": str(RATE), "PUBLIC_BURST": str(BURST)}
+    made = Museum(Path(STATE) / "museum", settings=few)
     made.add_staff()
     try:
         made.up()

@@ -8,10 +8,13 @@ import socket
 import ssl
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 DOCKER = Path(__file__).parents[2] / "docker"
@@ -19,6 +22,20 @@ PROJECT = "museumtest"
 STAFF_HOST, PUBLIC_HOST = "staff.museum.test", "iiif.museum.test"
 USER, PASSWORD = "alice", "a password of this test"
 START_S = 90
+
+
+@contextmanager
+def resolving() -> Iterator[None]:
+    """The museum's hosts are this machine."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host: Any, *others: Any, **named: Any) -> Any:
+        is_ours = isinstance(host, str) and host.endswith(".museum.test")
+        return resolve("127.0.0.1" if is_ours else host, *others, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", resolved)
+        yield
 
 
 class Face:

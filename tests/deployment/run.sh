@@ -3,7 +3,8 @@
 #
 # Needs root on a Debian-like machine; podman and its network come from apt-get. Everything else lies in .deployment/:
 # a Debian base image made by debootstrap (nothing is pulled), the images, the samples, Python packages.
-# Arguments go to pytest; --remove alone removes .deployment/. KEEP_IMAGES=1 builds no image again.
+# Arguments go to pytest; --sizing alone measures instead, --remove alone removes .deployment/. KEEP_IMAGES=1 builds no
+# image again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 readonly state=$PWD/.deployment
@@ -52,21 +53,24 @@ if ! podman image exists "$base"; then
     rm -rf "$state/base"
 fi
 
-build() { podman build --quiet --isolation=chroot --network=host --format docker "$@" 2>"$state/build.log" || {
-    cat "$state/build.log" >&2
-    exit 1
-}; }
-if [ -z "${KEEP_IMAGES:-}" ]; then
-    build --file docker/proxy/Dockerfile --tag orthanc-stl-plugin-proxy docker/proxy
-    build --file docker/postgresql/Dockerfile --tag orthanc-stl-plugin-postgresql docker/postgresql
-    build --file docker/Dockerfile --tag orthanc-stl-plugin --secret "id=ca-bundle,src=$certificates" .
-fi
-
 venv=$state/venv
 [ -x "$venv/bin/podman-compose" ] || {
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet podman-compose pytest requests
 }
+export PATH=$venv/bin:$PATH
+
+if [ -z "${KEEP_IMAGES:-}" ]; then
+    MUSEUM_NAME=- STAFF_HOST=- PUBLIC_HOST=- CA_BUNDLE=$certificates podman-compose \
+        --file docker/compose.yaml --file docker/compose.scale.yaml \
+        --podman-build-args='--format docker --isolation=chroot --network=host' build >"$state/build.log" 2>&1 ||
+        { tail -n 50 "$state/build.log" >&2; exit 1; }
+fi
+if [ "${1:-}" = --sizing ]; then
+    command -v wrk >/dev/null || { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes wrk; }
+    docker/root.sh python -m tests.deployment.sizing_samples .deployment/sizing
+    exec "$venv/bin/python" -m tests.deployment.sizing "$state"
+fi
 docker/root.sh sh -euc 'python -m tests.deployment.samples .deployment/samples
     Orthanc --openapi=.deployment/samples/openapi.json orthanc.json 2>/dev/null'
-PATH=$venv/bin:$PATH exec "$venv/bin/python" -m pytest tests/deployment -p no:cacheprovider "$@"
+exec "$venv/bin/python" -m pytest tests/deployment -p no:cacheprovider "$@"

@@ -3,11 +3,12 @@
 import json
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.deployment.conftest import Slide
+from tests.deployment.conftest import BURST, RATE, Slide
 from tests.deployment.museum import Museum
 
 TILE = "0,0,256,256/256,/0/default.jpg"
@@ -58,6 +59,29 @@ def test_staff_without_a_password_is_refused(museum: Museum) -> None:
 def test_staff_with_a_password_has_the_whole_of_orthanc(museum: Museum) -> None:
     assert museum.staff.get("/system").json()["Name"] == "Museum of Tests"
     assert museum.staff.get("/app/explorer.html").status_code == 200
+
+
+def test_the_root_of_the_staff_host_leads_to_the_explorer(museum: Museum) -> None:
+    answer = museum.staff.get("/", allow_redirects=True)
+    assert answer.url == f"{museum.staff.url}/app/explorer.html"
+    assert answer.status_code == 200
+
+
+def test_a_study_is_given_names_of_its_own(museum: Museum, published: Slide) -> None:
+    path = f"/studies/{published.study}/metadata/IIIF"
+    assert museum.staff.ask("PUT", path, data=b'{"label": "Amphora"}').ok
+    assert "Amphora" in museum.public.get(f"/studies/{published.study}/iiif/manifest.json").text
+
+
+def test_a_client_that_asks_too_much_is_told_to_wait(museum: Museum, published: Slide) -> None:
+    path = f"/series/{published.series}/iiif/3/info.json"
+    with ThreadPoolExecutor(8) as clients:
+        told = list(clients.map(lambda _: museum.public.get(path).status_code, range(3 * BURST)))
+    assert set(told) == {200, 429}
+    assert told.count(200) >= BURST
+    assert museum.staff.get(path).status_code == 200
+    time.sleep(BURST / RATE)
+    assert museum.public.get(path).status_code == 200
 
 
 def test_plain_http_leads_to_tls(museum: Museum) -> None:
@@ -203,9 +227,10 @@ def test_the_containers_cannot_be_written_to_and_are_nobody(museum: Museum) -> N
 def test_the_image_tells_what_it_is_made_of(museum: Museum) -> None:
     path = "/usr/share/orthanc-stl-plugin.cdx.json"
     bill = json.loads(museum.podman("exec", "museumtest_orthanc_1", "cat", path))
-    parts = {(one["purl"].split("/")[0], one["name"]) for one in bill["components"]}
-    assert {("pkg:deb", "orthanc"), ("pkg:deb", "python3"), ("pkg:pypi", "pydicom")} <= parts
-    assert all(one["version"] for one in bill["components"])
+    versions = {one["purl"].split("@")[0]: one["version"] for one in bill["components"]}
+    assert {"pkg:pypi/pydicom", "pkg:npm/mirador"} <= set(versions)
+    assert {"orthanc", "python3"} <= {one["name"] for one in bill["components"]}
+    assert all(versions.values())
 
 
 def test_metrics_of_the_plugin_are_for_staff(museum: Museum, published: Slide) -> None:

@@ -1,6 +1,7 @@
 """What an administrator does with a running museum."""
 
 import base64
+import json
 from pathlib import Path
 
 from tests.deployment.conftest import STATE, Slide, contents
@@ -21,6 +22,28 @@ def test_a_model_is_made_and_its_job_remembered_over_a_restart(museum: Museum) -
     assert contents(museum) == before
     assert museum.staff.get("/jobs").json() == jobs
     assert museum.staff.get(f"/instances/{made.json()['ID']}/stl").content[80:84] != b""
+
+
+def test_every_line_of_the_logs_is_json(museum: Museum) -> None:
+    museum.staff.get("/system")
+    lines = [json.loads(line) for line in museum.logs().splitlines() if line]
+    assert {"orthanc", "request"} <= {one["log"] for one in lines}
+    told = [one["message"] for one in lines if one["log"] == "orthanc" and one.get("level")]
+    assert "Orthanc has started" in told
+
+
+def test_orthanc_ends_in_order_and_tells_so(museum: Museum) -> None:
+    container = f"{PROJECT}_orthanc_1"
+    museum.podman("stop", "--time", "60", container)
+    try:
+        state = museum.podman("inspect", "--format", "{{.State.ExitCode}}", container)
+        assert state.strip() == "0"
+        assert json.loads(museum.podman("logs", "--tail", "1", container))["message"] == (
+            "Orthanc has stopped"
+        )
+    finally:
+        museum.podman("start", container)
+        museum.await_orthanc()
 
 
 def test_a_backup_brings_back_what_was_there(museum: Museum, published: Slide) -> None:

@@ -43,6 +43,7 @@ class Museum:
             f"/studies/{study}/iiif/collection.json",
             f"/studies/{study}/iiif/dicom.json",
             f"/series/{series}/iiif/manifest.json",
+            f"/instances/{stored['ID']}/iiif/manifest.json",
             f"/patients/{stored['ParentPatient']}/iiif/collection.json",
             f"/instances/{stored['ID']}/frames/0/iiif/3/info.json",
             f"/instances/{stored['ID']}/frames/0/iiif/2/info.json",

@@ -52,7 +52,7 @@ def test_both_explorers_and_the_pages_agree_on_the_modalities(constant: str):
     in_legacy = {"THRESHOLDED": "SOURCES"}.get(constant, constant)
     legacy = modalities(rf"{in_legacy} = \[([^\]]*)\]", "explorer/legacy.js")
     verb = {"THRESHOLDED": "not", "NO_IMAGES": "has"}[constant]
-    rule = re.search(rf"series-button-group:{verb}\(.*?\n  \)", css := oe2_styles(), re.DOTALL)
+    rule = re.search(rf"series-details-table:{verb}\(.*?\n  \)", css := oe2_styles(), re.DOTALL)
     assert rule is not None, css
     assert page == legacy == set(re.findall(r"--(\w+)\.zip", rule[0]))
 

@@ -16,8 +16,8 @@ SCRIPTS = sorted(PAGES.rglob("*.js"))
 HTML = sorted(PAGES.glob("*.html"))
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # Keys that scripts put together: text(`side.${side}`).
-FAMILIES = ("button.", "cut.", "direction.", "fact.", "job.", "resolution.", "side.", "smoothing.",
-            "stage.", "state.", "unit.")  # fmt: skip
+FAMILIES = ("button.", "cache.", "cut.", "direction.", "fact.", "job.", "resolution.", "side.",
+            "smoothing.", "stage.", "state.", "axis.", "unit.")  # fmt: skip
 
 
 def keys_in_use() -> set[str]:

@@ -49,7 +49,7 @@ async function showSeries(series) {
 
 async function seriesSource(series, modality) {
   if (modality === 'RTSTRUCT' || modality === 'SEG') return structureSource(series, modality);
-  if (canBeThresholded(modality)) return thresholdPicker(series.ID);
+  if (canBeThresholded(modality)) return thresholdPicker(series.ID, series.Instances.length);
   const key = isModel(modality) ? 'alreadyModel' : 'noSource';
   byId('source').append(element('p', { className: 'message' }, text(key, { modality })));
   if (isModel(modality)) {
@@ -101,20 +101,20 @@ async function offerSeries(study) {
 
 /** @param {any} study @param {string | null} series */
 function files(study, series) {
-  dropZone(async (file) => {
+  dropZone(async (given) => {
     byId('file-error').replaceChildren();
     clearFileFields();
-    byId('source').hidden = file !== null;
+    byId('source').hidden = given.length > 0;
     byId('structures').hidden = true;
     byId('structure-rows').replaceChildren();
-    if (file === null) {
+    if (!given.length) {
       location.reload();
       return;
     }
     try {
       const isImage = !byId('threshold').hidden;
-      use(await fileOrder(file, study.ID, isImage ? series : null));
-      byId('series-name').textContent = file.name;
+      use(await fileOrder(given, study.ID, isImage ? series : null));
+      byId('series-name').textContent = given[0].name;
       byId('source').hidden = byId('structures').hidden;
       byId('threshold').hidden = true;
     } catch (error) {

@@ -7,7 +7,11 @@ import { labelsOf } from './nifti.js';
 import { structurePicker } from './structures.js';
 
 const UNITS = ['mm', 'cm', 'm', 'um', '[in_i]'];
-const MODELS = ['stl', 'obj', 'ply', 'glb'];
+const AXES = ['z', 'y'];
+const MODELS = ['stl', 'obj', 'ply', 'glb', 'zip'];
+const MASKS = ['nii', 'nii.gz'];
+const COMPANIONS = ['mtl', 'jpg', 'jpeg', 'png', 'webp', 'tif', 'tiff', 'bmp', 'tga'];
+const Y_UP = 'glb'; // glTF 2.0 section 3.4: y is up, the unit is the metre
 
 /**
  * @typedef {{route: string, body: () => Promise<Record<string, unknown>>, isModel: boolean}} Order
@@ -15,21 +19,21 @@ const MODELS = ['stl', 'obj', 'ply', 'glb'];
 
 /**
  * Makes the drop zone work.
- * @param {(file: File | null) => Promise<void>} changed called with each file, and null without.
+ * @param {(files: File[]) => Promise<void>} changed called with the files, and with none.
  */
 export function dropZone(changed) {
   const zone = byId('drop');
   const input = byId('file');
-  const take = async (file) => {
-    byId('file-name').textContent = file ? text('fileChosen', { name: file.name, size: sizeOf(file) }) : '';
-    byId('remove-file').hidden = !file;
-    await changed(file);
+  const take = async (files) => {
+    byId('file-name').textContent = files.map((file) => text('fileChosen', { name: file.name, size: sizeOf(file) })).join(', ');
+    byId('remove-file').hidden = !files.length;
+    await changed(files);
   };
   byId('choose-file').addEventListener('click', () => input.click());
-  input.addEventListener('change', () => input.files[0] && take(input.files[0]));
+  input.addEventListener('change', () => input.files.length && take([...input.files]));
   byId('remove-file').addEventListener('click', () => {
     input.value = '';
-    take(null);
+    take([]);
   });
   for (const name of ['dragenter', 'dragover']) {
     zone.addEventListener(name, (event) => {
@@ -40,36 +44,60 @@ export function dropZone(changed) {
   for (const name of ['dragleave', 'drop']) zone.addEventListener(name, () => zone.classList.remove('over'));
   zone.addEventListener('drop', (event) => {
     event.preventDefault();
-    const [file] = event.dataTransfer.files;
-    if (file) take(file);
+    const files = [...event.dataTransfer.files];
+    if (files.length) take(files);
   });
 }
 
 /**
- * What a file asks for; shows the fields that belong to its kind.
- * @param {File} file @param {string} study @param {string | null} series whose coordinates it is in.
+ * What files ask for: a mask, or a model and what it names; shows the fields that belong to its kind.
+ * @param {File[]} files @param {string} study @param {string | null} series whose coordinates it is in.
  * @returns {Promise<Order>}
  */
-export async function fileOrder(file, study, series) {
-  const name = file.name.toLowerCase();
-  const kind = MODELS.find((one) => name.endsWith(`.${one}`));
-  if (!kind && !name.endsWith('.nii') && !name.endsWith('.nii.gz')) throw new Error(text('unknownFile', { name: file.name }));
+export async function fileOrder(files, study, series) {
+  const main = files.filter((file) => endOf(file, COMPANIONS) === undefined);
+  const [file] = main.length ? main : files;
+  if (main.length > 1) throw new Error(text('severalFiles', { names: main.map((one) => one.name).join(', ') }));
+  const kind = endOf(file, MODELS);
+  if (kind === undefined && endOf(file, MASKS) === undefined) throw new Error(text('unknownFile', { name: file.name }));
   const reference = series ? { ReferenceSeries: series } : {};
-  return kind ? modelOrder(file, kind, study, reference) : niftiOrder(file, study, reference);
+  if (kind === undefined) return niftiOrder(file, study, reference);
+  return modelOrder(file, files.filter((one) => one !== file), kind, { ParentStudy: study, ...reference });
 }
 
-function modelOrder(file, kind, study, reference) {
+/** @param {File} file @param {File[]} companions @param {string} kind @param {Record<string, string>} place */
+function modelOrder(file, companions, kind, place) {
   const unit = byId('unit');
-  unit.replaceChildren(...UNITS.map((one) => new Option(text(`unit.${one}`), one)));
-  unit.value = kind === 'glb' ? 'm' : 'mm';
+  const axis = byId('up');
+  fill(unit, 'unit', UNITS, kind === Y_UP ? 'm' : 'mm', kind);
+  fill(axis, 'axis', AXES, kind === Y_UP ? 'y' : 'z', kind);
   byId('unit-field').hidden = false;
+  byId('up-field').hidden = false;
   return {
     route: 'stl/attach',
     isModel: true,
     body: async () => ({
-      ParentStudy: study, Format: kind, Unit: unit.value, Name: stem(file.name), File: await base64(file), ...reference,
+      ...place,
+      Format: kind,
+      Name: stem(file.name),
+      ...(unit.value ? { Unit: unit.value } : {}),
+      ...(axis.value ? { Up: axis.value } : {}),
+      File: await base64(file),
+      Files: Object.fromEntries(await Promise.all(companions.map(async (one) => [one.name, await base64(one)]))),
     }),
   };
+}
+
+/** Choices of a unit or an axis; of an archive only the server knows which format it holds. */
+function fill(picker, name, values, usual, kind) {
+  const own = kind === 'zip' ? [new Option(text(`${name}.own`), '')] : [];
+  picker.replaceChildren(...own, ...values.map((one) => new Option(text(`${name}.${one}`), one)));
+  picker.value = kind === 'zip' ? '' : usual;
+}
+
+/** @param {File} file @param {string[]} ends @returns {string | undefined} that of them which its name has. */
+function endOf(file, ends) {
+  return ends.find((one) => file.name.toLowerCase().endsWith(`.${one}`));
 }
 
 async function niftiOrder(file, study, reference) {
@@ -87,6 +115,7 @@ async function niftiOrder(file, study, reference) {
 /** Hides what `fileOrder` has shown. */
 export function clearFileFields() {
   byId('unit-field').hidden = true;
+  byId('up-field').hidden = true;
 }
 
 function sizeOf(file) {

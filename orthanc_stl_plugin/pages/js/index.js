@@ -2,10 +2,11 @@
 
 import { address, getJson, postJson } from './api.js';
 import { byId, element } from './dom.js';
-import { currentLanguage, hasText, text } from './i18n.js';
+import { currentLanguage, hasText, number, text } from './i18n.js';
 import { hasImages } from './modalities.js';
 import { errorMessage, pageAddress, startPage, tellWhere } from './page.js';
 
+const MEBIBYTE = 1 << 20;
 const MOST_JOBS = 10;
 const MOST_STUDIES = 8;
 const MOST_MODELS = 6;
@@ -15,6 +16,7 @@ startPage('indexTitle', async () => {
   const status = await getJson('stl/status');
   tellWhere(status.Orthanc.Name);
   health(status);
+  caches(status);
   links(status);
   await Promise.all([jobs(status), gallery(), studies(), publishing(status)]);
 });
@@ -39,6 +41,16 @@ function health(status) {
   for (const [key, value] of Object.entries(facts)) {
     byId('facts').append(element('dt', {}, text(`fact.${key}`)), element('dd', {}, value));
   }
+}
+
+function caches(status) {
+  const mebibytes = (bytes) => number(Math.round((10 * bytes) / MEBIBYTE) / 10);
+  byId('caches').append(...Object.entries(status.Caches).map(([name, { Bytes, MaxBytes, Hits, Misses }]) => element(
+    'tr', {},
+    element('td', {}, text(`cache.${name}`)),
+    element('td', { className: 'number' }, text('cacheSize', { bytes: mebibytes(Bytes), most: mebibytes(MaxBytes) })),
+    element('td', { className: 'number' }, Hits + Misses ? text('percent', { number: number(Math.round((100 * Hits) / (Hits + Misses))) }) : '–'),
+  )));
 }
 
 async function jobs(status) {

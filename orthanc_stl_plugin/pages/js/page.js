@@ -1,10 +1,13 @@
 /** What every page does first: texts, header, the way back, and errors that are shown. */
 
-import { address } from './api.js';
+import { address, getJson } from './api.js';
 import { element } from './dom.js';
 import { languagePicker, loadTexts, text } from './i18n.js';
 
 export const parameters = new URLSearchParams(location.search);
+const STAFF_PAGES = /\/(index|create)\.html$/;
+/** Where the reader came from; null for who was given the address of a page: one of the public, perhaps. */
+const from = parameters.get('from') ?? (STAFF_PAGES.test(location.pathname) ? 'app' : null);
 const IDENTIFIER = /^[0-9a-f]{8}(-[0-9a-f]{8}){4}$/;
 
 /**
@@ -51,7 +54,6 @@ export function identifier(name) {
 
 /** @param {string} name @param {Record<string, string>} query @returns {string} */
 export function pageAddress(name, query) {
-  const from = parameters.get('from');
   const all = new URLSearchParams({ ...query, ...(from ? { from } : {}) });
   return address(`stl/app/${name}?${all}`);
 }
@@ -68,19 +70,31 @@ export function tellWhere(where) {
  * @returns {string}
  */
 export function studyAddress(study) {
-  if (parameters.get('from') === 'oe2') {
+  if (from === 'oe2') {
     const uid = encodeURIComponent(study.MainDicomTags.StudyInstanceUID);
     return address(`ui/app/filtered-studies?StudyInstanceUID=${uid}&expand=series`);
   }
   return address(`app/explorer.html#study?uuid=${study.ID}`);
 }
 
+/**
+ * Shows the way back to a study, for who came from an explorer: the public has none.
+ * @param {any} link @param {string | null} study its identifier.
+ */
+export async function showWayBack(link, study) {
+  if (from === null || study === null) return;
+  link.href = studyAddress(await getJson(`studies/${study}`));
+  link.hidden = false;
+}
+
 function header() {
-  const logo = element('img', { src: address('stl/app/icons/logo.svg'), alt: '' });
+  const name = [element('img', { src: address('stl/app/icons/logo.svg'), alt: '' }), element('span', {}, text('brand'))];
   return element(
     'header',
     { className: 'bar' },
-    element('a', { className: 'brand', href: address('stl/app/index.html') }, logo, element('span', {}, text('brand'))),
+    from === null
+      ? element('span', { className: 'brand' }, ...name)
+      : element('a', { className: 'brand', href: address('stl/app/index.html') }, ...name),
     element('span', { className: 'where' }),
     element('nav', { 'aria-label': text('navigation') }, languagePicker()),
   );

@@ -1,18 +1,13 @@
 /** A room with models in it, lit and turned by hand; on three.js. Lengths are millimetres. */
 
+import { readModel } from './gltf.js';
 import { number, text } from './i18n.js';
-import { enclosedVolume, extent, isClosed } from './measure.js';
 
-const MILLIMETRES_PER_METRE = 1000; // glTF is in metres
 const FIELD_OF_VIEW_DEGREES = 35;
 const STEP_DEGREES = 7.5;
-const MOST_TRIANGLES_TO_CHECK = 500_000; // above, a phone would stand still for seconds
 const VIEWS = { front: [0, 0, 1], back: [0, 0, -1], left: [1, 0, 0], right: [-1, 0, 0], above: [0, 1, 0.001], below: [0, -1, 0.001] };
 
-/**
- * @typedef {{id: string, name: string, group: any, material: any, colour: string,
- *   triangles: number, sizeMm: number[], volumeMm3: number, isClosed: boolean | null}} Model
- */
+/** @typedef {import('./gltf.js').Model} Model */
 
 export class Scene {
   /**
@@ -69,18 +64,10 @@ export class Scene {
       const told = await answer.json().catch(() => ({}));
       throw new Error(told.Details || `${answer.status} ${answer.statusText}`);
     }
-    const parsed = await new this.three.GLTFLoader().parseAsync(await answer.arrayBuffer(), '');
-    const group = parsed.scene;
-    group.scale.setScalar(MILLIMETRES_PER_METRE);
-    const meshes = [];
-    group.traverse((part) => part.isMesh && meshes.push(part));
-    const material = this.#material(meshes[0].material);
-    for (const mesh of meshes) mesh.material = material;
-    const model = { id, name, group, material, colour: `#${material.color.getHexString()}`, ...measured(meshes) };
+    const model = await readModel(this.three, await answer.arrayBuffer(), id, name);
     this.models.push(model);
-    this.world.add(group);
-    group.updateMatrixWorld(true);
-    this.box.expandByObject(group);
+    this.world.add(model.group);
+    this.box.expandByObject(model.group);
     return model;
   }
 
@@ -108,10 +95,18 @@ export class Scene {
 
   /** @param {Model} model @param {number} opacity 0 to 1. */
   fade(model, opacity) {
-    model.material.opacity = opacity;
-    model.material.transparent = opacity < 1;
-    model.material.depthWrite = opacity >= 1;
-    model.material.needsUpdate = true;
+    for (const material of model.materials) {
+      material.opacity = opacity;
+      material.transparent = opacity < 1;
+      material.depthWrite = opacity >= 1;
+      material.needsUpdate = true;
+    }
+    this.draw();
+  }
+
+  /** Shows shapes alone, as a printer makes them. @param {boolean} isPlain */
+  plain(isPlain) {
+    for (const model of this.models) model.setPlain(isPlain);
     this.draw();
   }
 
@@ -125,7 +120,8 @@ export class Scene {
       this.plane.normal.set(...normal);
       this.plane.constant = this.box.min[axis] + share * (this.box.max[axis] - this.box.min[axis]);
     }
-    for (const model of this.models) model.material.clippingPlanes = axis === null ? [] : [this.plane];
+    const planes = axis === null ? [] : [this.plane];
+    for (const material of this.models.flatMap((model) => model.materials)) material.clippingPlanes = planes;
     this.draw();
   }
 
@@ -139,13 +135,6 @@ export class Scene {
 
   draw() {
     this.renderer.render(this.world, this.camera);
-  }
-
-  #material(given) {
-    return new this.three.MeshStandardMaterial({
-      color: given.color, roughness: 0.55, metalness: 0.02, side: this.three.DoubleSide,
-      opacity: given.opacity, transparent: given.opacity < 1, depthWrite: given.opacity >= 1,
-    });
   }
 
   #light() {
@@ -197,33 +186,6 @@ export class Scene {
     this.controls.update();
     this.draw();
   }
-}
-
-/** @param {any[]} meshes in metres. */
-function measured(meshes) {
-  let volume = 0;
-  let triangles = 0;
-  let closed = true;
-  const low = [Infinity, Infinity, Infinity];
-  const high = [-Infinity, -Infinity, -Infinity];
-  for (const { geometry } of meshes) {
-    const positions = geometry.attributes.position.array;
-    const indices = geometry.index.array;
-    triangles += indices.length / 3;
-    volume += enclosedVolume(positions, indices);
-    const box = extent(positions);
-    for (let axis = 0; axis < 3; axis += 1) {
-      low[axis] = Math.min(low[axis], box.low[axis]);
-      high[axis] = Math.max(high[axis], box.high[axis]);
-    }
-    if (triangles <= MOST_TRIANGLES_TO_CHECK) closed = closed && isClosed(positions, indices);
-  }
-  return {
-    triangles,
-    volumeMm3: volume * MILLIMETRES_PER_METRE ** 3,
-    sizeMm: high.map((value, axis) => (value - low[axis]) * MILLIMETRES_PER_METRE),
-    isClosed: triangles <= MOST_TRIANGLES_TO_CHECK ? closed : null,
-  };
 }
 
 /** @param {Model} model @returns {string} width x depth x height in mm: x, z and y of glTF. */

@@ -10,11 +10,12 @@ const STEPS = 1000;
 
 /**
  * Fills the part of the page where a threshold is chosen.
- * @param {string} series
+ * @param {string} series @param {number} count of its images.
  * @returns {Promise<{route: string, body: () => Record<string, unknown>}>} what to order.
  */
-export async function thresholdPicker(series) {
+export async function thresholdPicker(series, count) {
   const waiting = byId('threshold-waiting');
+  byId('threshold-reading').textContent = text('readingImages', { count });
   waiting.hidden = false;
   let summary;
   try {

@@ -1,20 +1,20 @@
 /** viewer.html: models together, in their colours, to turn, fade, cut open and measure. */
 
-import { getJson } from './api.js';
 import { byId, element, save } from './dom.js';
 import { number, text, volume } from './i18n.js';
-import { modelAddress, modelsOfSeries, modelsOfStudy, storedModel } from './models.js';
-import { errorMessage, identifier, parameters, startPage, studyAddress, tellWhere } from './page.js';
+import { modelsOf, readManifest, studyOf, told } from './manifest.js';
+import { modelAddress } from './models.js';
+import { errorMessage, identifier, parameters, showWayBack, startPage, tellWhere } from './page.js';
 import { Scene, sizeText } from './scene.js';
 
 const SIDES = ['front', 'back', 'left', 'right', 'above', 'below'];
 
 startPage('viewerTitle', async () => {
-  const { models, study } = await wanted();
-  if (study) {
-    tellWhere(study.MainDicomTags.StudyDescription || '');
-    byId('back').href = studyAddress(study);
-    byId('back').hidden = false;
+  const manifests = await wanted();
+  const models = manifests.flatMap(modelsOf);
+  if (manifests.length === 1) {
+    tellWhere(told(manifests[0].label));
+    await showWayBack(byId('back'), studyOf(manifests[0]));
   }
   if (!models.length) throw new Error(text('noModels'));
   const scene = await Scene.create(byId('stage'));
@@ -23,25 +23,23 @@ startPage('viewerTitle', async () => {
   byId('loading').hidden = true;
   if (!scene.models.length) return;
   tools(scene);
+  plain(scene);
   cutting(scene);
   total(scene);
   scene.look();
 });
 
-/** The models that the address names, and the study they are of. */
+/** @returns {Promise<any[]>} the manifests of what the address names; those with nothing to see are left out. */
 async function wanted() {
   const [instance, series, study] = ['instance', 'series', 'study'].map(identifier);
   const several = (parameters.get('studies') || '').split(',').filter((one) => /^[0-9a-f-]{44}$/.test(one));
-  if (instance) {
-    return { models: [await storedModel(instance)], study: await getJson(`instances/${instance}/study`) };
-  }
-  if (series) return { models: await modelsOfSeries(series), study: await getJson(`series/${series}/study`) };
-  if (study) return { models: await modelsOfStudy(study), study: await getJson(`studies/${study}`) };
-  if (several.length) return { models: (await Promise.all(several.map(modelsOfStudy))).flat(), study: null };
-  throw new Error(text('nothingNamed'));
+  const asked = [['instance', instance], ['series', series], ['study', study]].find(([, id]) => id);
+  if (!asked && !several.length) throw new Error(text('nothingNamed'));
+  const found = asked ? [readManifest(...asked)] : several.map((one) => readManifest('study', one));
+  return (await Promise.all(found)).filter(Boolean);
 }
 
-/** @param {Scene} scene @param {import('./models.js').StoredModel} stored */
+/** @param {Scene} scene @param {import('./manifest.js').StoredModel} stored */
 async function add(scene, stored) {
   const list = byId('models');
   try {
@@ -58,10 +56,10 @@ async function add(scene, stored) {
 function entry(scene, model) {
   const id = `model-${model.id}`;
   const shown = element('input', { type: 'checkbox', id, checked: true, onchange: () => scene.show(model, shown.checked) });
-  const swatch = element('span', { className: 'swatch' });
-  swatch.style.background = model.colour;
+  const swatch = element('span', { className: model.colour === null ? 'swatch painted' : 'swatch' });
+  if (model.colour !== null) swatch.style.background = model.colour;
   const slider = element('input', {
-    type: 'range', min: '0', max: '100', value: String(Math.round(model.material.opacity * 100)),
+    type: 'range', min: '0', max: '100', value: String(Math.round(model.opacity * 100)),
     'aria-label': text('opacityOf', { name: model.name }),
     oninput: () => scene.fade(model, Number(slider.value) / 100),
   });
@@ -87,6 +85,13 @@ function tools(scene) {
     type: 'button', id: 'screenshot', onclick: async () => save(await scene.picture(), 'model.png'),
   }, text('screenshot')));
   place.hidden = false;
+}
+
+/** @param {Scene} scene */
+function plain(scene) {
+  const paint = byId('paint');
+  byId('painting').hidden = scene.models.every((model) => model.colour !== null);
+  paint.addEventListener('change', () => scene.plain(!paint.checked));
 }
 
 /** @param {Scene} scene */

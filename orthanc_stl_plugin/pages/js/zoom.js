@@ -3,7 +3,7 @@
 import { address } from './api.js';
 import { byId, element } from './dom.js';
 import { text } from './i18n.js';
-import { picturesOfInstance, picturesOfSeries } from './images.js';
+import { firstOf, picturesOf, readManifest, told } from './manifest.js';
 import { errorMessage, identifier, pageAddress, parameters, startPage, tellWhere } from './page.js';
 import { ScaleBar } from './scalebar.js';
 import { loadScript } from './script.js';
@@ -14,16 +14,19 @@ const STEP = 1.4;
 startPage('zoomTitle', async () => {
   const [series, instance] = [identifier('series'), identifier('instance')];
   if (!series && !instance) throw new Error(text('nothingNamed'));
-  const frame = parameters.get('frame');
-  const pictures = series ? await picturesOfSeries(series) : await picturesOfInstance(instance || '', frame);
+  const manifest = await (series ? readManifest('series', series) : readManifest('instance', instance || ''));
+  const frame = Number(parameters.get('frame') ?? NaN);
+  const all = manifest ? picturesOf(manifest) : [];
+  const pictures = series || Number.isNaN(frame) ? all : all.slice(frame - 1, frame);
   if (!pictures.length) throw new Error(text('noImages'));
   await loadScript('openseadragon');
-  tellWhere(pictures[0].name);
+  tellWhere(told(manifest.label));
+  const first = firstOf(manifest, pictures);
   const viewer = makeViewer();
   const show = new Sequence(viewer, pictures);
   tools(viewer, series ? { series } : { instance: instance || '' });
-  slider(show, pictures.length);
-  await show.open(series ? Math.floor(pictures.length / 2) : 0);
+  slider(show, pictures, first);
+  await show.open(first);
 });
 
 /**
@@ -50,7 +53,7 @@ function makeViewer() {
 
 /** The images, of which one is shown. */
 class Sequence {
-  /** @param {any} viewer @param {import('./images.js').Picture[]} pictures */
+  /** @param {any} viewer @param {import('./manifest.js').Picture[]} pictures */
   constructor(viewer, pictures) {
     this.viewer = viewer;
     this.pictures = pictures;
@@ -109,13 +112,13 @@ function tools(viewer, query) {
   place.hidden = false;
 }
 
-/** @param {Sequence} sequence @param {number} count */
-function slider(sequence, count) {
+/** @param {Sequence} sequence @param {import('./manifest.js').Picture[]} pictures @param {number} first */
+function slider(sequence, pictures, first) {
+  const count = pictures.length;
   if (count < 2) return;
   const position = byId('position');
   const told = byId('position-text');
-  Object.assign(position, { min: '1', max: String(count), value: String(Math.floor(count / 2) + 1) });
-  if (!parameters.get('series')) position.value = '1';
+  Object.assign(position, { min: '1', max: String(count), value: String(first + 1) });
   const tell = () => {
     told.textContent = `${position.value} / ${count}`;
   };

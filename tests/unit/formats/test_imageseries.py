@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless, RLELossless
+from pydicom.uid import JPEGLSLossless, RLELossless
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.formats.imageseries import ImageVolume, otsu_threshold, read_series
+from orthanc_stl_plugin.formats.imageseries import ImageVolume, read_series
 from tests.dicom_samples import (
     FRAME_OF_REFERENCE,
     ROOT,
@@ -25,6 +25,8 @@ from tests.dicom_samples import (
     item,
     oblique_affine,
 )
+from tests.frame_encoders import jpeg_ls, run_lengths
+from tests.slide_samples import FrameEncoder
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
 needs_real_files = pytest.mark.skipif(not REAL.is_dir(), reason="the real files are not here")
@@ -153,13 +155,15 @@ def test_padding_takes_the_lowest_other_value_of_its_image() -> None:
     np.testing.assert_array_equal(read(datasets).values, expected)
 
 
-@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless])
-def test_compressed_slices_are_read(syntax: str) -> None:
+@pytest.mark.parametrize(
+    ("syntax", "encode"), [(RLELossless, run_lengths), (JPEGLSLossless, jpeg_ls)]
+)
+def test_compressed_slices_are_read(syntax: str, encode: FrameEncoder) -> None:
     sources = []
-    for dataset in slices(STORED.astype(np.uint16)):
-        dataset.file_meta = FileMetaDataset()
-        dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        dataset.compress(syntax, generate_instance_uid=False)
+    stored = STORED.astype(np.uint16)
+    for index, dataset in enumerate(slices(stored)):
+        dataset.PixelData = encapsulate([encode(np.ascontiguousarray(stored[:, :, index].T))])
+        dataset["PixelData"].is_undefined_length = True
         sources.append(file_bytes(dataset, syntax))
     np.testing.assert_array_equal(read_series(sources).values, STORED - 1024)
 
@@ -251,24 +255,6 @@ def test_what_is_not_an_image_is_refused() -> None:
     del dataset.Rows
     with pytest.raises(UnusableSource, match=f"instance {ROOT}.4.1 is not an image"):
         read([dataset])
-
-
-def test_the_threshold_of_two_values_lies_half_way() -> None:
-    values = np.full((6, 5, 4), -900, dtype=np.int16)
-    values[2:4, 1:3, 1:3] = 300
-    assert otsu_threshold(values) == pytest.approx(-300, abs=2)
-
-
-def test_the_threshold_parts_two_noisy_classes() -> None:
-    random = np.random.default_rng(3)
-    values = random.normal(0, 20, (20, 20, 20)).astype(np.float32)
-    values[5:9] += 1000
-    assert 100 < otsu_threshold(values) < 900
-
-
-def test_a_constant_has_no_threshold() -> None:
-    with pytest.raises(UnusableSource, match="from 4 to 4 have no threshold"):
-        otsu_threshold(np.full((3, 3, 3), 4, np.int16))
 
 
 @needs_real_files

@@ -179,6 +179,15 @@ def test_a_strip_of_pixels_keeps_the_area_limit() -> None:
     assert size_of("max", image=(100000, 1), limits=Limits(max_area=1000)) == (1000, 1)
 
 
+@pytest.mark.parametrize("degrees", ["45", "!322.1", "89.9"])
+def test_what_surrounds_a_turned_strip_counts_as_well(degrees: str) -> None:
+    limits = Limits(max_area=3000)
+    path = "full/max/{}/default.jpg"
+    assert resolved(path.format(180), image=(2000, 1), limits=limits).output_width == 2000
+    with pytest.raises(BadRequest, match="maxArea of 3000"):
+        resolved(path.format(degrees), image=(2000, 1), limits=limits)
+
+
 def test_a_limit_of_height_takes_one_of_width() -> None:
     with pytest.raises(ConfigurationError, match="100"):
         Limits(max_height=100)

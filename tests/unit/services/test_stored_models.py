@@ -1,8 +1,13 @@
 import pytest
 
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
-from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
-from orthanc_stl_plugin.services.stored_models import Look, stl_document, stored_model
+from orthanc_stl_plugin.formats.encapsulated import PRIVATE_KEYWORD, STL_SOP_CLASS_UID
+from orthanc_stl_plugin.services.stored_models import (
+    Look,
+    glb_document,
+    stl_document,
+    stored_model,
+)
 from tests.fake_archive import FakeArchive
 
 ASCII = b"solid x\nendsolid x\n"
@@ -127,3 +132,26 @@ def test_the_digest_changes_with_the_document_and_with_the_look():
     digests = {digest(BINARY), digest(other), digest(BINARY, DocumentTitle="Rib")}
     assert len(digests) == 3
     assert digest(BINARY) in digests
+
+
+GLB = b"glTF" + (2).to_bytes(4, "little") + (13).to_bytes(4, "little") + b"x"
+
+
+def test_looks_come_back_without_padding():
+    archive = holding(BINARY, **{PRIVATE_KEYWORD: None, "SeriesDescription": "Vase"})
+    archive.known_looks["i"] = GLB
+    document = glb_document(archive, "i")
+    assert document is not None
+    assert (document.content, document.file_name) == (GLB, "Vase.glb")
+
+
+def test_a_model_without_looks_has_only_its_shape():
+    assert glb_document(holding(BINARY), "i") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"something else"])
+def test_a_private_element_of_other_software_is_left_alone(content: bytes):
+    archive = holding(BINARY, **{PRIVATE_KEYWORD: "somebody"})
+    assert glb_document(archive, "i") is None
+    archive.known_looks["i"] = content
+    assert glb_document(archive, "i") is None

@@ -107,6 +107,25 @@ def test_a_closed_pool_is_busy():
         pool.run(process_id)
 
 
+@pytest.mark.parametrize("delay_s", [0, 0.1, 0.3])
+def test_closing_answers_those_who_wait_at_once(delay_s: float):
+    """Of a pool that is stopped, Pebble resolves some futures never."""
+    pool = Workers(Settings(workers=1))
+    pool.run(process_id)
+
+    def ask() -> str:
+        try:
+            return str(pool.run(slow_product, 2, 3))
+        except Busy as error:
+            return str(error)
+
+    with ThreadPoolExecutor(4) as callers:
+        waiting = [callers.submit(ask) for _ in range(4)]
+        time.sleep(delay_s)
+        pool.close()
+        assert {one.result(5) for one in waiting} == {"the server is shutting down"}
+
+
 def test_closing_ends_the_processes():
     pool = Workers(Settings(workers=1))
     worker = pool.run(process_id)

@@ -15,7 +15,8 @@ def served(tmp_path: Path) -> Router:
     (tmp_path / "pages" / "js").mkdir(parents=True)
     (tmp_path / "viewers" / "three-1.2.3").mkdir(parents=True)
     (tmp_path / "pages" / "index.html").write_text("<!DOCTYPE html>")
-    (tmp_path / "pages" / "mirador.html").write_text("<!DOCTYPE html>")
+    for name in ("mirador.html", "viewer.html"):
+        (tmp_path / "pages" / name).write_text("<!DOCTYPE html>")
     (tmp_path / "pages" / "js" / "a.js").write_text("export {};")
     (tmp_path / "pages" / "notes.py").write_text("secret")
     (tmp_path / "viewers" / "three-1.2.3" / "three.js").write_text("export {};")
@@ -54,10 +55,10 @@ def test_nothing_but_the_known_files_is_served(served: Router, name: str):
 
 @pytest.mark.parametrize(
     ("name", "status"),
-    [("mirador.html", 200), ("js/a.js", 200), ("viewers/three-1.2.3/three.js", 200),
-     ("index.html", 404)],
+    [("mirador.html", 200), ("viewer.html", 200), ("js/a.js", 200),
+     ("viewers/three-1.2.3/three.js", 200), ("index.html", 404)],
 )  # fmt: skip
-def test_the_public_has_mirador_and_no_other_page(served: Router, name: str, status: int):
+def test_the_public_has_the_viewers_and_no_other_page(served: Router, name: str, status: int):
     request = Request("GET", f"/stl/app/{name}", visible_label="published")
     assert served.respond(request).status == status
 

@@ -1,0 +1,79 @@
+"""Files that come along with a model: the materials and pictures that it names."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import Final
+
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
+
+MOST_FILES: Final = 1000
+# What zipfile raises on archives that are cut, encrypted or packed in ways it does not know.
+_MALFORMED: Final = (
+    EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """Files by their name, without its folder, in lower case: software disagrees about both."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes]) -> Companions:
+        """Those files, under the names that their software gave them."""
+        return cls({_base_name(name): content for name, content in files.items()})
+
+    def find(self, told: str) -> bytes | None:
+        """The file that the end of a line names, or None.
+
+        Options may stand before the name, and the name may hold spaces: the longest end of the
+        line that is the name of a file counts.
+        """
+        words = told.split()
+        names = (_base_name(" ".join(words[first:])) for first in range(len(words)))
+        return next((self.files[name] for name in names if name in self.files), None)
+
+
+def unzipped(content: bytes, max_bytes: int) -> dict[str, bytes]:
+    """The files of a ZIP archive by their path in it; those that macOS adds are left out.
+
+    Raises:
+        TooLarge: they have more than `max_bytes` in all, or are more than `MOST_FILES`.
+        UnusableSource: it is no ZIP archive, is truncated or encrypted.
+    """
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            entries = [one for one in archive.infolist() if _is_content(one)]
+            _check_size(entries, max_bytes)
+            return {one.filename: archive.read(one) for one in entries}
+    except _MALFORMED as error:
+        raise UnusableSource(
+            f"the document of {len(content)} bytes is no ZIP archive that can be read: {error}"
+        ) from error
+
+
+def _is_content(entry: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(entry.filename)
+    return not (entry.is_dir() or path.parts[:1] == ("__MACOSX",) or path.name.startswith("."))
+
+
+def _check_size(entries: list[zipfile.ZipInfo], max_bytes: int) -> None:
+    if len(entries) > MOST_FILES:
+        raise TooLarge(f"the ZIP archive holds {len(entries)} files, above {MOST_FILES}")
+    total_bytes = sum(entry.file_size for entry in entries)  # zipfile gives no more than this
+    if total_bytes > max_bytes:
+        raise TooLarge(
+            f"the ZIP archive holds {total_bytes} bytes, above MaxVolumeMiB = {max_bytes >> 20} MiB"
+        )
+
+
+def _base_name(path: str) -> str:
+    return path.strip().strip('"').replace("\\", "/").rpartition("/")[2].casefold()

@@ -1,0 +1,82 @@
+"""Binary glTF that others made, kept as it is: what it looks like stays to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.glb import LPS_TO_GLTF
+from orthanc_stl_plugin.formats.glbcontainer import Json, read_container, with_document
+from orthanc_stl_plugin.formats.textures import Textures
+
+# What a reader must know of: ways to shine, and another picture format. Compressed geometry is not
+# among them: neither trimesh nor the viewer reads it.
+_KNOWN_EXTENSIONS: Final = ("KHR_materials_", "KHR_texture_transform", "EXT_texture_webp")
+
+
+def check_glb(content: bytes, textures: Textures) -> Json:
+    """The document of a file that needs nothing but itself.
+
+    Raises:
+        TooLarge: its textures have too many pixels.
+        UnusableSource: it is no binary glTF, names other files, or needs an extension that is not
+            known.
+    """
+    document, binary = read_container(content)
+    required = [str(one) for one in document.get("extensionsRequired", [])]
+    unknown = [one for one in required if not one.startswith(_KNOWN_EXTENSIONS)]
+    if unknown:
+        raise UnusableSource(
+            f"the GLB document needs {', '.join(unknown)[:200]}: export it without compression"
+        )
+    for kind in ("buffers", "images"):
+        if any("uri" in one for one in document.get(kind, [])):
+            raise UnusableSource(
+                f"the GLB document has {kind} outside of itself: export all in one"
+            )
+    views = document.get("bufferViews", [])
+    for number, image in enumerate(document.get("images", []), start=1):
+        view = views[image["bufferView"]]
+        start = view.get("byteOffset", 0)
+        textures.checked(binary[start : start + view["byteLength"]], f"number {number}")
+    return document
+
+
+def has_looks(document: Json) -> bool:
+    """Whether there is more to see than a shape of one colour."""
+    primitives = list(_primitives(document))
+    used = {primitive.get("material") for primitive in primitives} - {None}
+    materials = [document["materials"][index] for index in used]
+    return (
+        len(materials) > 1
+        or any("COLOR_0" in primitive["attributes"] for primitive in primitives)
+        or any(_has_picture(material) for material in materials)
+    )
+
+
+def placed(content: bytes, document: Json, metres_per_unit: float, *, is_y_up: bool) -> bytes:
+    """The file in metres with y up: below a new root node, where it was not so already."""
+    if metres_per_unit == 1 and is_y_up:
+        return content
+    turned = np.eye(4)
+    turned[:3, :3] = metres_per_unit * (np.eye(3) if is_y_up else LPS_TO_GLTF)
+    nodes = list(document.get("nodes", []))
+    scenes = []
+    for scene in document["scenes"]:
+        scenes.append({**scene, "nodes": [len(nodes)]})
+        # Column by column (glTF 2.0 section 3.5.3).
+        nodes.append({"matrix": turned.T.ravel().tolist(), "children": scene.get("nodes", [])})
+    return with_document(content, {**document, "nodes": nodes, "scenes": scenes})
+
+
+def _primitives(document: Json) -> Iterator[Json]:
+    for mesh in document.get("meshes", []):
+        yield from mesh["primitives"]
+
+
+def _has_picture(material: Json) -> bool:
+    shine = material.get("pbrMetallicRoughness", {})
+    return "baseColorTexture" in shine or "emissiveTexture" in material

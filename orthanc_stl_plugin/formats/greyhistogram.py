@@ -1,0 +1,69 @@
+"""How often each grey value occurs, and the threshold that follows from that."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+
+OTSU_BINS: Final = 1024
+_MOST_DISTINCT: Final = 1 << 16
+
+
+class GreyHistogram:
+    """The values of a volume of (columns, rows, slices), counted.
+
+    Whole numbers of a small range are counted once, value by value, several times faster than they
+    are sorted into bins.
+    """
+
+    def __init__(self, values: NDArray[np.integer] | NDArray[np.floating]) -> None:
+        self._values = values
+        self.low, self.high = float(values.min()), float(values.max())
+        self._counts: NDArray[np.int64] | None = None
+        is_whole = np.issubdtype(values.dtype, np.integer)
+        if is_whole and self.high - self.low < _MOST_DISTINCT:
+            distinct = int(self.high - self.low) + 1
+            self._counts = np.zeros(distinct, dtype=np.int64)
+            for index in range(values.shape[-1]):
+                above = values[..., index].ravel(order="K").astype(np.int64) - int(self.low)
+                self._counts += np.bincount(above, minlength=distinct)
+
+    def counts(self, bins: int) -> NDArray[np.int64]:
+        """(bins,) how many values lie in bins of equal width, from the lowest to the highest."""
+        bounds = (self.low, self.high)
+        if self._counts is not None:
+            distinct = np.arange(len(self._counts)) + self.low
+            counts: NDArray[np.int64] = np.histogram(distinct, bins, bounds, weights=self._counts)[
+                0
+            ]
+            return counts
+        counts = np.zeros(bins, dtype=np.int64)
+        for index in range(self._values.shape[-1]):
+            counts += np.histogram(self._values[..., index], bins, bounds)[0]
+        return counts
+
+    def otsu(self) -> float:
+        """The value that parts the voxels into two classes of least variance (Otsu, 1979).
+
+        Raises:
+            UnusableSource: there are not two different values.
+        """
+        low, high = self.low, self.high
+        if not np.isfinite([low, high]).all() or low >= high:
+            raise UnusableSource(f"values from {low:g} to {high:g} have no threshold")
+        counts = self.counts(OTSU_BINS).astype(np.float64)
+        edges = np.linspace(low, high, OTSU_BINS + 1)
+        centres = (edges[:-1] + edges[1:]) / 2
+        below, moment = np.cumsum(counts), np.cumsum(counts * centres)
+        above = below[-1] - below
+        is_split = (below > 0) & (above > 0)
+        separation = np.zeros(OTSU_BINS)
+        means = moment[is_split] / below[is_split]
+        others = (moment[-1] - moment[is_split]) / above[is_split]
+        separation[is_split] = below[is_split] * above[is_split] * (means - others) ** 2
+        best = np.flatnonzero(separation >= separation.max() * (1 - 1e-9))
+        return float((edges[best[0] + 1] + edges[best[-1] + 1]) / 2)
