@@ -9,10 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -85,28 +84,22 @@ class Workers:
             Busy: the workers are shutting down.
             Exception: whatever `function` raises.
         """
-        return self._run(Watcher(), partial(function, *args, **kwargs))
+        return self.run_watched(Watcher(), function, *args, **kwargs)
 
     def run_watched(
         self, watcher: Watcher, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs
     ) -> _R:
-        """As `run`, for long work: it gets the time of the processors that nobody else wants.
-
-        Meanwhile `watcher` is asked now and then, and may stop it.
+        """As `run`; meanwhile `watcher` is asked now and then, and may stop the work.
 
         Raises:
             Exception: whatever `run` or the watcher raises; the process is then ended.
         """
-        task = partial(function, *args, **kwargs)
-        return self._run(watcher, partial(_in_spare_time, task))
-
-    def _run(self, watcher: Watcher, task: Callable[[], _R]) -> _R:
         pool = self._next_idle(watcher)
         try:
             if not pool.active:
                 pool = self._replaced(pool)
             limit_s = self._settings.max_task_seconds
-            future = pool.schedule(task, timeout=limit_s)
+            future = pool.schedule(function, args=args, kwargs=kwargs, timeout=limit_s)
             try:
                 begun = time.monotonic()
                 while not wait([future], timeout=tick_s(time.monotonic() - begun)).done:
@@ -214,18 +207,6 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(_PARENT_WATCH_S)
     os._exit(1)
-
-
-def _in_spare_time[R](task: Callable[[], R]) -> R:
-    """Runs a task in a thread of its own: what has once become idle may not come back."""
-    with ThreadPoolExecutor(1, initializer=_yield_to_all) as thread:
-        return thread.submit(task).result()
-
-
-def _yield_to_all() -> None:
-    """Lets this thread run where nobody else would: whoever wakes up comes before it at once."""
-    with suppress(PermissionError):  # a sandbox may forbid it: then niceness has to do
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _nothing() -> None:

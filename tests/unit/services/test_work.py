@@ -9,7 +9,7 @@ import pytest
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, UnusableSource, WorkerDied
-from orthanc_stl_plugin.services.work import Watcher, Workers, tick_s, worker_executable
+from orthanc_stl_plugin.services.work import Workers, tick_s, worker_executable
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,6 @@ def process_id() -> int:
     return os.getpid()
 
 
-def scheduling_policy() -> int:
-    return os.sched_getscheduler(0)
-
-
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -56,23 +52,9 @@ def test_arguments_go_in_and_the_result_comes_out(workers: Workers):
     assert workers.run(product, 6, other=7) == 42
 
 
-def test_long_work_gets_the_time_that_nobody_wants(workers: Workers):
-    assert workers.run_watched(Watcher(), scheduling_policy) == os.SCHED_IDLE
-
-
-def test_short_work_after_long_work_has_its_share_of_the_time(workers: Workers):
-    workers.run_watched(Watcher(), scheduling_policy)
-    assert workers.run(scheduling_policy) == os.SCHED_OTHER
-
-
 @pytest.mark.parametrize(("gone_s", "pause_s"), [(0.0, 0.005), (0.4, 0.02), (600.0, 0.05)])
 def test_work_is_looked_at_often_at_first_and_then_by_twentieths(gone_s: float, pause_s: float):
     assert tick_s(gone_s) == pytest.approx(pause_s)
-
-
-def test_an_error_of_long_work_comes_back_as_it_is(workers: Workers):
-    with pytest.raises(UnusableSource, match="empty"):
-        workers.run_watched(Watcher(), refuse)
 
 
 def test_an_error_of_the_function_comes_back_as_it_is(workers: Workers):
