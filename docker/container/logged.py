@@ -44,6 +44,8 @@ def rewrite(log: IO[str]) -> None:
 
 def main() -> None:
     """Runs the program in the arguments."""
+    for number in PASSED_ON:  # what was ignored here, as under nohup, would be ignored there
+        signal.signal(number, signal.SIG_DFL)
     reading, writing = os.pipe()
     program = subprocess.Popen(sys.argv[1:], stdout=writing, stderr=writing)  # noqa: S603
     os.close(writing)

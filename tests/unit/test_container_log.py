@@ -14,8 +14,9 @@ LOGGED = Path(__file__).parents[2] / "docker/container/logged.py"
 
 
 def started(script: str) -> subprocess.Popen[str]:
-    """A shell script under the program."""
-    command = [sys.executable, str(LOGGED), "sh", "-c", script]
+    """A shell script under the program, started by one that ignores signals, as nohup does."""
+    ignoring = f"trap '' HUP INT; exec {sys.executable} {LOGGED} sh -c \"$1\""
+    command = ["sh", "-c", ignoring, "sh", script]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
