@@ -30,7 +30,7 @@ from tests.slide_samples import Codec, LevelSample, written_level, written_slide
 
 SETTINGS: Final = {
     '"MaxPixels" : 25000000': '"MaxPixels" : 250000',
-    '"TileCacheMiB" : 256': '"TileCacheMiB" : 16',
+    '"TileCacheMiB" : 384': '"TileCacheMiB" : 16',
     '"Workers" : 0': '"Workers" : 1',
 }
 """Small answers, and caches that are full soon: what grows after that is a leak."""

@@ -38,7 +38,8 @@ class Settings:
         public_url: the address of this server's root as clients see it; empty to take it from the
             headers of each request.
         max_pixels: the most pixels of one IIIF answer.
-        tile_cache_mib: the most memory for pixels and answers that were computed.
+        tile_cache_mib: the most memory for tiles, other answers, and the pixels of which these
+            are made.
         pyramid_cache_mib: the most disk space for the pyramids of large images.
         pyramid_directory: where these lie; empty for `iiif-pyramids` in Orthanc's storage folder.
         jpeg_quality: of the JPEG files that are made.
@@ -64,7 +65,7 @@ class Settings:
     jobs_in_orthanc: bool = switch("JobsInOrthanc", default=True)
     public_url: str = text("PublicUrl")
     max_pixels: int = whole("MaxPixels", 25_000_000, 1 << 16, 1 << 30)
-    tile_cache_mib: int = whole("TileCacheMiB", 256, 1, 1 << 20)
+    tile_cache_mib: int = whole("TileCacheMiB", 384, 1, 1 << 20)
     pyramid_cache_mib: int = whole("PyramidCacheMiB", 10_240, 1, 1 << 30)
     pyramid_directory: str = text("PyramidDirectory")
     jpeg_quality: int = whole("JpegQuality", 90, 1, 100)

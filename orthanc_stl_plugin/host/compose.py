@@ -147,8 +147,8 @@ def compose_images(
         workers.close()
 
     def caches() -> Mapping[str, CacheCounts]:
-        return {**renditions.counts(), "iiif_request": memory.counts()}
+        return {**renditions.counts(), **memory.counts()}
 
-    memory = AnswerMemory()
+    memory = AnswerMemory(settings)
     routes = image_routes(renditions, memory, settings)
     return ImageServing(routes, caches, images, images.note_change, end)

@@ -21,6 +21,10 @@ from orthanc_stl_plugin.web.router import Route, answer
 # would end Orthanc with SIGSEGV, so this list keeps them for ever.
 _kept: Final[list[Callable[..., object]]] = []
 
+# As plain numbers: to compare with a member of HTTPStatus is a call of its own.
+_OK: Final = HTTPStatus.OK.value
+_METHOD_NOT_ALLOWED: Final = HTTPStatus.METHOD_NOT_ALLOWED.value
+
 _thread: Final = threading.local()
 
 
@@ -40,7 +44,8 @@ def keep_public_out(routes: Iterable[Route], publication: Publication) -> None:
     ours = re.compile("|".join(f"(?:{route.pattern})" for route in routes))
 
     def allows(uri: str, **request: Any) -> bool:
-        _keep_thread_state()
+        if not hasattr(_thread, "is_kept"):
+            _keep_thread_state()
         return not publication.is_public(request["headers"]) or ours.fullmatch(uri) is not None
 
     _kept.append(allows)
@@ -48,12 +53,19 @@ def keep_public_out(routes: Iterable[Route], publication: Publication) -> None:
 
 
 def _callback(route: Route, times: AnswerTimes) -> Callable[..., None]:
-    durations = times.of(route.template)
+    durations, recall = times.of(route.template), route.recall
 
     def respond(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
         started_at = perf_counter()
-        _keep_thread_state()
-        send(output, answer(route, _request(uri, request)))
+        if not hasattr(_thread, "is_kept"):
+            _keep_thread_state()
+        method, headers = request["method"], request["headers"]
+        response = recall(uri, headers) if recall is not None and method == "GET" else None
+        if response is None:
+            groups, query = tuple(request["groups"]), request.get("get", {})
+            asked = Request(method, uri, groups, query, headers, request.get("body", b""))
+            response = answer(route, asked)
+        send(output, response)
         if durations is not None:
             durations.note(perf_counter() - started_at)
 
@@ -67,32 +79,21 @@ def _keep_thread_state() -> None:
     and frees all of it, mapped memory included: half of the time that a small answer takes.
     Entering once more than leaving keeps it until the interpreter ends.
     """
-    if not hasattr(_thread, "is_kept"):
-        _thread.is_kept = True
-        ctypes.pythonapi.PyGILState_Ensure()
-
-
-def _request(uri: str, request: dict[str, Any]) -> Request:
-    return Request(
-        request["method"],
-        uri,
-        tuple(request["groups"]),
-        request.get("get", {}),
-        request["headers"],  # by lower-case name: Orthanc sees to it
-        request.get("body", b""),
-    )
+    _thread.is_kept = True
+    ctypes.pythonapi.PyGILState_Ensure()
 
 
 def send(output: orthanc.RestOutput, response: Response) -> None:
     """Sends exactly one answer: Orthanc has a call of its own for each kind of status."""
-    if response.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        output.SendMethodNotAllowed(response.headers["Allow"])
+    body, media_type, status, headers = response
+    if status == _METHOD_NOT_ALLOWED:
+        output.SendMethodNotAllowed(headers["Allow"])
         return
-    for name, value in response.headers.items():
+    for name, value in headers.items():
         output.SetHttpHeader(name, value)
-    if response.status == HTTPStatus.OK:
-        output.AnswerBuffer(response.body, response.media_type)
-    elif response.body:
-        output.SendHttpStatus(response.status, response.body)
+    if status == _OK:
+        output.AnswerBuffer(body, media_type)
+    elif body:
+        output.SendHttpStatus(status, body)
     else:
-        output.SendHttpStatusCode(response.status)
+        output.SendHttpStatusCode(status)

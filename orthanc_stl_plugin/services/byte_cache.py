@@ -28,8 +28,21 @@ class CacheCounts:
     max_bytes: int
 
 
+@dataclass(slots=True)
+class _Entry[V]:
+    """A value, its bytes, and whether somebody has taken it since it was last looked at."""
+
+    value: V
+    byte_count: int
+    was_asked: bool = False
+
+
 class ByteCache[V]:
-    """Values by key, None excepted; those not used for the longest time make room for new ones.
+    """Values by key, None excepted; those that nobody asks for make room for new ones.
+
+    They are looked at in turn, and get a second chance when somebody has asked (F. J. Corbato, A
+    paging experiment with the Multics system, 1968): so a value that is there is given without a
+    lock. Threads that queue for one would cost more than everything else a cached tile takes.
 
     Args:
         max_bytes: the most that all values together may have; a larger value is not kept.
@@ -40,11 +53,20 @@ class ByteCache[V]:
         self._max_bytes = max_bytes
         self._weigh = weigh
         self._guard = threading.Lock()
-        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _Entry[V]] = OrderedDict()
         self._being_made: dict[Hashable, Future[V]] = {}
         self._bytes = 0
         self._hits = 0
         self._misses = 0
+
+    def known(self, key: Hashable) -> V | None:
+        """The value of a key, if there is one."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        entry.was_asked = True
+        self._hits += 1
+        return entry.value
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
         """The value of a key; `make` is called, without a lock held, if there is none.
@@ -52,19 +74,12 @@ class ByteCache[V]:
         Raises:
             Exception: whatever `make` raises, to everyone who waited for it; nothing is kept.
         """
-        # No lock for what is there: threads that queue for one cost more than all the rest here.
-        value = self._values.get(key)
+        value = self.known(key)
         if value is not None:
-            self._hits += 1
-            try:  # noqa: SIM105 - suppress() takes as long as the rest of this branch
-                self._values.move_to_end(key)
-            except KeyError:  # dropped meanwhile
-                pass
             return value
         with self._guard:
-            value = self._values.get(key)
+            value = self.known(key)
             if value is not None:
-                self._hits += 1
                 return value
             promised = self._being_made.get(key)
             is_ours = promised is None
@@ -74,17 +89,23 @@ class ByteCache[V]:
             self._hits += not is_ours
         return self._made(key, make, promised) if is_ours else promised.result()
 
+    def keep(self, key: Hashable, value: V) -> None:
+        """Keeps a value that was made elsewhere because it was not known."""
+        with self._guard:
+            self._misses += 1
+            self._drop(key)
+            self._add(key, value)
+
     def forget(self, key: Hashable) -> None:
         """Drops the value of a key, if there is one."""
         with self._guard:
-            if key in self._values:
-                self._bytes -= self._weigh(self._values.pop(key))
+            self._drop(key)
 
     def counts(self) -> CacheCounts:
         """What the cache has done and holds."""
         with self._guard:
             return CacheCounts(
-                self._hits, self._misses, len(self._values), self._bytes, self._max_bytes
+                self._hits, self._misses, len(self._entries), self._bytes, self._max_bytes
             )
 
     def _made(self, key: Hashable, make: Callable[[], V], promised: Future[V]) -> V:
@@ -97,15 +118,28 @@ class ByteCache[V]:
             raise
         with self._guard:
             del self._being_made[key]
-            self._keep(key, value)
+            self._add(key, value)
         promised.set_result(value)
         return value
 
-    def _keep(self, key: Hashable, value: V) -> None:
-        weight = self._weigh(value)
-        if weight > self._max_bytes:
+    def _drop(self, key: Hashable) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._bytes -= entry.byte_count
+
+    def _add(self, key: Hashable, value: V) -> None:
+        byte_count = self._weigh(value)
+        if byte_count > self._max_bytes:
             return
-        self._values[key] = value
-        self._bytes += weight
-        while self._bytes > self._max_bytes:
-            self._bytes -= self._weigh(self._values.popitem(last=False)[1])
+        while self._bytes + byte_count > self._max_bytes:
+            self._look_at_next()
+        self._entries[key] = _Entry(value, byte_count)
+        self._bytes += byte_count
+
+    def _look_at_next(self) -> None:
+        key, entry = self._entries.popitem(last=False)
+        if entry.was_asked:
+            entry.was_asked = False
+            self._entries[key] = entry
+        else:
+            self._bytes -= entry.byte_count

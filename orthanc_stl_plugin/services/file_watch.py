@@ -8,7 +8,9 @@ import struct
 import termios
 import threading
 import weakref
+from array import array
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +36,10 @@ class FileWatch:
         """Whether every file is there, unchanged, since the watch began; False may be wrong."""
         if not self.is_watched:
             return all(os.access(path, os.F_OK) for path in self._paths)
-        self._watcher.look()
+        watcher = self._watcher
+        watcher.ask()
+        if watcher.waiting[0] or watcher.is_reading:
+            watcher.read()
         return not self.has_changed
 
 
@@ -43,18 +48,26 @@ class FileWatcher:
 
     The interpreter's lock is kept while the queue is asked: to let go of it and to wait for it
     again takes many times as long as the kernel's answer.
+
+    Attributes:
+        ask: sets `waiting`. All threads share that number: whoever finds it changed finds a later
+            state of the queue.
+        waiting: how many bytes of the queue nobody has read yet.
+        is_reading: whether a thread is about to tell the watches what it has read.
     """
 
     def __init__(self) -> None:
         self._system = ctypes.PyDLL(None)
         self._guard = threading.Lock()
-        self._is_reading = False
-        self._waiting = ctypes.c_int()
-        self._at_waiting = ctypes.byref(self._waiting)
+        self.is_reading = False
+        self.waiting = array("i", [0])
         self._watches: dict[int, weakref.WeakSet[FileWatch]] = {}
         has_queue = hasattr(self._system, "inotify_init1")
         flags = os.O_CLOEXEC | os.O_NONBLOCK
         self._queue = self._system.inotify_init1(flags) if has_queue else -1
+        ioctl, place = self._system.ioctl, ctypes.c_void_p(self.waiting.buffer_info()[0])
+        ioctl.restype = None
+        self.ask = partial(ioctl, self._queue, termios.FIONREAD, place)
         if self._queue >= 0:
             weakref.finalize(self, os.close, self._queue)
 
@@ -70,19 +83,16 @@ class FileWatcher:
                 self._watches.setdefault(number, weakref.WeakSet()).add(watch)
         return watch
 
-    def look(self) -> None:
+    def read(self) -> None:
         """Tells the watches what has happened until now."""
-        # All threads share the number: whoever finds it changed finds a later state of the queue.
-        self._system.ioctl(self._queue, termios.FIONREAD, self._at_waiting)
-        if self._waiting.value or self._is_reading:
-            with self._guard:
-                self._read()
+        with self._guard:
+            self._read()
 
     def _added(self, path: Path) -> int:
         return int(self._system.inotify_add_watch(self._queue, os.fsencode(path), _EVENTS))
 
     def _read(self) -> None:
-        self._is_reading = True  # who finds an empty queue meanwhile has to wait
+        self.is_reading = True  # who finds an empty queue meanwhile has to wait
         try:
             events = os.read(self._queue, _MOST_READ)
         except BlockingIOError:
@@ -95,4 +105,4 @@ class FileWatcher:
             for one in told:
                 for watch in self._watches.get(one, ()):
                     watch.has_changed = True
-        self._is_reading = False
+        self.is_reading = False

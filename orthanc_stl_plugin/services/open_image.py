@@ -28,13 +28,6 @@ class Freshness:
     watch: FileWatch | None
     compared_at: int = 0
 
-    def is_sure(self, last_change: int) -> bool:
-        """Whether that is known without asking, which costs a microsecond.
-
-        Of files that are not local ones the archive alone can tell.
-        """
-        return self.compared_at == last_change and self.watch is not None and self.watch.is_quiet()
-
 
 @dataclass(frozen=True, eq=False)
 class OpenImage:

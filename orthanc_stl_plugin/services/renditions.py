@@ -37,7 +37,7 @@ _BYTES_PER_RENDITION: Final = 2000  # roughly
 _BYTES_PER_PLACEMENT: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Rendition:
     """One image to answer. It does not keep the files open that it is made of.
 
@@ -45,17 +45,42 @@ class Rendition:
         etag: another one for other bytes.
         canonical: the last four segments of its canonical address.
         media_type: of the bytes.
-        byte_count: what the rendition takes in memory, roughly.
-        is_current: whether the archive's content still is what it was made of.
-        content: makes the bytes.
+        byte_count: what the rendition takes in memory, roughly, without its content.
+        asked: the image's name, the version and the segments of its address.
+        image: which is kept open elsewhere.
+        resolved: the image to make.
+        drawn: how.
+        stored: the frame that it is, or that it is cut from without loss; None if there is none.
+        maker: makes it.
+        is_sure: whether the image surely still is what its name stands for.
+        read: reads that frame, once it is known to be the answer.
     """
 
     etag: str
     canonical: str
     media_type: str
     byte_count: int
-    is_current: Callable[[], bool]
-    content: Callable[[], bytes]
+    asked: tuple[ImageName, Version, Sequence[str]]
+    image: weakref.ref[OpenImage]
+    resolved: Resolved
+    drawn: RenderPlan
+    stored: FrameAddress | None
+    maker: Renditions
+    is_sure: Callable[[], bool]
+    read: Callable[[], bytes] | None = None
+
+    def is_current(self) -> bool:
+        """Whether the archive's content still is what it is made of."""
+        return self.is_sure() or self.maker.is_current(self)
+
+    def content(self) -> bytes:
+        """Makes the bytes.
+
+        Raises:
+            NotFound: the image is no longer in the archive.
+            UnusableSource: it cannot be shown.
+        """
+        return self.maker.content(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +89,6 @@ class Information:
 
     etag: str
     document: dict[str, object]
-
-
-@dataclass(slots=True)
-class _Prepared:
-    """What a request means for an image.
-
-    Attributes:
-        asked: the image's name, the version and the segments of its address.
-        image: which is kept open elsewhere.
-        address: the last four segments of its canonical address.
-        resolved: the image to make.
-        drawn: how.
-        stored: the frame that it is, or that it is cut from without loss; None if there is none.
-        read: reads that frame, once it is known to be the answer.
-    """
-
-    asked: tuple[ImageName, Version, Sequence[str]]
-    image: weakref.ref[OpenImage]
-    address: str
-    resolved: Resolved
-    drawn: RenderPlan
-    stored: FrameAddress | None
-    read: Callable[[], bytes] | None = None
 
 
 class Renditions:
@@ -104,9 +106,9 @@ class Renditions:
         self._limits = Limits(max_area=settings.max_pixels)
         self._largest_canvas = _CANVAS_PX_PER_PX * settings.max_pixels
         self._jpeg = partial(jpeg.encode, quality=settings.jpeg_quality)
-        half = settings.tile_cache_mib << 19
-        self._answers = ByteCache[bytes](half, len)
-        self._tiles = ByteCache[Pixels](half, lambda tile: tile.nbytes)
+        third = (settings.tile_cache_mib << 20) // 3
+        self._answers = ByteCache[bytes](third, len)
+        self._tiles = ByteCache[Pixels](third, lambda tile: tile.nbytes)
         self._rendering = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def counts(self) -> dict[str, CacheCounts]:
@@ -142,31 +144,33 @@ class Renditions:
             NotFound: there is no such image.
             UnusableSource: it cannot be shown.
         """
+        return self._made_of(self._shown(name), name, version, segments)
+
+    def is_current(self, rendition: Rendition) -> bool:
+        """Whether the image of which a rendition is made still is what its name stands for."""
+        image = rendition.image()
+        return image is not None and self._shown(rendition.asked[0]) is image
+
+    def content(self, rendition: Rendition) -> bytes:
+        """Makes the bytes of a rendition, which raises as its `content`."""
+        name = rendition.asked[0]
+        try:
+            if rendition.read is not None:
+                return rendition.read()
+            image = rendition.image()
+            if image is not None:
+                return self._answer(image, rendition)
+        except NotFound:  # replaced by another file, perhaps: but now
+            self._images.forget(name)
         image = self._shown(name)
-        prepared = self._prepare(image, name, version, segments)
-        return Rendition(
-            _digest(image.layout, prepared.address),
-            prepared.address,
-            MEDIA_TYPES[prepared.resolved.format],
-            _BYTES_PER_RENDITION + _BYTES_PER_PLACEMENT * len(prepared.drawn.placements),
-            partial(self._is_current, prepared),
-            partial(self._content, prepared),
-        )
+        return self._answer(image, self._made_of(image, *rendition.asked))
 
     def _shown(self, name: ImageName) -> OpenImage:
         return self._made_levels.extended(self._images.open(name))
 
-    def _is_current(self, prepared: _Prepared) -> bool:
-        image = prepared.image()
-        if image is None:
-            return False
-        if image.gap is None and self._images.is_current(image):
-            return True
-        return self._shown(prepared.asked[0]) is image
-
-    def _prepare(
+    def _made_of(
         self, image: OpenImage, name: ImageName, version: Version, segments: Sequence[str]
-    ) -> _Prepared:
+    ) -> Rendition:
         request = parse_request(version, *segments)
         full = image.levels[0]
         resolved = resolve(request, full.width, full.height, self._limits)
@@ -178,26 +182,24 @@ class Renditions:
         largest_canvas = self._largest_canvas if image.gap is None else None
         drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, largest_canvas)
         tile = drawn.stored_tile if resolved.format is Format.JPG else None
-        stored = image.levels[drawn.level].frame(tile.column, tile.row) if tile else None
-        asked = (name, version, segments)
-        return _Prepared(asked, weakref.ref(image), address, resolved, drawn, stored)
+        return Rendition(
+            etag=_digest(image.layout, address),
+            canonical=address,
+            media_type=MEDIA_TYPES[resolved.format],
+            byte_count=_BYTES_PER_RENDITION + _BYTES_PER_PLACEMENT * len(drawn.placements),
+            asked=(name, version, segments),
+            image=weakref.ref(image),
+            resolved=resolved,
+            drawn=drawn,
+            stored=image.levels[drawn.level].frame(tile.column, tile.row) if tile else None,
+            maker=self,
+            is_sure=partial(self._images.is_sure, image.freshness) if image.gap is None else _never,
+        )
 
-    def _content(self, prepared: _Prepared) -> bytes:
-        try:
-            if prepared.read is not None:
-                return prepared.read()
-            image = prepared.image()
-            if image is not None:
-                return self._answer(image, prepared)
-        except NotFound:  # replaced by another file, perhaps: but now
-            self._images.forget(prepared.asked[0])
-        image = self._shown(prepared.asked[0])
-        return self._answer(image, self._prepare(image, *prepared.asked))
-
-    def _answer(self, image: OpenImage, prepared: _Prepared) -> bytes:
-        resolved, drawn, stored = prepared.resolved, prepared.drawn, prepared.stored
+    def _answer(self, image: OpenImage, rendition: Rendition) -> bytes:
+        resolved, drawn, stored = rendition.resolved, rendition.drawn, rendition.stored
         if stored is not None and drawn.stored_tile is not None:
-            content = self._stored(image, prepared, drawn.stored_tile, stored)
+            content = self._stored(image, rendition, drawn.stored_tile, stored)
             if content is not None:
                 return content
         if not image.is_there(drawn.level):
@@ -207,14 +209,14 @@ class Renditions:
         )
 
     def _stored(
-        self, image: OpenImage, prepared: _Prepared, tile: StoredTile, address: FrameAddress
+        self, image: OpenImage, rendition: Rendition, tile: StoredTile, address: FrameAddress
     ) -> bytes | None:
         """The stored bytes of a tile, if they can be given unchanged or cropped without loss."""
-        shown = image.levels[prepared.drawn.level]
+        shown = image.levels[rendition.drawn.level]
         source = image.sources[address.instance_id]
         if (tile.width, tile.height) == (shown.tile_width, shown.tile_height):
-            prepared.read = source.jpeg_reader(address.frame_index)
-            return prepared.read() if prepared.read else None
+            rendition.read = source.jpeg_reader(address.frame_index)
+            return rendition.read() if rendition.read else None
         if not source.is_there():
             raise NotFound("the image is no longer in the archive")
         key = (image.revision, address, tile)
@@ -259,6 +261,11 @@ def _takes_long(image: OpenImage, drawn: RenderPlan) -> bool:
     if image.decodes_reduced:
         pixels //= drawn.reduce_by**2
     return pixels > _MOST_DECODED_PX or len(drawn.placements) > _MOST_TILES
+
+
+def _never() -> bool:
+    """Of an image that lacks levels: they may have been made since."""
+    return False
 
 
 def _digest(*parts: str) -> str:

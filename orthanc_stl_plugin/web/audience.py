@@ -27,7 +27,7 @@ def guarded(routes: Iterable[Route], publication: Publication) -> list[Route]:
     """
     if not publication.is_restricted:
         return list(routes)
-    return [replace(route, guard=_guard(route, publication)) for route in routes]
+    return [replace(route, guard=_guard(route, publication), recall=None) for route in routes]
 
 
 def _guard(

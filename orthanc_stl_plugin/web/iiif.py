@@ -82,28 +82,35 @@ class _Answer:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """A rendition that was made, and whether it surely is current."""
+
+    rendition: Rendition
+    is_sure: Callable[[], bool]
+    response: Response
+
+
 class AnswerMemory:
-    """What has been asked for: a tile is asked for often, by one viewer after the other."""
+    """What has been asked for: a tile is asked for often, by one viewer after the other.
 
-    def __init__(self) -> None:
-        self._answers = ByteCache[_Answer](_MEMORY_BYTES, _byte_count)
+    Attributes:
+        answers: by path and root address.
+        responses: the same with their bodies, of which there is room for fewer.
+    """
 
-    def current(self, address: str, path: str, make: Callable[[], _Answer]) -> _Answer:
-        """What answers there now; `make` is called unless that is known."""
-        key = (address, path)
-        answer = self._answers.get(key, make)
-        if answer.rendition.is_current():
-            return answer
-        self._answers.forget(key)
-        return self._answers.get(key, make)
+    def __init__(self, settings: Settings) -> None:
+        third = (settings.tile_cache_mib << 20) // 3  # the others are the renditions'
+        self.answers = ByteCache[_Answer](
+            _MEMORY_BYTES, lambda one: _ANSWER_BYTES + one.rendition.byte_count
+        )
+        self.responses = ByteCache[_Response](
+            third, lambda one: _ANSWER_BYTES + len(one.response.body)
+        )
 
-    def counts(self) -> CacheCounts:
-        """What it has done, and holds."""
-        return self._answers.counts()
-
-
-def _byte_count(answer: _Answer) -> int:
-    return _ANSWER_BYTES + answer.rendition.byte_count
+    def counts(self) -> dict[str, CacheCounts]:
+        """What its caches have done, and hold."""
+        return {"iiif_request": self.answers.counts(), "iiif_response": self.responses.counts()}
 
 
 def image_routes(renditions: Renditions, memory: AnswerMemory, settings: Settings) -> list[Route]:
@@ -115,7 +122,10 @@ def image_routes(renditions: Renditions, memory: AnswerMemory, settings: Setting
     return [
         *(
             Route(
-                f"{template}/{{region}}/{{size}}/{{rotation}}/{{file}}", {"GET": api.image}, shows
+                f"{template}/{{region}}/{{size}}/{{rotation}}/{{file}}",
+                {"GET": api.image},
+                shows,
+                recall=api.recall,
             )
             for template, shows, api in apis
         ),
@@ -144,13 +154,34 @@ class _ImageApi:
         fresh = f"max-age={age_s}, s-maxage=0, must-revalidate" if age_s else "no-cache"
         self._caching = {"Cache-Control": fresh, **_CORS}
 
+    def recall(self, path: str, headers: Mapping[str, str]) -> Response | None:
+        """An image that has been asked for before; see Route."""
+        if "if-none-match" in headers:
+            return None
+        try:
+            root = base_url(headers, self._settings)
+        except BadRequest:  # which `image` will tell
+            return None
+        known = self._memory.responses.known((path, root))
+        return known.response if known is not None and known.is_sure() else None
+
     def image(self, request: Request) -> Response:
-        root = base_url(request, self._settings)
-        answer = self._memory.current(root, request.path, partial(self._answer, root, request))
+        root = base_url(request.headers, self._settings)
+        key = (request.path, root)
+        answers = self._memory.answers
+        answer = answers.known(key)
+        if answer is None or not answer.rendition.is_current():
+            answers.forget(key)
+            answer = answers.get(key, partial(self._answer, root, request))
         rendition = answer.rendition
         if is_known(request, rendition.etag):
             return Response(status=304, headers=answer.headers)
-        return Response(rendition.content(), rendition.media_type, 200, answer.headers)
+        known = self._memory.responses.known(key)
+        if known is not None and known.rendition is rendition:
+            return known.response
+        response = Response(rendition.content(), rendition.media_type, 200, answer.headers)
+        self._memory.responses.keep(key, _Response(rendition, rendition.is_sure, response))
+        return response
 
     def _answer(self, root: str, request: Request) -> _Answer:
         base, segments = request.groups[:-4], request.groups[-4:]
@@ -205,7 +236,7 @@ class _ImageApi:
 
     def _address(self, request: Request, segments: int) -> str:
         """The base URI as it was asked for: the path without its last segments."""
-        return base_url(request, self._settings) + _without_last(segments, request.path)
+        return base_url(request.headers, self._settings) + _without_last(segments, request.path)
 
 
 def _without_last(segments: int, path: str) -> str:

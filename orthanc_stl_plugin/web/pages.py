@@ -76,7 +76,7 @@ def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route
 
     def enter(request: Request) -> Response:
         # Orthanc drops the last slash of an address: a relative one would lead two ways.
-        start = f"{base_url(request, settings)}{APP_PATH}/{_START_PAGE}"
+        start = f"{base_url(request.headers, settings)}{APP_PATH}/{_START_PAGE}"
         return Response(status=302, headers={"Location": start})
 
     return [

@@ -110,7 +110,7 @@ class _PresentationApi:
         return _answer(request, found, discovery.MEDIA_TYPE)
 
     def _base(self, request: Request) -> str:
-        return base_url(request, self._settings)
+        return base_url(request.headers, self._settings)
 
 
 class _OfficialApi:
@@ -119,13 +119,13 @@ class _OfficialApi:
         self._settings = settings
 
     def series(self, request: Request) -> Response:
-        base, (series_id,) = base_url(request, self._settings), request.groups
+        base, (series_id,) = base_url(request.headers, self._settings), request.groups
         own = base + _OFFICIAL_SERIES.format(id=series_id)
         found = self._presenter.series_manifest(series_id, base, own)
         return _answer(request, found, manifest.MEDIA_TYPE)
 
     def frame(self, request: Request) -> Response:
-        base, (instance_id, frame) = base_url(request, self._settings), request.groups
+        base, (instance_id, frame) = base_url(request.headers, self._settings), request.groups
         number = _whole(frame)
         own = base + _OFFICIAL_FRAME.format(id=instance_id, frame=number)
         found = self._presenter.frame_manifest(instance_id, number, base, own)

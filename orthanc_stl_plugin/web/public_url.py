@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.web.fields import quoted
-from orthanc_stl_plugin.web.messages import Request
 
 # What decides: an answer that holds an address varies with these.
 VARY: Final = "Forwarded, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix"
-_TELLING: Final = (*VARY.lower().split(", "), "host")
+_TOLD_BY_PROXIES: Final = tuple(VARY.lower().split(", "))
+_PROXIES_TELL: Final = frozenset(_TOLD_BY_PROXIES)
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,100}){0,10}")
 _SCHEMES: Final = ("http", "https")
 
 
-def base_url(request: Request, settings: Settings) -> str:
+def base_url(headers: Mapping[str, str], settings: Settings) -> str:
     """The address of this server's root, without a slash at its end.
 
     PublicUrl when it is set; else what a proxy tells in Forwarded (RFC 7239) or in
-    X-Forwarded-Host, -Proto and -Prefix; else Host.
+    X-Forwarded-Host, -Proto and -Prefix; else Host. Headers are found by lower-case name.
 
     Raises:
         BadRequest: a header is no host, scheme or path.
     """
     if settings.public_url:
         return settings.public_url.rstrip("/")
-    get = request.headers.get
-    return _told(*[get(name, "") for name in _TELLING])
+    host = headers.get("host", "")
+    if _PROXIES_TELL.isdisjoint(headers):
+        return _direct(host)
+    return _told(*(headers.get(name, "") for name in _TOLD_BY_PROXIES), host)
+
+
+@lru_cache(maxsize=256)
+def _direct(host: str) -> str:
+    return _told("", "", "", "", host)
 
 
 @lru_cache(maxsize=256)
 def _told(forwarded: str, host: str, scheme: str, prefix: str, own_host: str) -> str:
-    """What the values of the headers `_TELLING` say."""
+    """What the values of the headers `_TOLD_BY_PROXIES` and Host say."""
     forwarding = _forwarded(forwarded)
     host = forwarding.get("host") or _first(host) or own_host
     scheme = (forwarding.get("proto") or _first(scheme) or "http").lower()

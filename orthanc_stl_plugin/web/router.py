@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from http import HTTPStatus
 from typing import Final
 
@@ -51,12 +50,20 @@ class Route:
         shows: what it tells of; without this, the public is kept out.
         guard: stands before the handlers, whatever the method; gets the request and what would
             handle it.
+        recall: tells from the path and the headers of a GET what is known to answer it, or None;
+            asked before the handlers, so that most tiles take the shortest way there is.
     """
 
     template: str
     handlers: Mapping[str, Handler]
     shows: Shows = Shows.NOTHING
     guard: Callable[[Request, Handler], Response] | None = None
+    recall: Callable[[str, Mapping[str, str]], Response | None] | None = None
+
+    def not_allowed(self, _: Request) -> Response:
+        """What answers where there is no handler for the method."""
+        allowed = ",".join(sorted(self.handlers))
+        return Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": allowed})
 
     @property
     def pattern(self) -> str:
@@ -88,9 +95,8 @@ class Router:
 def answer(route: Route, request: Request) -> Response:
     """The answer to a request, whatever happens; the one place that catches everything."""
     try:
-        if route.guard is not None:
-            return route.guard(request, partial(_handled, route))
-        return _handled(route, request)
+        handler = route.handlers.get(request.method, route.not_allowed)
+        return handler(request) if route.guard is None else route.guard(request, handler)
     except PluginError as error:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             _log.error("%s %s: %s", request.method, request.path, error)
@@ -98,14 +104,6 @@ def answer(route: Route, request: Request) -> Response:
     except Exception:
         _log.exception("%s %s failed", request.method, request.path)
         return _error_response(request, 500, "internal error: the log of Orthanc tells more")
-
-
-def _handled(route: Route, request: Request) -> Response:
-    handler = route.handlers.get(request.method)
-    if handler is None:
-        allowed = ",".join(sorted(route.handlers))
-        return Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": allowed})
-    return handler(request)
 
 
 def _no_route(request: Request) -> Response:

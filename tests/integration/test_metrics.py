@@ -34,11 +34,11 @@ def test_jobs_are_counted_by_state(orthanc: OrthancServer) -> None:
 def test_a_picture_that_is_asked_for_twice_is_a_hit(orthanc: OrthancServer) -> None:
     instance = orthanc.upload(SAMPLE)["ID"]
     path = f"/instances/{instance}/frames/0/iiif/3/0,0,50,40/25,/0/gray.png"
-    before = figures_with(orthanc, "iiif_answer_cache_hits", 0)
+    before = figures_with(orthanc, "iiif_response_cache_hits", 0)
     assert orthanc.get(path).status_code == 200
     made = figures_with(orthanc, "iiif_answer_cache_misses", before["iiif_answer_cache_misses"] + 1)
     assert orthanc.get(path).status_code == 200
-    figures_with(orthanc, "iiif_answer_cache_hits", made["iiif_answer_cache_hits"] + 1)
+    figures_with(orthanc, "iiif_response_cache_hits", made["iiif_response_cache_hits"] + 1)
 
 
 def test_the_time_of_pictures_is_told_in_milliseconds(orthanc: OrthancServer) -> None:

@@ -2,6 +2,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orthanc_stl_plugin.services.byte_cache import ByteCache
 
@@ -79,3 +81,35 @@ def test_an_error_reaches_the_caller_and_nothing_is_kept():
     with pytest.raises(ValueError, match="no"):
         cache.get("a", failing)
     assert cache.get("a", lambda: b"yes") == b"yes"
+
+
+def test_what_is_asked_for_stays_when_others_come_once():
+    cache = ByteCache[bytes](4, len)
+    cache.keep("asked", b"1")
+    for number in range(20):
+        assert cache.known("asked") == b"1"
+        cache.keep(number, b"2")
+    assert [cache.known(number) for number in (0, 15)] == [None, None]
+
+
+def test_what_is_kept_again_counts_once():
+    cache = ByteCache[bytes](10, len)
+    cache.keep("a", b"123")
+    cache.keep("a", b"45")
+    assert (cache.known("a"), cache.counts().byte_count) == (b"45", 2)
+
+
+@given(st.lists(st.tuples(st.sampled_from("akf"), st.integers(0, 9), st.binary(max_size=6))))
+def test_what_is_held_is_counted_and_within_the_bound(steps: list[tuple[str, int, bytes]]):
+    cache = ByteCache[bytes](12, len)
+    for action, key, value in steps:
+        if action == "k":
+            cache.keep(key, value)
+        elif action == "f":
+            cache.forget(key)
+        else:
+            cache.known(key)
+        held = [known for number in range(10) if (known := cache.known(number)) is not None]
+        counts = cache.counts()
+        assert (counts.values, counts.byte_count) == (len(held), sum(map(len, held)))
+        assert counts.byte_count <= 12

@@ -121,3 +121,10 @@ def test_without_a_label_everybody_sees_everything(catalogue: FakeCatalogue):
 def test_another_label_publishes_nothing(catalogue: FakeCatalogue):
     catalogue.label("open", "public2", "Public", "publi")
     assert router(catalogue).respond(Request("GET", "/studies/open/x")).status == 404
+
+
+def test_nothing_is_recalled_past_the_rule(catalogue: FakeCatalogue):
+    route = Route("/studies/{id}/x", {"GET": echo}, Shows.STUDY, recall=lambda *_: Response())
+    (restricted,) = guarded([route], Publication(RULE, catalogue))
+    (open_to_all,) = guarded([route], Publication(Publish(), catalogue))
+    assert (restricted.recall, open_to_all.recall) == (None, route.recall)

@@ -1,6 +1,7 @@
 """The routes of images: addresses, links, headers and what is wrong with an address."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,11 +37,20 @@ class Site:
         for file in written_level(LevelSample(100, 70, 32, 16)).files:
             self.gallery.archive.store(file.instance_id, file.content)
         self.gallery.archive.store("photograph", frame_file(photograph(40, 30)), "photographs")
-        self._router = Router(image_routes(self.gallery.renditions, AnswerMemory(), settings))
+        memory = AnswerMemory(settings)
+        self.routes = image_routes(self.gallery.renditions, memory, settings)
+        self._router = Router(self.routes)
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._router.respond(Request(method, path, headers=HOST | named))
+
+    def recall(self, path: str, **headers: str) -> Response | None:
+        """What the route of that path knows without being asked in full."""
+        (route,) = [one for one in self.routes if one.recall and re.fullmatch(one.pattern, path)]
+        assert route.recall
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return route.recall(path, HOST | named)
 
 
 @pytest.fixture
@@ -135,3 +145,42 @@ def test_fresh_answers_need_not_be_asked_for_again(tmp_path: Path):
     document = json.loads(site.ask(f"{BASES[0]}/info.json").body)
     assert document["id"] == f"https://iiif.example{BASES[0]}"
     site.gallery.close()
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_what_was_asked_for_is_recalled_as_it_was_answered(site: Site, base: str):
+    assert site.recall(base + IMAGE) is None
+    answered = site.ask(base + IMAGE)
+    assert site.recall(base + IMAGE) == answered
+    assert site.ask(base + IMAGE) == answered
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "other.example"},
+        {"host": "no host"},
+        {"x_forwarded_host": "iiif.example"},
+        {"x_forwarded_proto": "https"},
+        {"if_none_match": "*"},
+    ],
+)
+def test_only_the_same_question_is_recalled(site: Site, headers: dict[str, str]):
+    site.ask(BASES[0] + IMAGE)
+    assert site.recall(BASES[0] + IMAGE, **headers) is None
+
+
+def test_nothing_is_recalled_of_what_was_deleted_or_replaced(site: Site):
+    paths = [base + IMAGE for base in BASES]
+    old = [site.ask(path).headers["ETag"] for path in paths]
+    sample = LevelSample(100, 70, 32, 16)
+    for file in written_level(sample, pixels=255 - written_level(sample).pixels).files:
+        site.gallery.archive.store(file.instance_id, file.content)
+    site.gallery.archive.store("photograph", frame_file(photograph(41, 30)), "photographs")
+    assert [site.recall(path) for path in paths] == [None] * len(paths)
+    new = [site.ask(path).headers["ETag"] for path in paths]
+    assert not set(old) & set(new)
+    site.gallery.archive.delete("photograph")
+    instances = [path for path in paths if "photograph" in path]
+    assert instances
+    assert [site.recall(path) for path in instances] == [None] * len(instances)

@@ -2,13 +2,12 @@ import pytest
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.web.messages import Request
 from orthanc_stl_plugin.web.public_url import base_url
 
 
 def seen(setting: str = "", **headers: str) -> str:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return base_url(Request("GET", "/x", headers=named), Settings(public_url=setting))
+    return base_url(named, Settings(public_url=setting))
 
 
 def test_the_host_header_is_the_address_of_a_server_without_a_proxy():
