@@ -7,6 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Final
+
+_KEPT_ONE_OF: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,17 @@ class ByteCache[V]:
         return self._made(key, make, promised) if is_ours else promised.result()
 
     def keep(self, key: Hashable, value: V) -> None:
-        """Keeps a value that was made elsewhere because it was not known."""
+        """Keeps a value that was cheap to make, elsewhere, as it was not known.
+
+        While there is room. Then only every eighth makes others go: where far more is asked for
+        than there is room for, to replace values would cost more than to know some is worth (M. K.
+        Qureshi and others, Adaptive insertion policies for high performance caching, 2007).
+        """
+        self._misses += 1
+        has_room = self._bytes + self._weigh(value) <= self._max_bytes
+        if not has_room and self._misses % _KEPT_ONE_OF:
+            return
         with self._guard:
-            self._misses += 1
             self._drop(key)
             self._add(key, value)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import struct
 import termios
 import threading
 import weakref
-from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 # inotify(7). Attributes: the number of links is one, so that a deletion shows before its own call
 # ends, even of a file that is open.
@@ -20,6 +20,7 @@ _MODIFY, _ATTRIBUTES, _MOVED, _DELETED = 0x2, 0x4, 0x800, 0x400
 _EVENTS: Final = _MODIFY | _ATTRIBUTES | _MOVED | _DELETED
 _EVENT: Final = struct.Struct("iIII")
 _OVERFLOWN: Final = -1
+_NO_BYTES: Final = bytes(struct.calcsize("i"))
 _MOST_READ: Final = 1 << 16
 
 
@@ -37,8 +38,7 @@ class FileWatch:
         if not self.is_watched:
             return all(os.access(path, os.F_OK) for path in self._paths)
         watcher = self._watcher
-        watcher.ask()
-        if watcher.waiting[0] or watcher.is_reading:
+        if watcher.waiting() != _NO_BYTES or watcher.is_reading:
             watcher.read()
         return not self.has_changed
 
@@ -46,13 +46,8 @@ class FileWatch:
 class FileWatcher:
     """Watches files through one queue of the kernel's; asks for each file where there is none.
 
-    The interpreter's lock is kept while the queue is asked: to let go of it and to wait for it
-    again takes many times as long as the kernel's answer.
-
     Attributes:
-        ask: sets `waiting`. All threads share that number: whoever finds it changed finds a later
-            state of the queue.
-        waiting: how many bytes of the queue nobody has read yet.
+        waiting: asks how many bytes of the queue nobody has read yet; a number as C writes it.
         is_reading: whether a thread is about to tell the watches what it has read.
     """
 
@@ -60,14 +55,12 @@ class FileWatcher:
         self._system = ctypes.PyDLL(None)
         self._guard = threading.Lock()
         self.is_reading = False
-        self.waiting = array("i", [0])
         self._watches: dict[int, weakref.WeakSet[FileWatch]] = {}
         has_queue = hasattr(self._system, "inotify_init1")
         flags = os.O_CLOEXEC | os.O_NONBLOCK
         self._queue = self._system.inotify_init1(flags) if has_queue else -1
-        ioctl, place = self._system.ioctl, ctypes.c_void_p(self.waiting.buffer_info()[0])
-        ioctl.restype = None
-        self.ask = partial(ioctl, self._queue, termios.FIONREAD, place)
+        ask = partial(fcntl.ioctl, self._queue, termios.FIONREAD, _NO_BYTES)
+        self.waiting = cast("Callable[[], bytes]", ask)
         if self._queue >= 0:
             weakref.finalize(self, os.close, self._queue)
 

@@ -81,8 +81,9 @@ class Images:
         That is known without asking it, and costs a microsecond. Of files that are not local ones
         the archive alone can tell.
         """
-        watch = freshness.watch
-        return freshness.compared_at == self._last_change and watch is not None and watch.is_quiet()
+        if freshness.compared_at != self._last_change:
+            return False
+        return freshness.watch is not None and freshness.watch.is_quiet()
 
     def slide(self, series_id: str) -> Slide:
         """What the images of a series show together; raises as `open`."""

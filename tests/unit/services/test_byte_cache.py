@@ -113,3 +113,14 @@ def test_what_is_held_is_counted_and_within_the_bound(steps: list[tuple[str, int
         counts = cache.counts()
         assert (counts.values, counts.byte_count) == (len(held), sum(map(len, held)))
         assert counts.byte_count <= 12
+
+
+def test_of_what_is_cheap_to_make_one_of_eight_makes_others_go():
+    cache = ByteCache[bytes](100, len)
+    for number in range(101):
+        cache.keep(number, b"1")
+    for number in range(101, 181):
+        cache.keep(number, b"1")
+    kept = [number for number in range(181) if cache.known(number) is not None]
+    assert len(kept) == 100
+    assert len([number for number in kept if number > 100]) == 10
