@@ -6,6 +6,7 @@ from array import array
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.elements import SEQUENCE_END, Buffer, Element
@@ -27,6 +28,7 @@ START_MARKERS: Final = (
     b"\0\0\0\x0cJXL ",
 )
 LONGEST_MARKER: Final = 8
+_ITEM_HEADERS: Final = np.dtype([("group", "<u2"), ("number", "<u2"), ("length", "<u4")])
 
 
 def encapsulated_index(
@@ -74,10 +76,21 @@ def _bounds(buffer: Buffer, starts: Offsets) -> Offsets | None:
         return None
     bounds = np.append(starts, end)
     sample = np.linspace(0, len(starts) - 1, min(len(starts), CHECKED_OFFSETS)).astype(np.int64)
-    for start, stop in zip(bounds[sample].tolist(), bounds[sample + 1].tolist(), strict=True):
+    begins, stops = bounds[sample], bounds[sample + 1]
+    is_one = _are_one_item(buffer, begins, stops)
+    for start, stop in zip(begins[~is_one].tolist(), stops[~is_one].tolist(), strict=True):
         if _end_of_items(buffer, start, stop) != stop:
             return None
     return bounds
+
+
+def _are_one_item(buffer: Buffer, begins: Offsets, stops: Offsets) -> NDArray[np.bool_]:
+    """(N,) whether one item fills the bytes from here to there."""
+    content = np.frombuffer(buffer, np.uint8)
+    headers = content[begins[:, np.newaxis] + np.arange(ITEM_HEADER.size)].view(_ITEM_HEADERS)[:, 0]
+    is_item = (headers["group"] == ITEM_TAG[0]) & (headers["number"] == ITEM_TAG[1])
+    lengths: Offsets = headers["length"].astype(np.int64)
+    return np.asarray(is_item & (begins + ITEM_HEADER.size + lengths == stops))
 
 
 def _end_of_items(buffer: Buffer, at: int, limit: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -86,14 +87,20 @@ def _searched(
     words = np.frombuffer(b"".join(positions), "<i4").reshape(frame_count, -1)
     skip = 4 if encoding.is_implicit else 2
     ordinals, identifiers = _ordinals(
-        [name[skip : skip + name[0]].decode("ascii", "replace").strip(" \0") for name in names]
+        _each(names, lambda one: one[skip : skip + one[0]].decode("ascii", "replace").strip(" \0"))
     )
     return TilePositions(
         _from_zero(words[:, [0, -1]]),
-        _z_mm([text.decode() for text in z_texts]),
+        _z_mm(_each(z_texts, bytes.decode)),
         identifiers,
         ordinals if names else np.full(frame_count, -1, np.int32),
     )
+
+
+def _each(found: list[bytes], text_of: Callable[[bytes], str]) -> list[str]:
+    """The text of each, made once of those that are alike: in thousands of frames few differ."""
+    known = {one: text_of(one) for one in set(found)}
+    return [known[one] for one in found]
 
 
 def _from_zero(positions: NDArray[np.int32]) -> NDArray[np.int32]:
