@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import BadRequest, NotFound
+from orthanc_stl_plugin.errors import BadRequest, NotFound, PluginError
 from orthanc_stl_plugin.iiif.info import CONTEXT_V2, CONTEXT_V3, PROFILE_V2, PROFILE_V3
 from orthanc_stl_plugin.iiif.request import Version
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
@@ -162,8 +162,17 @@ class _ImageApi:
             root = base_url(headers, self._settings)
         except BadRequest:  # which `image` will tell
             return None
-        known = self._memory.responses.known((path, root))
-        return known.response if known is not None and known.is_sure() else None
+        key = (path, root)
+        known = self._memory.responses.known(key)
+        if known is not None:
+            return known.response if known.is_sure() else None
+        answer = self._memory.answers.known(key)
+        if answer is None or not answer.rendition.is_sure():
+            return None
+        try:
+            return self._made(key, answer)
+        except (PluginError, OSError):  # likewise
+            return None
 
     def image(self, request: Request) -> Response:
         root = base_url(request.headers, self._settings)
@@ -179,6 +188,10 @@ class _ImageApi:
         known = self._memory.responses.known(key)
         if known is not None and known.rendition is rendition:
             return known.response
+        return self._made(key, answer)
+
+    def _made(self, key: tuple[str, str], answer: _Answer) -> Response:
+        rendition = answer.rendition
         response = Response(rendition.content(), rendition.media_type, 200, answer.headers)
         self._memory.responses.keep(key, _Response(rendition, rendition.is_sure, response))
         return response

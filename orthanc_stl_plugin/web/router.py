@@ -50,7 +50,7 @@ class Route:
         shows: what it tells of; without this, the public is kept out.
         guard: stands before the handlers, whatever the method; gets the request and what would
             handle it.
-        recall: tells from the path and the headers of a GET what is known to answer it, or None;
+        recall: answers a GET by its path and headers alone where that is enough, None otherwise;
             asked before the handlers, so that most tiles take the shortest way there is.
     """
 

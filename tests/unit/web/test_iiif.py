@@ -184,3 +184,22 @@ def test_nothing_is_recalled_of_what_was_deleted_or_replaced(site: Site):
     instances = [path for path in paths if "photograph" in path]
     assert instances
     assert [site.recall(path) for path in instances] == [None] * len(instances)
+
+
+def test_what_no_longer_fits_in_memory_is_recalled_too(tmp_path: Path):
+    site = Site(tmp_path, Settings(tile_cache_mib=1))
+    path = f"{BASES[0]}/full/max/0/default.tif"
+    answered = site.ask(path)
+    others = [
+        f"{BASES[0]}/full/{width},{height}/0/default.tif"
+        for width in range(60, 90)
+        for height in range(40, 70)
+    ]
+    for other in others:
+        site.ask(other)
+    assert sum(len(site.ask(other).body) for other in others) > 1 << 20
+    assert site.recall(path) == answered
+    for file in site.gallery.archive.series_instances("series"):
+        site.gallery.archive.delete(file)
+    assert site.recall(path) is None
+    site.gallery.close()
