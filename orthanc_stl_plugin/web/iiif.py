@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import BadRequest, NotFound, PluginError
+from orthanc_stl_plugin.errors import BadRequest, NotFound
 from orthanc_stl_plugin.iiif.info import CONTEXT_V2, CONTEXT_V3, PROFILE_V2, PROFILE_V3
 from orthanc_stl_plugin.iiif.request import Version
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
@@ -84,10 +84,9 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Response:
-    """A rendition that was made, and whether it surely is current."""
+    """A rendition that was made, and what is sent of it."""
 
     rendition: Rendition
-    is_sure: Callable[[], bool]
     response: Response
 
 
@@ -165,13 +164,13 @@ class _ImageApi:
         key = (path, root)
         known = self._memory.responses.known(key)
         if known is not None:
-            return known.response if known.is_sure() else None
+            return known.response if known.rendition.is_sure() else None
         answer = self._memory.answers.known(key)
         if answer is None or not answer.rendition.is_sure():
             return None
         try:
             return self._made(key, answer)
-        except (PluginError, OSError):  # likewise
+        except Exception:  # noqa: BLE001  # likewise, whatever it is
             return None
 
     def image(self, request: Request) -> Response:
@@ -193,7 +192,7 @@ class _ImageApi:
     def _made(self, key: tuple[str, str], answer: _Answer) -> Response:
         rendition = answer.rendition
         response = Response(rendition.content(), rendition.media_type, 200, answer.headers)
-        self._memory.responses.keep(key, _Response(rendition, rendition.is_sure, response))
+        self._memory.responses.keep(key, _Response(rendition, response))
         return response
 
     def _answer(self, root: str, request: Request) -> _Answer:

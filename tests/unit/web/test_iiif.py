@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.services.renditions import Rendition
 from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.router import Router
@@ -203,3 +204,15 @@ def test_what_no_longer_fits_in_memory_is_recalled_too(tmp_path: Path):
         site.gallery.archive.delete(file)
     assert site.recall(path) is None
     site.gallery.close()
+
+
+def test_what_fails_is_left_to_the_handler(site: Site, monkeypatch: pytest.MonkeyPatch):
+    path = BASES[0] + IMAGE
+    assert site.ask(path, if_none_match="*").status == 304
+
+    def broken(_: Rendition) -> bytes:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Rendition, "content", broken)
+    assert site.recall(path) is None
+    assert json.loads(site.ask(path).body)["HttpStatus"] == 500
