@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import nibabel as nib
 import numpy as np
 
+from tests.benchmarks import machine
 from tests.benchmarks.inputs import body, organ
 from tests.benchmarks.printing import head, line
 from tests.benchmarks.readers import Waits, at_once, reading
@@ -52,7 +52,8 @@ class Found:
         readers: of all of them.
         jobs: of all of them while models are made.
         made_s: from the first order to the last model.
-        stolen_ms: how long the machine gave its processors to others meanwhile, as it says itself.
+        machine_ms: the longest time that the machine itself held somebody up, without models and
+            while they were made; see `machine`.
         mib: resident memory of Orthanc itself before the jobs, at the most, and afterwards.
     """
 
@@ -60,7 +61,7 @@ class Found:
     readers: Reads
     jobs: Reads
     made_s: float
-    stolen_ms: float
+    machine_ms: tuple[float, float]
     mib: tuple[float, float, float]
 
 
@@ -70,14 +71,16 @@ def print_table(_only: str, *, is_quick: bool) -> bool:
         return True
     found = measured()
     before, most, after = found.mib
+    idle_ms, busy_ms = found.machine_ms
     print(
         f"\n{READERS} clients read, about ten times a second each, while {MAKERS} others make"
         f" {JOBS} models ({found.made_s:.0f} s), with the default settings. The limit is one of the"
         f" slowest read, by the median of the same {READERS} without jobs.\n\n"
         + "\n".join([head(COLUMNS, 1), *map(line, rows(found))])
         + f"\n\nMemory of Orthanc, its storage cache off: {before:.0f} MiB before,"
-        f" {most:.0f} at the most, {after:.0f} two seconds after.\nThe machine was held up by"
-        f" others for {found.stolen_ms:.0f} ms while models were made.",
+        f" {most:.0f} at the most, {after:.0f} two seconds after.\nThe machine let a thread"
+        f" that comes before all others wait for up to {idle_ms:.1f} ms without jobs, and"
+        f" {busy_ms:.1f} with them.",
         flush=True,
     )
     return all(cells[-1] == "yes" for cells in rows(found))
@@ -92,23 +95,27 @@ def measured() -> Found:
         _made(server.url, small)  # the workers are warm then
         routes = ("/system", "/studies", "/jobs?expand", f"/instances/{image['ID']}/tags")
         one = at_once(server.url, routes, _ALONE_S)
-        with reading(server.url, routes, READERS // len(routes), _PAUSE_MS) as readers:
+        with (
+            machine.watched() as idle,
+            reading(server.url, routes, READERS // len(routes), _PAUSE_MS) as readers,
+        ):
             time.sleep(_QUIET_S)
         before = _mib(server.process.pid)
         _forget_peak(server.process.pid)
         orders = list(islice(cycle([small, small, small, large]), JOBS))
         with (
+            machine.watched() as busy,
             reading(server.url, routes, READERS // len(routes), _PAUSE_MS) as jobs,
             ThreadPoolExecutor(MAKERS) as makers,
         ):
-            start, stolen_ms = time.perf_counter(), _stolen_ms()
+            start = time.perf_counter()
             list(makers.map(lambda order: _made(server.url, order), orders))
-            made_s, stolen_ms = time.perf_counter() - start, _stolen_ms() - stolen_ms
+            made_s = time.perf_counter() - start
         peak = _mib(server.process.pid, "VmHWM")
         time.sleep(2)
-        return Found(
-            one, readers, jobs, made_s, stolen_ms, (before, peak, _mib(server.process.pid))
-        )
+        after = _mib(server.process.pid)
+        delays = (idle.worst_ms, busy.worst_ms)
+        return Found(one, readers, jobs, made_s, delays, (before, peak, after))
 
 
 def rows(found: Found) -> list[list[str]]:
@@ -150,12 +157,6 @@ def _made(url: str, order: bytes) -> None:
 def _connected(url: str) -> HTTPConnection:
     parts = urlsplit(url)
     return HTTPConnection(parts.hostname or "", parts.port, timeout=120)
-
-
-def _stolen_ms() -> float:
-    """What proc(5) calls steal: the time that went to other guests of the same hardware."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
-    return int(fields[8]) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def _mib(process: int, field: str = "VmRSS") -> float:
