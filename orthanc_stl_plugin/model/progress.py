@@ -58,7 +58,7 @@ class Gauge:
         """The share at a moment, 0-1: it never falls."""
         if self.until <= self.share or self.seconds <= 0:
             return self.share
-        gone = 1 - math.exp(-(now - self.since) / self.seconds)
+        gone = math.tanh((now - self.since) / self.seconds)
         return self.share + (self.until - self.share) * gone
 
     def moved(self, now: float, share: float, until: float, seconds: float) -> Gauge:

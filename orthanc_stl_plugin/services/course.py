@@ -19,20 +19,26 @@ _EXPECTED_US: Final = (
     10_000.0  # from then on what is seen of a job counts more than what was expected
 )
 _PACES: Final = (0.1, 30.0)
+_TELLING_US: Final = 1e6  # a job that is foretold to take less tells less of the pace
 # A worker may tell nothing for so long: what is shown goes on, through several short steps.
 _SILENCE_US: Final = 20_000.0
 
 
 class Pace:
-    """How many times as long as the rates foretell work takes here: each job that ends tells."""
+    """How many times as long as the rates foretell work takes here: each job that ends tells.
+
+    Of a short one the start of its worker, or whatever came between, may be the most.
+    """
 
     def __init__(self) -> None:
         self.factor = _EXPECTED_PACE
 
     def learn(self, gone_us: float, foretold_us: float) -> None:
-        """A job took so long: it counts as much as all before it."""
+        """A job took so long: a long one counts as much as all before it."""
         lowest, highest = _PACES
-        self.factor = math.sqrt(self.factor * min(highest, max(lowest, gone_us / foretold_us)))
+        found = min(highest, max(lowest, gone_us / foretold_us))
+        weight = 0.5 * min(1.0, foretold_us / _TELLING_US)
+        self.factor *= (found / self.factor) ** weight
 
 
 class Course(Watcher):
@@ -60,15 +66,15 @@ class Course(Watcher):
     def fetch(self, done: int, of: int, source_bytes: int) -> None:
         """So many of the instances of the source are fetched; they have so many bytes."""
         all_bytes = source_bytes * of // max(done, 1)
-        self.make(SourceSize(all_bytes, all_bytes))
+        self._foretell(SourceSize(all_bytes, all_bytes))
         self._spent_us = done * FETCHING_US
         left_us = self._account.step_us + self._account.left_us
         self._tell(Stage.READING, self._spent_us, (of - done) * FETCHING_US, left_us)
 
     def make(self, size: SourceSize) -> None:
-        """The source is there: a worker goes on."""
-        self.size = size
-        self._account = unread(size, self._options)
+        """The source is there, of this size: a worker goes on."""
+        self._foretell(size)
+        self.tick()
 
     def tick(self) -> None:
         """See `Watcher`; raises Cancelled when somebody has cancelled the job."""
@@ -92,6 +98,10 @@ class Course(Watcher):
         self._tell(
             Stage.STORING, done_us, sum(costs[done : done + 1]), sum(costs[done + 1 :]), **content
         )
+
+    def _foretell(self, size: SourceSize) -> None:
+        self.size = size
+        self._account = unread(size, self._options)
 
     def _gone_us(self) -> float:
         return (time.monotonic() - self._begun) * 1e6

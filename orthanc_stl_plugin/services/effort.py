@@ -20,7 +20,7 @@ from orthanc_stl_plugin.services.work import tick_s
 FETCHING_US: Final = 1500.0
 """To take an instance out of Orthanc."""
 
-_READING_US_PER_BYTE: Final = 0.002
+_READING_US_PER_BYTE: Final = 0.003
 _READING_FIXED_US: Final = 3000.0
 _FIXED_US: Final = {
     Stage.SURFACE: 1300.0,
@@ -29,12 +29,12 @@ _FIXED_US: Final = {
     Stage.STORING: 11_000.0,
 }
 _US_PER_TRIANGLE: Final = {
-    Stage.SURFACE: 0.22,
+    Stage.SURFACE: 0.27,
     Stage.REDUCTION: 1.4,
     Stage.FINISHING: 0.65,
     Stage.STORING: 1.4,
 }
-_SMOOTHING_US: Final = (0.6, 0.03)  # of a triangle: once, and for each iteration
+_SMOOTHING_US: Final = (0.4, 0.03)  # of a triangle: once, and for each iteration
 _TRIANGLES_BY_VOXELS: Final = 20.0  # by v ** (2 / 3); a ball has 14
 _MOST_TRIANGLES: Final = 12.0  # by the square of the resolution
 _SHARE_INSIDE: Final = 0.05  # of the voxels of a volume that is not read yet

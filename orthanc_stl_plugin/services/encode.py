@@ -94,8 +94,8 @@ class Encoder:
 
         def spooled(folder: Path, course: Course) -> Source:
             path = folder / "source.nii"
-            path.write_bytes(order.nifti)
             course.make(SourceSize(len(order.nifti), nifti.plain_bytes(order.nifti)))
+            path.write_bytes(order.nifti)
             wanted, split = order.wanted, order.split
             return NiftiSource(path, self._max_bytes, wanted, split, order.label_names)
 

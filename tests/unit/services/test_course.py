@@ -72,7 +72,6 @@ def test_what_is_shown_goes_on_through_short_steps_while_the_worker_is_silent(tm
 
     def act(course: Course, look: Callable[[], None]) -> None:
         course.make(SIZE)
-        course.tick()
         time.sleep(0.1)
         look()
 
@@ -87,6 +86,13 @@ def test_the_pace_comes_near_to_what_jobs_take():
     assert pace.factor == pytest.approx(3, rel=0.01)
 
 
+def test_a_short_job_that_waited_for_its_worker_tells_little_of_the_pace():
+    pace = Pace()
+    before = pace.factor
+    pace.learn(gone_us=9e5, foretold_us=3e4)
+    assert before < pace.factor < 1.1 * before
+
+
 def test_on_a_slow_machine_the_next_job_goes_on_more_slowly(tmp_path: Path):
     shown: list[int] = []
     for factor in (1.0, 10.0):
@@ -95,7 +101,6 @@ def test_on_a_slow_machine_the_next_job_goes_on_more_slowly(tmp_path: Path):
 
         def act(course: Course, look: Callable[[], None]) -> None:
             course.make(SourceSize(2 * 10**8, 2 * 10**8))
-            course.tick()
             time.sleep(0.2)
             look()
 
