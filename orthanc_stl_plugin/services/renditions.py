@@ -21,7 +21,7 @@ from orthanc_stl_plugin.iiif.render import assemble, render
 from orthanc_stl_plugin.iiif.request import Format, Quality, Version, parse_request
 from orthanc_stl_plugin.iiif.resolve import Limits, Resolved, canonical, resolve
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
-from orthanc_stl_plugin.services.frame_sources import FrameSource, Pixels
+from orthanc_stl_plugin.services.frame_sources import Pixels
 from orthanc_stl_plugin.services.images import ImageName, Images
 from orthanc_stl_plugin.services.made_levels import MadeLevels
 from orthanc_stl_plugin.services.open_image import OpenImage
@@ -106,17 +106,13 @@ class Renditions:
         self._limits = Limits(max_area=settings.max_pixels)
         self._largest_canvas = _CANVAS_PX_PER_PX * settings.max_pixels
         self._jpeg = partial(jpeg.encode, quality=settings.jpeg_quality)
-        third = (settings.tile_cache_mib << 20) // 3
-        self._answers = ByteCache[bytes](third, len)
-        self._tiles = ByteCache[Pixels](third, lambda tile: tile.nbytes)
+        half = (settings.tile_cache_mib << 20) // 2  # the other one is that of finished answers
+        self._tiles = ByteCache[Pixels](half, lambda tile: tile.nbytes)
         self._rendering = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def counts(self) -> dict[str, CacheCounts]:
-        """What its caches have done, and hold."""
-        return {
-            "iiif_answer": self._answers.counts(),
-            "iiif_tile": self._tiles.counts(),
-        }
+        """What its cache has done, and holds."""
+        return {"iiif_tile": self._tiles.counts()}
 
     def information(self, name: ImageName, version: Version, service_id: str) -> Information:
         """The image information document of an image, whose base URI is `service_id`.
@@ -204,9 +200,7 @@ class Renditions:
                 return content
         if not image.is_there(drawn.level):
             raise NotFound("the image is no longer in the archive")
-        return self._answers.get(
-            (image.layout, resolved), partial(self._drawn, image, resolved, drawn)
-        )
+        return self._drawn(image, resolved, drawn)
 
     def _stored(
         self, image: OpenImage, rendition: Rendition, tile: StoredTile, address: FrameAddress
@@ -219,8 +213,8 @@ class Renditions:
             return rendition.read() if rendition.read else None
         if not source.is_there():
             raise NotFound("the image is no longer in the archive")
-        key = (image.revision, address, tile)
-        return self._answers.get(key, partial(_cropped, source, address.frame_index, tile)) or None
+        read = source.jpeg_reader(address.frame_index)
+        return jpeg.crop(read(), tile.width, tile.height) if read else None
 
     def _drawn(self, image: OpenImage, resolved: Resolved, drawn: RenderPlan) -> bytes:
         if image.gap is not None:
@@ -246,12 +240,6 @@ class Renditions:
                 make = partial(source.pixels, address.frame_index, drawn.reduce_by)
                 key = (image.revision, address, drawn.reduce_by)
                 yield placement, self._tiles.get(key, make)
-
-
-def _cropped(source: FrameSource, frame_index: int, tile: StoredTile) -> bytes:
-    """Empty where the stored frame cannot be given to browsers."""
-    read = source.jpeg_reader(frame_index)
-    return jpeg.crop(read(), tile.width, tile.height) if read else b""
 
 
 def _takes_long(image: OpenImage, drawn: RenderPlan) -> bool:

@@ -82,8 +82,8 @@ class _Answer:
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Response:
+@dataclass(slots=True)
+class _Made:
     """A rendition that was made, and what is sent of it."""
 
     rendition: Rendition
@@ -99,13 +99,11 @@ class AnswerMemory:
     """
 
     def __init__(self, settings: Settings) -> None:
-        third = (settings.tile_cache_mib << 20) // 3  # the others are the renditions'
+        half = (settings.tile_cache_mib << 20) // 2  # the other one is that of decoded tiles
         self.answers = ByteCache[_Answer](
             _MEMORY_BYTES, lambda one: _ANSWER_BYTES + one.rendition.byte_count
         )
-        self.responses = ByteCache[_Response](
-            third, lambda one: _ANSWER_BYTES + len(one.response.body)
-        )
+        self.responses = ByteCache[_Made](half, lambda one: _ANSWER_BYTES + len(one.response.body))
 
     def counts(self) -> dict[str, CacheCounts]:
         """What its caches have done, and hold."""
@@ -185,15 +183,23 @@ class _ImageApi:
         if is_known(request, rendition.etag):
             return Response(status=304, headers=answer.headers)
         known = self._memory.responses.known(key)
-        if known is not None and known.rendition is rendition:
+        if known is not None and known.rendition.etag == rendition.etag:
+            known.rendition = rendition  # which can be sure; that of a closed image never is
             return known.response
+        self._memory.responses.forget(key)
         return self._made(key, answer)
 
     def _made(self, key: tuple[str, str], answer: _Answer) -> Response:
-        rendition = answer.rendition
-        response = Response(rendition.content(), rendition.media_type, 200, answer.headers)
-        self._memory.responses.keep(key, _Response(rendition, response))
-        return response
+        """What is sent; the work of drawing is done once for all who ask at the same time."""
+        responses = self._memory.responses
+        if answer.rendition.read is not None:
+            made = _made(answer)
+            responses.keep(key, made)
+            return made.response
+        made = responses.get(key, partial(_made, answer))
+        if made.rendition.etag != answer.rendition.etag:  # of what was there just before
+            made = _made(answer)
+        return made.response
 
     def _answer(self, root: str, request: Request) -> _Answer:
         base, segments = request.groups[:-4], request.groups[-4:]
@@ -249,6 +255,12 @@ class _ImageApi:
     def _address(self, request: Request, segments: int) -> str:
         """The base URI as it was asked for: the path without its last segments."""
         return base_url(request.headers, self._settings) + _without_last(segments, request.path)
+
+
+def _made(answer: _Answer) -> _Made:
+    rendition = answer.rendition
+    response = Response(rendition.content(), rendition.media_type, 200, answer.headers)
+    return _Made(rendition, response)
 
 
 def _without_last(segments: int, path: str) -> str:

@@ -212,7 +212,7 @@ def test_the_status_tells_versions_workers_and_viewers(orthanc: OrthancServer):
     assert "python" in status["Plugins"]
     assert status["OfficialPlugins"] == []
     assert set(status["Viewers"]) == {"mirador", "openseadragon", "three"}
-    caches = {"iiif_answer", "iiif_tile", "iiif_request", "iiif_response", "iiif_document"}
+    caches = {"iiif_tile", "iiif_request", "iiif_response", "iiif_document"}
     assert set(status["Caches"]) == caches
     assert status["Caches"]["iiif_document"]["MaxBytes"] == 64 << 20
     assert (status["JobsPath"], status["PublishedLabel"]) == ("/jobs", "")

@@ -36,7 +36,8 @@ def test_a_picture_that_is_asked_for_twice_is_a_hit(orthanc: OrthancServer) -> N
     path = f"/instances/{instance}/frames/0/iiif/3/0,0,50,40/25,/0/gray.png"
     before = figures_with(orthanc, "iiif_response_cache_hits", 0)
     assert orthanc.get(path).status_code == 200
-    made = figures_with(orthanc, "iiif_answer_cache_misses", before["iiif_answer_cache_misses"] + 1)
+    misses = before["iiif_response_cache_misses"]
+    made = figures_with(orthanc, "iiif_response_cache_misses", misses + 1)
     assert orthanc.get(path).status_code == 200
     figures_with(orthanc, "iiif_response_cache_hits", made["iiif_response_cache_hits"] + 1)
 

@@ -2,12 +2,16 @@
 
 import json
 import re
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.services.images import SeriesImage
 from orthanc_stl_plugin.services.renditions import Rendition
 from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
 from orthanc_stl_plugin.web.messages import Request, Response
@@ -204,6 +208,58 @@ def test_what_no_longer_fits_in_memory_is_recalled_too(tmp_path: Path):
         site.gallery.archive.delete(file)
     assert site.recall(path) is None
     site.gallery.close()
+
+
+def test_what_was_opened_anew_is_recalled_again(site: Site):
+    path = BASES[0] + IMAGE
+    answered = site.ask(path)
+    site.gallery.images.forget(SeriesImage("series"))
+    site.gallery.images.note_change()
+    assert site.recall(path) is None
+    assert site.ask(path) == answered
+    assert site.recall(path) == answered
+
+
+def test_many_who_ask_at_once_wait_for_one_drawing(site: Site, monkeypatch: pytest.MonkeyPatch):
+    drawn: list[str] = []
+    draw = Rendition.content
+
+    def slowly(rendition: Rendition) -> bytes:
+        drawn.append(rendition.canonical)
+        time.sleep(0.2)
+        return draw(rendition)
+
+    monkeypatch.setattr(Rendition, "content", slowly)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(site.ask, [BASES[0] + IMAGE] * 8))
+    assert len({one.body for one in answers}) == len(drawn) == 1
+
+
+def test_who_asks_after_a_change_does_not_get_what_is_being_drawn(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    path = "/instances/photograph/frames/0/iiif/3" + IMAGE
+    is_drawing, goes_on = threading.Event(), threading.Event()
+    draw = Rendition.content
+
+    def slowly(rendition: Rendition) -> bytes:
+        content = draw(rendition)
+        if not is_drawing.is_set():
+            is_drawing.set()
+            goes_on.wait()
+        return content
+
+    monkeypatch.setattr(Rendition, "content", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        before = threads.submit(site.ask, path)
+        is_drawing.wait()
+        site.gallery.archive.store("photograph", frame_file(photograph(41, 30)), "photographs")
+        after = threads.submit(site.ask, path)
+        time.sleep(0.1)
+        goes_on.set()
+    assert before.result().headers["ETag"] != after.result().headers["ETag"]
+    assert before.result().body != after.result().body
+    assert after.result().body == site.ask(path).body
 
 
 def test_what_fails_is_left_to_the_handler(site: Site, monkeypatch: pytest.MonkeyPatch):
