@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.formats.deflated import inflated
 from orthanc_stl_plugin.formats.imagefile import open_image
 from orthanc_stl_plugin.services.image_archive import FileRecord
 
@@ -60,7 +61,7 @@ class FakeImageArchive:
         return self._contents[instance_id]
 
     def frame(self, instance_id: str, frame_index: int) -> bytes:
-        content = self.instance_file(instance_id)
+        content = inflated(self.instance_file(instance_id))
         frames = open_image(content).frames
         if not 0 <= frame_index < len(frames):
             raise NotFound(f"there is no frame {frame_index} of instance {instance_id!r}")

@@ -11,7 +11,6 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     UID,
-    DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -19,6 +18,7 @@ from pydicom.uid import (
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import tilepositions
+from orthanc_stl_plugin.formats.deflated import Deflated
 from orthanc_stl_plugin.formats.dicomfile import tolerating
 from orthanc_stl_plugin.formats.elements import (
     PER_FRAME_GROUPS,
@@ -86,10 +86,7 @@ class _BufferStream:
 
     def read(self, size: int = -1, /) -> bytes:
         if size < 0:  # only to inflate the rest, however large it gets
-            raise UnusableSource(
-                f"images in the deflated transfer syntax {DeflatedExplicitVRLittleEndian}"
-                " are not read"
-            )
+            raise Deflated("the image is deflated: it has to be inflated first")
         content = bytes(self._buffer[self._at : self._at + size])
         self._at += len(content)
         return content
@@ -109,7 +106,8 @@ def open_image(buffer: Buffer) -> ImageFile:
     Neither pixels nor functional groups are parsed: the time is that of finding them.
 
     Raises:
-        UnusableSource: it is no DICOM image, is deflated, or not one frame of it is there.
+        Deflated: see there.
+        UnusableSource: it is no DICOM image, or not one frame of it is there.
     """
     header, end_of_header = _header(buffer)
     encoding = Encoding(*header.original_encoding)

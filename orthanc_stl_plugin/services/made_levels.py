@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from orthanc_stl_plugin.formats.deflated import inflated
 from orthanc_stl_plugin.formats.tilefile import TILE_PX, TileFile
 from orthanc_stl_plugin.services.byte_cache import ByteCache
 from orthanc_stl_plugin.services.frame_sources import MadeFrames
@@ -110,7 +111,7 @@ class MadeLevels:
         path = image.sources[instance_id].path
         if path is None:
             path = folder / f"{instance_id}.dcm"
-            path.write_bytes(self._archive.instance_file(instance_id))
+            path.write_bytes(inflated(self._archive.instance_file(instance_id)))
         return path
 
     def _read(self, image: OpenImage, gap: int) -> OpenImage:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Final
 
@@ -15,6 +16,7 @@ from pydicom.dataset import Dataset
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.deflated import Deflated, inflated
 from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
 from orthanc_stl_plugin.formats.slideimages import slide_image
 from orthanc_stl_plugin.services.file_watch import FileWatcher
@@ -77,10 +79,11 @@ class Opener:
         records: dict[str, FileRecord] = {}
         files: dict[str, ImageFile] = {}
         for instance_id in sorted(self._archive.series_instances(series_id)):
-            records[instance_id] = self._archive.file_record(instance_id)
+            record = self._archive.file_record(instance_id)
             try:
-                file = self._file(instance_id, records[instance_id])
+                records[instance_id], file = self._file(instance_id, record)
             except UnusableSource as error:
+                records[instance_id] = record
                 _log.warning("instance %s is left out of its slide: %s", instance_id, error)
                 continue
             if file.header.SOPClassUID != WHOLE_SLIDE_SOP_CLASS_UID:
@@ -117,8 +120,7 @@ class Opener:
             NotFound: there is no such instance.
             UnusableSource: it is no image, or cannot be shown.
         """
-        record = self._archive.file_record(instance_id)
-        file = self._file(instance_id, record)
+        record, file = self._file(instance_id, self._archive.file_record(instance_id))
         described = slide_image(instance_id, file)
         frames = self._frames(instance_id, record, file)
         if frames.lacks_window:
@@ -134,10 +136,13 @@ class Opener:
         shown = slide([described])
         return Opened(records, image, len(file.frames), shown, _bytes_of(file), freshness)
 
-    def _file(self, instance_id: str, record: FileRecord) -> ImageFile:
+    def _file(self, instance_id: str, record: FileRecord) -> tuple[FileRecord, ImageFile]:
+        """What is in a file; of a deflated one, only the archive can read frames."""
         if record.path is not None:
-            return open_local(record.path)
-        return open_image(self._archive.instance_file(instance_id))
+            with suppress(Deflated):
+                return record, open_local(record.path)
+        content = inflated(self._archive.instance_file(instance_id))
+        return replace(record, path=None), open_image(content)
 
     def _frames(self, instance_id: str, record: FileRecord, file: ImageFile) -> StoredFrames:
         groups: Callable[[int], Dataset] | None = None

@@ -11,8 +11,15 @@ import numpy as np
 import pydicom
 import pytest
 from numpy.typing import NDArray
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
+from tests.dicom_samples import rewritten
 from tests.frame_encoders import ENCODERS, FrameEncoder
+from tests.frame_samples import frame_file, photograph
 from tests.image_service import ImageService, slide_levels, stored_series
 from tests.orthanc_server import PROJECT, OrthancServer
 from tests.reference_renderer import Wanted, decoded_frames, decoded_level, reference
@@ -210,6 +217,29 @@ def test_every_offset_table_leads_to_the_frames(orthanc: OrthancServer, tables: 
     levels = slide_levels(number, SIZES, sample, Codec(encoder.transfer_syntax, encoder.encode))
     service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
     compare(service, shown_pixels(levels), REQUESTS, is_lossless=True)
+
+
+NATIVE_SYNTAXES = (ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
+
+
+@pytest.mark.parametrize("syntax", NATIVE_SYNTAXES, ids=lambda syntax: syntax.name)
+def test_every_way_to_write_plain_pixels_shows_them(orthanc: OrthancServer, syntax: UID):
+    levels = slide_levels(440 + NATIVE_SYNTAXES.index(syntax), SIZES, LIKE)
+    (*_, series) = (
+        orthanc.upload(rewritten(file.content, syntax))["ParentSeries"]
+        for level in levels
+        for file in level.files
+    )
+    service = ImageService(orthanc, f"/series/{series}/iiif/3")
+    compare(service, shown_pixels(levels), REQUESTS, is_lossless=True)
+
+
+def test_levels_are_made_of_a_deflated_image(orthanc: OrthancServer):
+    drawn = photograph(3000, 1500)
+    content = frame_file(drawn, series=450)
+    instance = orthanc.upload(rewritten(content, DeflatedExplicitVRLittleEndian))["ID"]
+    service = ImageService(orthanc, f"/instances/{instance}/frames/0/iiif/3")
+    compare(service, [drawn], 20, is_lossless=True)
 
 
 def test_optical_paths_and_focal_planes_are_services_of_their_own(orthanc: OrthancServer):
