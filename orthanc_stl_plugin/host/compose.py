@@ -31,7 +31,7 @@ from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.pages import VIEWERS, page_files, page_routes, viewer_versions
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.route import Route
 from orthanc_stl_plugin.web.status import status_routes
 
 _DEFAULT_STORAGE: Final = "OrthancStorage"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.route import Route
 
 STL_PLUGIN: Final = "OrthancSTL"
 _ADDRESSES: Final = {"OrthancWSI": "/wsi/", STL_PLUGIN: "/stl/"}

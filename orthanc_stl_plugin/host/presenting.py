@@ -16,7 +16,7 @@ from orthanc_stl_plugin.services.describing import Describer
 from orthanc_stl_plugin.services.presentation import Presenter
 from orthanc_stl_plugin.services.views import Slides, Viewer
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.route import Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import orthanc
 from orthanc_stl_plugin.host.metrics import AnswerTimes
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.messages import Request, Response
-from orthanc_stl_plugin.web.router import Route, answer
+from orthanc_stl_plugin.web.route import Route, answer
 
 # orthanc-python 5.0 lets go of its callbacks after the interpreter has ended: to free one then
 # would end Orthanc with SIGSEGV, so this list keeps them for ever.

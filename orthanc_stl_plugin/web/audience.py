@@ -9,7 +9,7 @@ from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.services.catalogue import Level
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.messages import Request, Response
-from orthanc_stl_plugin.web.router import Route, Shows
+from orthanc_stl_plugin.web.route import Route, Shows
 
 _LEVELS = {
     Shows.STUDY: Level.STUDY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from orthanc_stl_plugin.services.grey_values import GreyValues
 from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.route import Route
 
 
 def grey_value_routes(values: GreyValues) -> list[Route]:

@@ -19,7 +19,7 @@ from orthanc_stl_plugin.web.conditional import conditional, is_known
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url
-from orthanc_stl_plugin.web.router import Route, Shows
+from orthanc_stl_plugin.web.route import Route, Shows
 
 _CORS: Final = {"Access-Control-Allow-Origin": "*"}
 _VERSIONS: Final = {"2": Version.V2, "3": Version.V3}

@@ -13,7 +13,7 @@ from orthanc_stl_plugin.model.job import JobRecord
 from orthanc_stl_plugin.services.host_jobs import HostJobRefused, HostJobs
 from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
-from orthanc_stl_plugin.web.router import Handler, Route
+from orthanc_stl_plugin.web.route import Handler, Route
 
 ORTHANC_PATH: Final = "/jobs"
 OWN_PATH: Final = "/stl/jobs"

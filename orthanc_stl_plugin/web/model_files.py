@@ -19,7 +19,7 @@ from orthanc_stl_plugin.services.model_files import (
 from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
-from orthanc_stl_plugin.web.router import Route, Shows
+from orthanc_stl_plugin.web.route import Route, Shows
 
 PNG_MEDIA_TYPE: Final = "image/png"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,9}")

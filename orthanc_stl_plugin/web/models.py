@@ -22,7 +22,7 @@ from orthanc_stl_plugin.services.sources import Inside
 from orthanc_stl_plugin.web.fields import Fields, quoted
 from orthanc_stl_plugin.web.making import MAKING_FIELDS, instance_tags, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.route import Route
 
 _NIFTI_FIELDS: Final = (
     "Nifti", "ParentStudy", "Labels", "LabelNames", "Split", "ReferenceSeries", *MAKING_FIELDS,

@@ -16,7 +16,7 @@ from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.public_url import base_url
-from orthanc_stl_plugin.web.router import Route, Shows
+from orthanc_stl_plugin.web.route import Route, Shows
 
 APP_PATH: Final = "/stl/app"
 VIEWERS: Final = "viewers"

@@ -15,7 +15,7 @@ from orthanc_stl_plugin.services.presentation import Presenter
 from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url
-from orthanc_stl_plugin.web.router import Route, Shows
+from orthanc_stl_plugin.web.route import Route, Shows
 
 DICOM_JSON: Final = "application/dicom+json"
 _JSON: Final = "application/json"

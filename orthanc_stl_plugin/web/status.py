@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orthanc_stl_plugin.services.status import Status
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
-from orthanc_stl_plugin.web.router import Route
+from orthanc_stl_plugin.web.route import Route
 
 
 def status_routes(status: Status) -> list[Route]:

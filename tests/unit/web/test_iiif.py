@@ -15,9 +15,9 @@ from orthanc_stl_plugin.services.images import SeriesImage
 from orthanc_stl_plugin.services.renditions import Rendition
 from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
 from orthanc_stl_plugin.web.messages import Request, Response
-from orthanc_stl_plugin.web.router import Router
 from tests.frame_samples import frame_file, photograph
 from tests.open_images import gallery
+from tests.router import Router
 from tests.slide_samples import LevelSample, written_level
 
 BASES = [

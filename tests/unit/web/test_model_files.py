@@ -9,8 +9,8 @@ from orthanc_stl_plugin.services.model_files import ModelFiles, ModelTask
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.model_files import model_file_routes
-from orthanc_stl_plugin.web.router import Router
 from tests.fake_archive import FakeArchive
+from tests.router import Router
 
 DOCUMENT = b"not even STL"
 ROUTES = ("stl", "glb", "obj", "preview-3d")

@@ -9,9 +9,9 @@ from orthanc_stl_plugin.services.announcing import Announcer
 from orthanc_stl_plugin.services.catalogue import InstanceEntry
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
-from orthanc_stl_plugin.web.router import Router
 from tests.collection_samples import STL, Stage, add_series, add_study, image
 from tests.memory_of_announcements import MemoryInMemory
+from tests.router import Router
 
 PRESENTATION = 'application/ld+json;profile="http://iiif.io/api/presentation/3/context.json"'
 SCENE = 'application/ld+json;profile="http://iiif.io/api/presentation/4/context.json"'

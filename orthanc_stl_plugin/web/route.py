@@ -1,17 +1,17 @@
-"""From a request to a response: finds the route, and turns every error into an answer."""
+"""From a request to a response: what answers where, and every error as an answer."""
 
 from __future__ import annotations
 
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
-from orthanc_stl_plugin.errors import Busy, NotFound, PluginError
+from orthanc_stl_plugin.errors import Busy, PluginError
 from orthanc_stl_plugin.web.messages import Request, Response
 
 Handler = Callable[[Request], Response]
@@ -76,22 +76,6 @@ class Route:
         return re.sub(r"\\?\{\w+\\?\}", "([ -.0-~]+)", rest)
 
 
-class Router:
-    """All routes of the plugin."""
-
-    def __init__(self, routes: Sequence[Route]) -> None:
-        self.routes = tuple(routes)
-        self._compiled = [(re.compile(route.pattern), route) for route in routes]
-
-    def respond(self, request: Request) -> Response:
-        """The answer of the first route whose pattern matches the path of the request."""
-        for pattern, route in self._compiled:
-            match = pattern.fullmatch(request.path)
-            if match is not None:
-                return answer(route, request._replace(groups=match.groups()))
-        return answer(_NOWHERE, request)
-
-
 def answer(route: Route, request: Request) -> Response:
     """The answer to a request, whatever happens; the one place that catches everything."""
     try:
@@ -104,13 +88,6 @@ def answer(route: Route, request: Request) -> Response:
     except Exception:
         _log.exception("%s %s failed", request.method, request.path)
         return _error_response(request, 500, "internal error: the log of Orthanc tells more")
-
-
-def _no_route(request: Request) -> Response:
-    raise NotFound(f"no route {request.path!r}")
-
-
-_NOWHERE: Final = Route("", dict.fromkeys(("GET", "POST", "PUT", "DELETE"), _no_route))
 
 
 def _error_response(
