@@ -17,7 +17,8 @@ from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, MeshReport
 from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.effort import Meter, SourceSize
-from orthanc_stl_plugin.services.sources import Source, Surface, surfaces
+from orthanc_stl_plugin.services.sources import Source
+from orthanc_stl_plugin.services.surfaces import Surface, surfaces
 
 
 @dataclass(frozen=True, slots=True)

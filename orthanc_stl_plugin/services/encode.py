@@ -30,7 +30,6 @@ from orthanc_stl_plugin.services.course import Course, Pace
 from orthanc_stl_plugin.services.effort import SourceSize
 from orthanc_stl_plugin.services.job import Watch, Work
 from orthanc_stl_plugin.services.listing import roi_list, segment_list
-from orthanc_stl_plugin.services.meshsource import MeshFileSource
 from orthanc_stl_plugin.services.orders import (
     AttachOrder,
     Making,
@@ -39,6 +38,7 @@ from orthanc_stl_plugin.services.orders import (
     StructuresOrder,
 )
 from orthanc_stl_plugin.services.sources import (
+    MeshFileSource,
     NiftiSource,
     RtStructSource,
     SegSource,

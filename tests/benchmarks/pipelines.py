@@ -31,7 +31,7 @@ def vtk() -> Any:
 
 
 def _ours(case: Case, voxels: Voxels, folder: Path) -> int:
-    """As `services.sources` and `services.convert` do."""
+    """As `services.surfaces` and `services.convert` do."""
     options = MeshOptions(resolution=case.resolution)
     grid = case.grid(voxels)
     if not case.is_labels:

@@ -14,17 +14,16 @@ from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.model.progress import Progress, Stage
-from orthanc_stl_plugin.services.meshsource import MeshFileSource
 from orthanc_stl_plugin.services.sources import (
     Inside,
+    MeshFileSource,
     NiftiSource,
     RtStructSource,
     SegSource,
     SeriesSource,
     Source,
-    Surface,
-    surfaces,
 )
+from orthanc_stl_plugin.services.surfaces import Surface, surfaces
 from tests import dicom_samples as samples
 from tests.phantoms import letter_f, sampled, tilted_grid, voxel_centres_mm
 
