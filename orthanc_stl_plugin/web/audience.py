@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.errors import NotFound, PluginError
 from orthanc_stl_plugin.services.catalogue import Level
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.messages import Request, Response
-from orthanc_stl_plugin.web.route import Route, Shows
+from orthanc_stl_plugin.web.route import Recall, Route, Shows
 
 _LEVELS = {
     Shows.STUDY: Level.STUDY,
@@ -27,7 +27,10 @@ def guarded(routes: Iterable[Route], publication: Publication) -> list[Route]:
     """
     if not publication.is_restricted:
         return list(routes)
-    return [replace(route, guard=_guard(route, publication), recall=None) for route in routes]
+    return [
+        replace(route, guard=_guard(route, publication), recall=_recall(route, publication))
+        for route in routes
+    ]
 
 
 def _guard(
@@ -40,10 +43,37 @@ def _guard(
             raise NotFound("there is nothing public at this address")
         if route.shows in _LEVELS:
             publication.check(_LEVELS[route.shows], request.groups[0])
-        response = handle(request._replace(visible_label=publication.label))
-        return response._replace(headers={**response.headers, "Cache-Control": "no-cache"})
+        return _asked_for_again(handle(request._replace(visible_label=publication.label)))
 
     return answer
+
+
+def _recall(route: Route, publication: Publication) -> Recall | None:
+    """What the route recalls, for those who may see it; the guard answers all others."""
+    recall, level = route.recall, _LEVELS.get(route.shows)
+    if recall is None or level is None:
+        return None
+    segments = route.template.split("/")
+    number = next(at for at, segment in enumerate(segments) if segment.startswith("{"))
+
+    def recalled(path: str, headers: Mapping[str, str]) -> Response | None:
+        is_public = publication.is_public(headers)
+        try:
+            if is_public:
+                publication.check(level, path.split("/")[number])
+        except PluginError:
+            return None
+        response = recall(path, headers)
+        if response is None:
+            return None
+        return _asked_for_again(response) if is_public else _unshared(response)
+
+    return recalled
+
+
+def _asked_for_again(response: Response) -> Response:
+    """What the public gets: a cache has to ask each time whether it still may give it."""
+    return response._replace(headers={**response.headers, "Cache-Control": "no-cache"})
 
 
 def _unshared(response: Response) -> Response:

@@ -15,6 +15,7 @@ from orthanc_stl_plugin.errors import Busy, PluginError
 from orthanc_stl_plugin.web.messages import Request, Response
 
 Handler = Callable[[Request], Response]
+Recall = Callable[[str, Mapping[str, str]], Response | None]
 _log = logging.getLogger(__name__)
 
 # Orthanc's own codes and messages for these statuses (OrthancServer, ErrorCode).
@@ -58,7 +59,7 @@ class Route:
     handlers: Mapping[str, Handler]
     shows: Shows = Shows.NOTHING
     guard: Callable[[Request, Handler], Response] | None = None
-    recall: Callable[[str, Mapping[str, str]], Response | None] | None = None
+    recall: Recall | None = None
 
     def not_allowed(self, _: Request) -> Response:
         """What answers where there is no handler for the method."""

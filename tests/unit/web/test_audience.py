@@ -1,12 +1,14 @@
 """The public sees what is published, whatever it says of itself."""
 
+import re
+
 import pytest
 
 from orthanc_stl_plugin.config import Publish
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.audience import guarded
 from orthanc_stl_plugin.web.messages import Request, Response
-from orthanc_stl_plugin.web.route import Route, Shows
+from orthanc_stl_plugin.web.route import Recall, Route, Shows
 from tests.collection_samples import add_series, add_study, image
 from tests.fake_catalogue import FakeCatalogue
 from tests.router import Router
@@ -124,8 +126,64 @@ def test_another_label_publishes_nothing(catalogue: FakeCatalogue):
     assert router(catalogue).respond(Request("GET", "/studies/open/x")).status == 404
 
 
-def test_nothing_is_recalled_past_the_rule(catalogue: FakeCatalogue):
-    route = Route("/studies/{id}/x", {"GET": echo}, Shows.STUDY, recall=lambda *_: Response())
+KNOWN = Response(b"known", headers={"Cache-Control": "public, max-age=3600", "ETag": '"1"'})
+
+
+def recalling(catalogue: FakeCatalogue, path: str, rule: Publish = RULE) -> Recall:
+    """What a route recalls that has seen everything."""
+    routes = [
+        Route(template, {"GET": echo}, shows, recall=lambda *_: KNOWN)
+        for template, shows in (
+            ("/studies/{id}/x", Shows.STUDY),
+            ("/series/{id}/x", Shows.SERIES),
+            ("/instances/{id}/x", Shows.INSTANCE),
+            ("/wsi/tiles/{id}/{more}/x", Shows.SERIES),
+        )
+    ]
+    routes = guarded(routes, Publication(rule, catalogue))
+    (recall,) = (one.recall for one in routes if re.fullmatch(one.pattern, path))
+    assert recall is not None
+    return recall
+
+
+@pytest.mark.parametrize("path", [*PUBLIC_PATHS[:3], "/wsi/tiles/open-ct/1/x"])
+def test_what_is_published_is_recalled_until_its_label_is_gone(catalogue: FakeCatalogue, path: str):
+    recall = recalling(catalogue, path)
+    recalled = recall(path, {})
+    assert recalled == KNOWN._replace(headers={"Cache-Control": "no-cache", "ETag": '"1"'})
+    catalogue.label("open")
+    assert recall(path, {}) is None
+
+
+@pytest.mark.parametrize("headers", FORGED)
+@pytest.mark.parametrize("path", [*HIDDEN_PATHS, "/wsi/tiles/shut-ct/open-ct/x"])
+def test_nothing_else_is_recalled_for_the_public(
+    catalogue: FakeCatalogue, path: str, headers: dict[str, str]
+):
+    assert recalling(catalogue, path)(path, headers) is None
+
+
+@pytest.mark.parametrize("path", HIDDEN_PATHS)
+def test_staff_is_recalled_everything_for_itself_alone(catalogue: FakeCatalogue, path: str):
+    recalled = recalling(catalogue, path)(path, STAFF)
+    assert recalled is not None
+    assert recalled.body == b"known"
+    assert recalled.headers["Cache-Control"].startswith("private")
+
+
+def test_what_is_not_there_is_not_recalled(catalogue: FakeCatalogue):
+    route = Route("/series/{id}/x", {"GET": echo}, Shows.SERIES, recall=lambda *_: None)
     (restricted,) = guarded([route], Publication(RULE, catalogue))
-    (open_to_all,) = guarded([route], Publication(Publish(), catalogue))
-    assert (restricted.recall, open_to_all.recall) == (None, route.recall)
+    assert restricted.recall is not None
+    assert [restricted.recall("/series/open-ct/x", who) for who in ({}, STAFF)] == [None, None]
+
+
+@pytest.mark.parametrize("shows", [Shows.NOTHING, Shows.VISIBLE])
+def test_a_route_of_no_study_recalls_nothing(catalogue: FakeCatalogue, shows: Shows):
+    route = Route("/list", {"GET": echo}, shows, recall=lambda *_: KNOWN)
+    (restricted,) = guarded([route], Publication(RULE, catalogue))
+    assert restricted.recall is None
+
+
+def test_without_a_label_everybody_is_recalled_everything(catalogue: FakeCatalogue):
+    assert recalling(catalogue, HIDDEN_PATHS[0], Publish())(HIDDEN_PATHS[0], {}) == KNOWN
