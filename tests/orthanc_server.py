@@ -10,7 +10,7 @@ import sysconfig
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import requests
 
@@ -19,6 +19,16 @@ CONFIGURATION = PROJECT / "orthanc.json"
 PLUGIN_SCRIPT = "/opt/orthanc-stl-plugin/plugin.py"
 START_S = 60
 STOP_S = 30
+
+
+STAFF: Final = {"X-Staff": "6f1c-a-long-random-word"}
+PUBLISHED: Final = {
+    '"Publish" : { "Label" : "", "StaffHeader" : "", "StaffValue" : "" }': (
+        '"Publish" : { "Label" : "public", "StaffHeader" : "X-Staff", "StaffValue" :'
+        f' "{STAFF["X-Staff"]}" }}'
+    )
+}
+"""What to replace in orthanc.json so that the public sees what has the label `public`."""
 
 
 class OrthancServer:

@@ -12,8 +12,8 @@ from tests.browser.conftest import NOTE_VIOLATIONS, Watched, watch
 from tests.browser.test_images import SIDE_PX
 from tests.demo import figurine
 from tests.frame_samples import frame_file, photograph
-from tests.integration.test_publication import RULE, STAFF
-from tests.orthanc_server import OrthancServer
+from tests.integration.test_publication import RULE
+from tests.orthanc_server import STAFF, OrthancServer
 from tests.slide_samples import LevelSample, written_slide
 
 

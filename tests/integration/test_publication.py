@@ -13,16 +13,10 @@ from tests.demo import figurine
 from tests.dicom_samples import file_bytes
 from tests.iiif_crawler import Crawler
 from tests.integration.test_presentation import film, noise, photograph
-from tests.orthanc_server import OrthancServer
+from tests.orthanc_server import PUBLISHED, STAFF, OrthancServer
 
-WORD = "6f1c-a-long-random-word"
-STAFF = {"X-Staff": WORD}
-RULE = {
-    '"Publish" : { "Label" : "", "StaffHeader" : "", "StaffValue" : "" }': (
-        f'"Publish" : {{ "Label" : "public", "StaffHeader" : "X-Staff", "StaffValue" : "{WORD}" }}'
-    ),
-    '"Workers" : 0': '"Workers" : 1',
-}
+WORD = STAFF["X-Staff"]
+RULE = {**PUBLISHED, '"Workers" : 0': '"Workers" : 1'}
 
 
 @dataclass
