@@ -89,6 +89,13 @@ class _Made:
     rendition: Rendition
     response: Response
 
+    @classmethod
+    def of(cls, answer: _Answer) -> _Made:
+        """Makes it."""
+        rendition = answer.rendition
+        response = Response(rendition.content(), rendition.media_type, 200, answer.headers)
+        return cls(rendition, response)
+
 
 class AnswerMemory:
     """What has been asked for: a tile is asked for often, by one viewer after the other.
@@ -167,7 +174,7 @@ class _ImageApi:
         if answer is None or not answer.rendition.is_sure():
             return None
         try:
-            return self._made(key, answer)
+            return self._response(key, answer)
         except Exception:  # noqa: BLE001  # likewise, whatever it is
             return None
 
@@ -187,18 +194,18 @@ class _ImageApi:
             known.rendition = rendition  # which can be sure; that of a closed image never is
             return known.response
         self._memory.responses.forget(key)
-        return self._made(key, answer)
+        return self._response(key, answer)
 
-    def _made(self, key: tuple[str, str], answer: _Answer) -> Response:
+    def _response(self, key: tuple[str, str], answer: _Answer) -> Response:
         """What is sent; the work of drawing is done once for all who ask at the same time."""
         responses = self._memory.responses
         if answer.rendition.read is not None:
-            made = _made(answer)
+            made = _Made.of(answer)
             responses.keep(key, made)
             return made.response
-        made = responses.get(key, partial(_made, answer))
+        made = responses.get(key, partial(_Made.of, answer))
         if made.rendition.etag != answer.rendition.etag:  # of what was there just before
-            made = _made(answer)
+            made = _Made.of(answer)
         return made.response
 
     def _answer(self, root: str, request: Request) -> _Answer:
@@ -255,12 +262,6 @@ class _ImageApi:
     def _address(self, request: Request, segments: int) -> str:
         """The base URI as it was asked for: the path without its last segments."""
         return base_url(request.headers, self._settings) + _without_last(segments, request.path)
-
-
-def _made(answer: _Answer) -> _Made:
-    rendition = answer.rendition
-    response = Response(rendition.content(), rendition.media_type, 200, answer.headers)
-    return _Made(rendition, response)
 
 
 def _without_last(segments: int, path: str) -> str:
