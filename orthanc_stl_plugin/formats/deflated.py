@@ -51,8 +51,8 @@ def inflated(content: bytes) -> bytes:
 
 def _data_set(deflated: bytes) -> bytes:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    data_set = inflater.decompress(deflated, MOST_BYTES)
-    if inflater.unconsumed_tail:
+    data_set = inflater.decompress(deflated, MOST_BYTES + 1)
+    if len(data_set) > MOST_BYTES:
         raise UnusableSource(
             f"the image is deflated and has more than {MOST_BYTES} bytes: that is the limit"
         )

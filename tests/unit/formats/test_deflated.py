@@ -44,3 +44,13 @@ def test_what_gets_too_large_is_refused_with_the_limit(monkeypatch: pytest.Monke
     monkeypatch.setattr(deflated, "MOST_BYTES", 5000)
     with pytest.raises(UnusableSource, match="more than 5000 bytes"):
         inflated(DEFLATED)
+
+
+def test_the_limit_is_met_to_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = inflated(DEFLATED)
+    byte_count = len(content) - (144 + int.from_bytes(content[140:144], "little"))
+    monkeypatch.setattr(deflated, "MOST_BYTES", byte_count)
+    assert inflated(DEFLATED) == content
+    monkeypatch.setattr(deflated, "MOST_BYTES", byte_count - 1)
+    with pytest.raises(UnusableSource, match=f"more than {byte_count - 1} bytes"):
+        inflated(DEFLATED)
