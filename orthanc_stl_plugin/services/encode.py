@@ -107,13 +107,13 @@ class Encoder:
 
         def spooled(folder: Path, course: Course) -> Source:
             file = order.file
+            course.make(SourceSize(len(file.content), len(file.content)))
             path = folder / "source.mesh"
             path.write_bytes(file.content)
             companions: dict[str, Path] = {}
             for number, (name, content) in enumerate(file.companions.files.items(), start=1):
                 companions[name] = folder / f"companion-{number}"
                 companions[name].write_bytes(content)
-            course.make(SourceSize(len(file.content), len(file.content)))
             return MeshFileSource(
                 path,
                 file.kind,
