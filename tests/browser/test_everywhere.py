@@ -110,7 +110,8 @@ def test_the_explorer_of_orthanc_shows_a_bar_while_a_job_goes_on(
     bar = watched.page.get_by_role("progressbar", name="Progress")
     seen: list[float] = []
     expect(bar).to_be_visible()
-    while values := bar.evaluate_all("bars => bars.map(one => one.value)"):  # looks and reads at once
+    # Looks and reads at once: the job may end at any time.
+    while values := bar.evaluate_all("bars => bars.map(one => one.value)"):
         seen += values
         watched.page.wait_for_timeout(100)
     assert all(early <= late for early, late in pairwise(seen))
