@@ -14,6 +14,7 @@ from PIL import Image
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.iiif.request import Version
+from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.images import ImageName, Images
 from orthanc_stl_plugin.services.made_levels import MadeLevels
 from orthanc_stl_plugin.services.opening import Opener
@@ -75,7 +76,8 @@ def gallery(folder: Path, *, is_local: bool = True, settings: Settings | None = 
     stored = folder / "stored"
     stored.mkdir(exist_ok=True)
     archive = FakeImageArchive(stored if is_local else None)
-    images = Images(archive, Opener(archive, chosen))
+    changes = Changes()
+    images = Images(archive, Opener(archive, chosen, changes), changes)
     spool = Spool(str(folder / "spool"))
     pyramids = Pyramids(folder / "pyramids", chosen.pyramid_cache_mib << 20)
     workers = HereWorkers()

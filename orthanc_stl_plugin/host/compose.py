@@ -13,6 +13,7 @@ from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
 from orthanc_stl_plugin.host.server import PAGES, OrthancHost
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.encode import Encoder
+from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.grey_values import GreyValues
 from orthanc_stl_plugin.services.images import Images
 from orthanc_stl_plugin.services.jobs import JobEngine
@@ -139,7 +140,8 @@ def compose_images(
     workers = Workers(replace(settings, workers=1))
     pyramids = Pyramids(folder, settings.pyramid_cache_mib << 20)
     made = MadeLevels(pyramids, workers, spool, archive, converts_colours=settings.convert_colours)
-    images = Images(archive, Opener(archive, settings))
+    changes = Changes()
+    images = Images(archive, Opener(archive, settings, changes), changes)
     renditions = Renditions(images, made, settings)
 
     def end() -> None:

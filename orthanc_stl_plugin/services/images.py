@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import Final
 
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.services.byte_cache import ByteCache
+from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
 from orthanc_stl_plugin.services.local_files import let_go
-from orthanc_stl_plugin.services.open_image import Freshness, OpenImage
+from orthanc_stl_plugin.services.open_image import OpenImage
 from orthanc_stl_plugin.services.opening import Opened, Opener
 from orthanc_stl_plugin.wsi.pyramid import Slide
 
@@ -46,19 +46,19 @@ class Images:
     Args:
         archive: holds them.
         opener: opens them.
+        changes: those of the archive.
     """
 
-    def __init__(self, archive: ImageArchive, opener: Opener) -> None:
+    def __init__(self, archive: ImageArchive, opener: Opener, changes: Changes) -> None:
         self._archive = archive
         self._opener = opener
         self._kept = ByteCache[Opened](_MOST_BYTES, lambda one: one.byte_count)
-        self._numbers = count(1)
-        self._last_change = 0
+        self._changes = changes
 
     def note_change(self) -> None:
         """Something has changed in the archive: what is open has to be compared with it."""
         let_go()
-        self._last_change = next(self._numbers)
+        self._changes.note()
 
     def open(self, name: ImageName) -> OpenImage:
         """The image of that name.
@@ -74,16 +74,6 @@ class Images:
         if number >= opened.image_count:
             raise NotFound(f"there is no {what} {number}: there are {opened.image_count}, from 0")
         return opened.image(number)
-
-    def is_sure(self, freshness: Freshness) -> bool:
-        """Whether the archive surely holds these files still; False may be wrong.
-
-        That is known without asking it, and costs a microsecond. Of files that are not local ones
-        the archive alone can tell.
-        """
-        if freshness.compared_at != self._last_change:
-            return False
-        return freshness.watch is not None and freshness.watch.is_quiet()
 
     def slide(self, series_id: str) -> Slide:
         """What the images of a series show together; raises as `open`."""
@@ -112,10 +102,10 @@ class Images:
         open_now: Callable[[str], Opened],
     ) -> Opened:
         key = kind + identifier  # the identifier of an instance must not name a series
-        last_change = self._last_change
+        last_change = self._changes.last
         make = partial(self._newly_opened, identifier, open_now)
         opened = self._kept.get(key, make)
-        if self.is_sure(opened.freshness):
+        if opened.freshness.is_sure():
             return opened
         try:
             is_same = self._is_same(opened, members(identifier))
@@ -128,7 +118,7 @@ class Images:
         return self._kept.get(key, make)
 
     def _newly_opened(self, identifier: str, open_now: Callable[[str], Opened]) -> Opened:
-        last_change = self._last_change  # before the files are looked at
+        last_change = self._changes.last  # before the files are looked at
         opened = open_now(identifier)
         opened.freshness.compared_at = last_change
         return opened

@@ -8,25 +8,12 @@ from functools import cached_property
 from typing import Final
 
 from orthanc_stl_plugin.iiif.plan import LevelShape
-from orthanc_stl_plugin.services.file_watch import FileWatch
 from orthanc_stl_plugin.services.frame_sources import FrameSource
+from orthanc_stl_plugin.services.freshness import Freshness
 from orthanc_stl_plugin.wsi.pyramid import Level
 
 _LARGEST_TILE_PX: Final = 4_000_000
 _WIDEST_GAP: Final = 4
-
-
-@dataclass(slots=True, eq=False)
-class Freshness:
-    """Whether files are still those that the archive holds.
-
-    Attributes:
-        watch: of the files, if all are local ones.
-        compared_at: the change of the archive at which they were last compared with it.
-    """
-
-    watch: FileWatch | None
-    compared_at: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,11 +19,11 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.deflated import Deflated, inflated
 from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
 from orthanc_stl_plugin.formats.slideimages import slide_image
-from orthanc_stl_plugin.services.file_watch import FileWatcher
 from orthanc_stl_plugin.services.frame_sources import StoredFrames
+from orthanc_stl_plugin.services.freshness import Changes, Freshness
 from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
 from orthanc_stl_plugin.services.local_files import local_frame, local_groups, open_local
-from orthanc_stl_plugin.services.open_image import Freshness, OpenImage
+from orthanc_stl_plugin.services.open_image import OpenImage
 from orthanc_stl_plugin.wsi.build import slide
 from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
 
@@ -61,11 +61,12 @@ class Opener:
     Args:
         archive: holds them.
         settings: how colours are shown.
+        changes: tells of those of the files.
     """
 
-    def __init__(self, archive: ImageArchive, settings: Settings) -> None:
+    def __init__(self, archive: ImageArchive, settings: Settings, changes: Changes) -> None:
         self._archive = archive
-        self._watcher = FileWatcher()
+        self._changes = changes
         self._look = f"{__version__} {settings.jpeg_quality} {settings.convert_colours}"
         self._converts_colours = settings.convert_colours
 
@@ -158,7 +159,7 @@ class Opener:
 
     def _freshness(self, records: Mapping[str, FileRecord]) -> Freshness:
         paths = [record.path for record in records.values() if record.path is not None]
-        return Freshness(self._watcher.watch(paths) if len(paths) == len(records) else None)
+        return self._changes.watch(paths if len(paths) == len(records) else ())
 
     def _revision(self, records: Mapping[str, FileRecord]) -> str:
         told = [self._look, *(f"{one} {record.digest}" for one, record in records.items())]

@@ -189,7 +189,7 @@ class Renditions:
             drawn=drawn,
             stored=image.levels[drawn.level].frame(tile.column, tile.row) if tile else None,
             maker=self,
-            is_sure=partial(self._images.is_sure, image.freshness) if image.gap is None else _never,
+            is_sure=image.freshness.is_sure if image.gap is None else _never,
         )
 
     def _answer(self, image: OpenImage, rendition: Rendition) -> bytes:

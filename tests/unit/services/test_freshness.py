@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orthanc_stl_plugin.services.file_watch import FileWatch, FileWatcher
+from orthanc_stl_plugin.services.freshness import Changes, Freshness
 
 CHANGES: dict[str, Callable[[Path], object]] = {
     "deleted": Path.unlink,
@@ -13,11 +13,11 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 
 
-WATCHER = FileWatcher()
+NOTED = Changes()
 
 
-def watching(paths: list[Path]) -> FileWatch:
-    return WATCHER.watch(paths)
+def fresh(paths: list[Path]) -> Freshness:
+    return NOTED.watch(paths)
 
 
 def files(folder: Path, count: int) -> list[Path]:
@@ -28,12 +28,12 @@ def files(folder: Path, count: int) -> list[Path]:
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 40])
-def test_files_that_are_only_read_are_quiet(tmp_path: Path, count: int):
+def test_files_that_are_only_read_are_sure(tmp_path: Path, count: int):
     paths = files(tmp_path, count)
-    watch = watching(paths)
+    freshness = fresh(paths)
     for path in paths:
         path.read_bytes()
-    assert watch.is_quiet()
+    assert freshness.is_sure()
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -42,43 +42,56 @@ def test_one_file_that_is_gone_is_noticed_at_once_and_for_ever(
     tmp_path: Path, count: int, change: Callable[[Path], object]
 ):
     paths = files(tmp_path, count)
-    watch = watching(paths)
+    freshness = fresh(paths)
     change(paths[-1])
-    assert [watch.is_quiet(), watch.is_quiet()] == [False, False]
+    assert [freshness.is_sure(), freshness.is_sure()] == [False, False]
 
 
 def test_a_file_that_is_still_open_elsewhere_is_gone_when_it_is_deleted(tmp_path: Path):
     paths = files(tmp_path, 4)
-    watch = watching(paths)
+    freshness = fresh(paths)
     with paths[0].open("rb"):
         paths[0].unlink()
-        assert not watch.is_quiet()
+        assert not freshness.is_sure()
 
 
-def test_what_was_never_there_is_not_quiet(tmp_path: Path):
+def test_what_was_never_there_is_not_sure(tmp_path: Path):
     paths = files(tmp_path, 4)
-    assert not watching([*paths, tmp_path / "none.dcm"]).is_quiet()
+    assert not fresh([*paths, tmp_path / "none.dcm"]).is_sure()
 
 
-def test_many_watches_of_the_same_files_notice_a_deletion(tmp_path: Path):
+def test_many_who_watch_the_same_files_notice_a_deletion(tmp_path: Path):
     paths = files(tmp_path, 4)
-    watches = [watching(paths) for _ in range(300)]
-    assert all(watch.is_quiet() for watch in watches)
+    several = [fresh(paths) for _ in range(300)]
+    assert all(one.is_sure() for one in several)
     paths[2].unlink()
-    assert not any(watch.is_quiet() for watch in watches)
+    assert not any(one.is_sure() for one in several)
 
 
 def test_what_happens_to_others_disturbs_nobody(tmp_path: Path):
     mine, others = files(tmp_path, 8)[:4], files(tmp_path, 8)[4:]
-    watch, other = watching(mine), watching(others)
+    mine_fresh, others_fresh = fresh(mine), fresh(others)
     others[0].unlink()
-    assert watch.is_quiet()
-    assert not other.is_quiet()
+    assert mine_fresh.is_sure()
+    assert not others_fresh.is_sure()
 
 
 def test_without_a_queue_every_file_is_asked_for(tmp_path: Path):
     paths = files(tmp_path, 2)
-    watch = FileWatch(WATCHER, paths)
-    assert watch.is_quiet()
+    freshness = Freshness(NOTED, paths)
+    assert freshness.is_sure()
     paths[1].unlink()
-    assert not watch.is_quiet()
+    assert not freshness.is_sure()
+
+
+def test_a_change_of_the_archive_leaves_nothing_sure_until_it_is_compared(tmp_path: Path):
+    changes = Changes()
+    freshness = changes.watch(files(tmp_path, 2))
+    changes.note()
+    assert not freshness.is_sure()
+    freshness.compared_at = changes.last
+    assert freshness.is_sure()
+
+
+def test_what_is_not_in_local_files_is_never_sure():
+    assert not NOTED.watch(()).is_sure()

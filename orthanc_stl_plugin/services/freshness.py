@@ -1,0 +1,122 @@
+"""Whether what is shown is still what is stored: asked for every tile, so it has to cost nothing."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import struct
+import termios
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Final, cast
+
+# inotify(7). Attributes: the number of links is one, so that a deletion shows before its own call
+# ends, even of a file that is open.
+_MODIFY, _ATTRIBUTES, _MOVED, _DELETED = 0x2, 0x4, 0x800, 0x400
+_EVENTS: Final = _MODIFY | _ATTRIBUTES | _MOVED | _DELETED
+_EVENT: Final = struct.Struct("iIII")
+_OVERFLOWN: Final = -1
+_NO_BYTES: Final = bytes(struct.calcsize("i"))
+_MOST_READ: Final = 1 << 16
+
+
+class Freshness:
+    """Whether some files are still those that the archive holds; see Changes.
+
+    Attributes:
+        compared_at: the change of the archive at which they were last compared with it.
+    """
+
+    def __init__(self, changes: Changes, paths: Sequence[Path]) -> None:
+        self._changes = changes
+        self._paths = paths
+        self.compared_at = changes.last
+        self.is_watched = False
+        self.has_changed = False
+
+    def is_sure(self) -> bool:
+        """Whether the archive surely holds these files still; False may be wrong.
+
+        That is known without asking it, and costs a microsecond. Of files that are not local ones
+        the archive alone can tell.
+        """
+        changes = self._changes
+        if self.compared_at != changes.last:
+            return False
+        if not self.is_watched:
+            return bool(self._paths) and all(os.access(path, os.F_OK) for path in self._paths)
+        if changes.waiting() != _NO_BYTES or changes.is_reading:
+            changes.read()
+        return not self.has_changed
+
+
+class Changes:
+    """What changes: in the archive, as it tells, and of files, as the kernel does.
+
+    Files are watched through one queue of the kernel's; where there is none, each is asked for.
+
+    Attributes:
+        last: the number of the archive's last change.
+        waiting: asks how many bytes of the queue nobody has read yet; a number as C writes it.
+        is_reading: whether a thread is about to tell what it has read.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self.last = 0
+        self._system = ctypes.PyDLL(None)
+        self._guard = threading.Lock()
+        self.is_reading = False
+        self._watched: dict[int, weakref.WeakSet[Freshness]] = {}
+        has_queue = hasattr(self._system, "inotify_init1")
+        flags = os.O_CLOEXEC | os.O_NONBLOCK
+        self._queue = self._system.inotify_init1(flags) if has_queue else -1
+        ask = partial(fcntl.ioctl, self._queue, termios.FIONREAD, _NO_BYTES)
+        self.waiting = cast("Callable[[], bytes]", ask)
+        if self._queue >= 0:
+            weakref.finalize(self, os.close, self._queue)
+
+    def note(self) -> None:
+        """The archive has told of a change: what is open has to be compared with it."""
+        self.last = next(self._numbers)
+
+    def watch(self, paths: Sequence[Path]) -> Freshness:
+        """Watches files until nobody refers to their freshness; none for what is not local."""
+        freshness = Freshness(self, paths)
+        if self._queue < 0 or not paths:
+            return freshness
+        with self._guard:
+            numbers = [self._added(path) for path in paths]
+            freshness.is_watched = all(number >= 0 for number in numbers)
+            for number in numbers:
+                self._watched.setdefault(number, weakref.WeakSet()).add(freshness)
+        return freshness
+
+    def read(self) -> None:
+        """Tells whose files have changed until now."""
+        with self._guard:
+            self._read()
+
+    def _added(self, path: Path) -> int:
+        return int(self._system.inotify_add_watch(self._queue, os.fsencode(path), _EVENTS))
+
+    def _read(self) -> None:
+        self.is_reading = True  # who finds an empty queue meanwhile has to wait
+        try:
+            events = os.read(self._queue, _MOST_READ)
+        except BlockingIOError:
+            events = b""
+        at = 0
+        while at < len(events):
+            number, _, _, name_bytes = _EVENT.unpack_from(events, at)
+            at += _EVENT.size + name_bytes
+            told = self._watched if number == _OVERFLOWN else (number,)
+            for one in told:
+                for freshness in self._watched.get(one, ()):
+                    freshness.has_changed = True
+        self.is_reading = False
