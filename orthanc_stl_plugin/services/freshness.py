@@ -1,4 +1,4 @@
-"""Whether what is shown is still what is stored: asked for every tile, so it has to cost nothing."""
+"""Whether files are still what the archive holds: asked for every tile, so almost for free."""
 
 from __future__ import annotations
 
