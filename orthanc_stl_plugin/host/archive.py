@@ -27,7 +27,7 @@ from orthanc_stl_plugin.services.image_archive import FileRecord
 _PIECE_BYTES: Final = 3 << 16
 _STORED: Final = "Success"
 _ANY_BYTES: Final = "application/octet-stream"
-_NUMBERS_SINCE: Final = (1, 13)
+_NUMBERS_SINCE: Final = 1, 13, 0
 _ENCAPSULATED_DOCUMENT: Final = "0042-0011"
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 _ONE: Final = {"instances": "instance", "series": "series", "studies": "study"}
@@ -212,11 +212,8 @@ def _as_taken(tags: Mapping[str, object]) -> Mapping[str, object]:
     Since 1.13.0 it refuses the bytes of a palette's lookup tables and takes numbers; before, it
     stored the digits of numbers as bytes.
     """
-    version = json.loads(orthanc.RestApiGet("/system"))["Version"]
-    release = tuple(int(part) for part in re.findall(r"[0-9]+", version)[:2])
     icons = tags.get("IconImageSequence")
-    # A build of the main line has no number, and is newer than any that has one.
-    if not isinstance(icons, list) or (release and release < _NUMBERS_SINCE):
+    if not isinstance(icons, list) or not orthanc.CheckVersionAdvanced(*_NUMBERS_SINCE):
         return tags
     return {**tags, "IconImageSequence": [with_numbers(icon) for icon in icons]}
 

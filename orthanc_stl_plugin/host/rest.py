@@ -25,6 +25,10 @@ _kept: Final[list[Callable[..., object]]] = []
 _OK: Final = HTTPStatus.OK.value
 _METHOD_NOT_ALLOWED: Final = HTTPStatus.METHOD_NOT_ALLOWED.value
 
+# Nobody has looked yet how this release and later ones write a media type.
+_UNKNOWN_RELEASE: Final = 1, 14, 0
+_WRITES_MEDIA_TYPE_AS_IT_IS: Final = not orthanc.CheckVersionAdvanced(*_UNKNOWN_RELEASE)
+
 _thread: Final = threading.local()
 
 
@@ -84,16 +88,24 @@ def _keep_thread_state() -> None:
 
 
 def send(output: orthanc.RestOutput, response: Response) -> None:
-    """Sends exactly one answer: Orthanc has a call of its own for each kind of status."""
-    body, media_type, status, headers = response
-    if status == _METHOD_NOT_ALLOWED:
-        output.SendMethodNotAllowed(headers["Allow"])
+    """Sends exactly one answer: Orthanc has a call of its own for each kind of status.
+
+    Each call lets other threads into the interpreter and then waits for its turn, so a header of
+    its own costs as much as a short answer. Orthanc writes the media type into its line as it is:
+    where that is known to be so, all headers go with it, in one call.
+    """
+    status = response.status
+    if status == _OK and _WRITES_MEDIA_TYPE_AS_IT_IS:
+        output.AnswerBuffer(response.body, response.head)
         return
-    for name, value in headers.items():
+    if status == _METHOD_NOT_ALLOWED:
+        output.SendMethodNotAllowed(response.headers["Allow"])
+        return
+    for name, value in response.headers.items():
         output.SetHttpHeader(name, value)
     if status == _OK:
-        output.AnswerBuffer(body, media_type)
-    elif body:
-        output.SendHttpStatus(status, body)
+        output.AnswerBuffer(response.body, response.media_type)
+    elif response.body:
+        output.SendHttpStatus(status, response.body)
     else:
         output.SendHttpStatusCode(status)

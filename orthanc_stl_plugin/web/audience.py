@@ -73,7 +73,7 @@ def _recall(route: Route, publication: Publication) -> Recall | None:
 
 def _asked_for_again(response: Response) -> Response:
     """What the public gets: a cache has to ask each time whether it still may give it."""
-    return response._replace(headers={**response.headers, "Cache-Control": "no-cache"})
+    return replace(response, headers={**response.headers, "Cache-Control": "no-cache"})
 
 
 def _unshared(response: Response) -> Response:
@@ -82,4 +82,4 @@ def _unshared(response: Response) -> Response:
     if "private" in control or "no-store" in control:
         return response
     private = ", ".join(part for part in ("private", control.replace("public", "")) if part)
-    return response._replace(headers={**response.headers, "Cache-Control": private})
+    return replace(response, headers={**response.headers, "Cache-Control": private})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -48,13 +50,32 @@ class Request(NamedTuple):
         return value
 
 
-class Response(NamedTuple):
-    """One HTTP answer: body, media type, status and further headers."""
+@dataclass(frozen=True)
+class Response:
+    """One HTTP answer: body, media type, status and further headers.
+
+    Raises:
+        ValueError: a header holds a line break, and would be two.
+    """
 
     body: bytes = b""
     media_type: str = "application/json"
     status: int = 200
     headers: Mapping[str, str] = _NOTHING
+
+    def __post_init__(self) -> None:
+        for value in (self.media_type, *self.headers.values()):
+            if "\r" in value or "\n" in value:
+                raise ValueError(f"a line break in the header {value!r}")
+
+    @cached_property
+    def head(self) -> str:
+        """The value of Content-Type, and below it the lines of the other headers.
+
+        They are put together once, however often the answer is sent.
+        """
+        lines = (f"{name}: {value}" for name, value in self.headers.items())
+        return "\r\n".join((self.media_type, *lines))
 
 
 def json_response(value: object, status: int = 200) -> Response:

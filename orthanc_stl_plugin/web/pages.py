@@ -116,7 +116,7 @@ def _files(
             continue
         content = path.read_bytes()
         digest = hashlib.blake2b(content, digest_size=16).hexdigest()
-        headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
+        headers = {"Cache-Control": caching}
         if path.suffix == ".html":
             headers["Content-Security-Policy"] = _policy(path.name, public_url)
             headers["Referrer-Policy"] = "same-origin"

@@ -1,6 +1,7 @@
 """The public sees what is published, whatever it says of itself."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -150,7 +151,7 @@ def recalling(catalogue: FakeCatalogue, path: str, rule: Publish = RULE) -> Reca
 def test_what_is_published_is_recalled_until_its_label_is_gone(catalogue: FakeCatalogue, path: str):
     recall = recalling(catalogue, path)
     recalled = recall(path, {})
-    assert recalled == KNOWN._replace(headers={"Cache-Control": "no-cache", "ETag": '"1"'})
+    assert recalled == replace(KNOWN, headers={"Cache-Control": "no-cache", "ETag": '"1"'})
     catalogue.label("open")
     assert recall(path, {}) is None
 

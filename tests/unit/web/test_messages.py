@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.web.messages import Request, json_response
+from orthanc_stl_plugin.web.messages import Request, Response, json_response
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,16 @@ def test_json_is_written_in_utf_8():
     response = json_response({"a": "é"})
     assert json.loads(response.body.decode("utf-8")) == {"a": "é"}
     assert response.media_type == "application/json"
+
+
+def test_the_head_of_an_answer_holds_all_its_headers():
+    response = Response(b"", "image/png", headers={"ETag": '"1"', "Link": "<a>, <b>"})
+    assert response.head == 'image/png\r\nETag: "1"\r\nLink: <a>, <b>'
+    assert replace(response, headers={}).head == "image/png"
+
+
+@pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\n", "\ra"])
+def test_a_header_is_one_line(value: str):
+    for wrong in ({"headers": {"Link": value}}, {"media_type": value}):
+        with pytest.raises(ValueError, match="a line break in the header"):
+            Response(b"", **wrong)
