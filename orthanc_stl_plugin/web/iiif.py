@@ -76,10 +76,10 @@ BASES: Final = tuple(face.template for face in _FACES)
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """A rendition and the headers that it is sent with."""
+    """A rendition, and what is sent of it but the body."""
 
     rendition: Rendition
-    headers: Mapping[str, str]
+    response: Response
 
 
 @dataclass(slots=True)
@@ -92,9 +92,8 @@ class _Made:
     @classmethod
     def of(cls, answer: _Answer) -> _Made:
         """Makes it."""
-        rendition = answer.rendition
-        response = Response(rendition.content(), rendition.media_type, 200, answer.headers)
-        return cls(rendition, response)
+        content = answer.rendition.content()
+        return cls(answer.rendition, answer.response.with_body(content))
 
 
 class AnswerMemory:
@@ -188,7 +187,7 @@ class _ImageApi:
             answer = answers.get(key, partial(self._answer, root, request))
         rendition = answer.rendition
         if is_known(request, rendition.etag):
-            return Response(status=304, headers=answer.headers)
+            return Response(status=304, headers=answer.response.headers)
         known = self._memory.responses.known(key)
         if known is not None and known.rendition.etag == rendition.etag:
             known.rendition = rendition  # which can be sure; that of a closed image never is
@@ -215,7 +214,7 @@ class _ImageApi:
         address = f"{root}{_without_last(4, request.path)}/{rendition.canonical}"
         links = f'<{_PROFILES[version]}>;rel="profile", <{address}>;rel="canonical"'
         headers = {**self._caching, "Link": links, "ETag": f'"{rendition.etag}"'}
-        return _Answer(rendition, headers)
+        return _Answer(rendition, Response(b"", rendition.media_type, headers=headers))
 
     def information(self, request: Request) -> Response:
         version = self._version(request.groups)

@@ -72,10 +72,16 @@ class Response:
     def head(self) -> str:
         """The value of Content-Type, and below it the lines of the other headers.
 
-        They are put together once, however often the answer is sent.
+        Put together once, however often the answer is sent.
         """
         lines = (f"{name}: {value}" for name, value in self.headers.items())
         return "\r\n".join((self.media_type, *lines))
+
+    def with_body(self, body: bytes) -> Response:
+        """The same with another body; the head is put together once for all of them."""
+        made = object.__new__(Response)
+        vars(made).update(vars(self), body=body, head=self.head)
+        return made
 
 
 def json_response(value: object, status: int = 200) -> Response:

@@ -39,6 +39,13 @@ def test_the_head_of_an_answer_holds_all_its_headers():
     assert replace(response, headers={}).head == "image/png"
 
 
+def test_another_body_leaves_the_rest_of_an_answer():
+    response = Response(b"a", "image/png", 200, {"ETag": '"1"'})
+    other = response.with_body(b"b")
+    assert other == replace(response, body=b"b")
+    assert (other.head, response.body) == (response.head, b"a")
+
+
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\n", "\ra"])
 def test_a_header_is_one_line(value: str):
     for wrong in ({"headers": {"Link": value}}, {"media_type": value}):
