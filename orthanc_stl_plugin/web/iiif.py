@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Final
 
 from orthanc_stl_plugin.config import Settings
@@ -159,21 +160,20 @@ class _ImageApi:
 
     def recall(self, path: str, headers: Mapping[str, str]) -> Response | None:
         """An image that has been asked for before; see Route."""
-        if "if-none-match" in headers:
-            return None
         try:
             root = base_url(headers, self._settings)
         except BadRequest:  # which `image` will tell
             return None
         key = (path, root)
-        known = self._memory.responses.known(key)
-        if known is not None:
-            return known.response if known.rendition.is_sure() else None
-        answer = self._memory.answers.known(key)
-        if answer is None or not answer.rendition.is_sure():
+        known = self._memory.responses.known(key) or self._memory.answers.known(key)
+        if known is None or not known.rendition.is_sure():
             return None
+        if is_known(headers, known.rendition.etag):
+            return _not_modified(known.response)
+        if isinstance(known, _Made):
+            return known.response
         try:
-            return self._response(key, answer)
+            return self._response(key, known)
         except Exception:  # noqa: BLE001  # likewise, whatever it is
             return None
 
@@ -186,8 +186,8 @@ class _ImageApi:
             answers.forget(key)
             answer = answers.get(key, partial(self._answer, root, request))
         rendition = answer.rendition
-        if is_known(request, rendition.etag):
-            return Response(status=304, headers=answer.response.headers)
+        if is_known(request.headers, rendition.etag):
+            return _not_modified(answer.response)
         known = self._memory.responses.known(key)
         if known is not None and known.rendition.etag == rendition.etag:
             known.rendition = rendition  # which can be sure; that of a closed image never is
@@ -261,6 +261,10 @@ class _ImageApi:
     def _address(self, request: Request, segments: int) -> str:
         """The base URI as it was asked for: the path without its last segments."""
         return base_url(request.headers, self._settings) + _without_last(segments, request.path)
+
+
+def _not_modified(response: Response) -> Response:
+    return Response(status=HTTPStatus.NOT_MODIFIED, headers=response.headers)
 
 
 def _without_last(segments: int, path: str) -> str:
