@@ -151,3 +151,23 @@ def test_viewers_are_kept_for_ever_and_pages_are_asked_for(orthanc: OrthancServe
 def test_no_path_leads_out_of_the_pages(orthanc: OrthancServer):
     for path in ("../../plugin.py", "..%2f..%2fplugin.py", "js/%2e%2e/%2e%2e/plugin.py"):
         assert orthanc.get(f"/stl/app/{path}").status_code in (400, 404)
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "none", "many"),
+    [
+        ("en", "1 instance", "0 instances", "2 instances"),
+        ("fr", "1 instance", "0 instance", "2 instances"),
+    ],
+)
+def test_one_and_many_are_told_as_each_language_does(
+    watched: Watched, language: str, one: str, none: str, many: str
+):
+    page = watched.open(f"/stl/app/index.html?lang={language}")
+    told = page.evaluate(
+        """async () => {
+          const { text } = await import('/stl/app/js/i18n.js');
+          return [1, 0, 2].map((count) => text('instanceCount', { count }));
+        }"""
+    )
+    assert told == [one, none, many]

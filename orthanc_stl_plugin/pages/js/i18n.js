@@ -34,11 +34,14 @@ export function hasText(key) {
 
 /**
  * @param {string} key of texts/*.json.
- * @param {Record<string, string | number>} [values] what stands for {name} in the text.
+ * @param {Record<string, string | number>} [values] what stands for {name} in the text; where there
+ *   is a text `key.one`, the number `count` decides, as the language does, which of both is meant.
  * @returns {string}
  */
 export function text(key, values = {}) {
-  const found = texts[key];
+  const { count } = values;
+  const form = typeof count === 'number' ? new Intl.PluralRules(language).select(count) : '';
+  const found = texts[`${key}.${form}`] ?? texts[key];
   if (found === undefined) throw new Error(`no text is called ${key}`);
   return found.replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
 }
