@@ -9,6 +9,7 @@ import struct
 import termios
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
@@ -73,6 +74,7 @@ class Changes:
         self._guard = threading.Lock()
         self.is_reading = False
         self._watched: dict[int, weakref.WeakSet[Freshness]] = {}
+        self._left: deque[Sequence[int]] = deque()
         has_queue = hasattr(self._system, "inotify_init1")
         flags = os.O_CLOEXEC | os.O_NONBLOCK
         self._queue = self._system.inotify_init1(flags) if has_queue else -1
@@ -86,21 +88,34 @@ class Changes:
         self.last = next(self._numbers)
 
     def watch(self, paths: Sequence[Path]) -> Freshness:
-        """Watches files until nobody refers to their freshness; none for what is not local."""
+        """Watches files until nobody refers to their freshness; none for what is not local.
+
+        The kernel is told when the next ones are watched: what it watches, it keeps in memory.
+        """
         freshness = Freshness(self, paths)
         if self._queue < 0 or not paths:
             return freshness
         with self._guard:
+            self._leave()
             numbers = [self._added(path) for path in paths]
             freshness.is_watched = all(number >= 0 for number in numbers)
             for number in numbers:
                 self._watched.setdefault(number, weakref.WeakSet()).add(freshness)
+        # Anywhere, even while this thread has the guard: so the numbers are only noted there.
+        weakref.finalize(freshness, self._left.append, numbers).atexit = False
         return freshness
 
     def read(self) -> None:
         """Tells whose files have changed until now."""
         with self._guard:
             self._read()
+
+    def _leave(self) -> None:
+        while self._left:
+            for number in self._left.popleft():
+                if number in self._watched and not self._watched[number]:
+                    del self._watched[number]
+                    self._system.inotify_rm_watch(self._queue, number)
 
     def _added(self, path: Path) -> int:
         return int(self._system.inotify_add_watch(self._queue, os.fsencode(path), _EVENTS))

@@ -1,6 +1,7 @@
 """Files that are deleted, replaced or written are noticed at once, few or many."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,34 @@ def test_what_happens_to_others_disturbs_nobody(tmp_path: Path):
     others[0].unlink()
     assert mine_fresh.is_sure()
     assert not others_fresh.is_sure()
+
+
+def test_what_nobody_asks_for_any_more_is_not_watched_for_ever(tmp_path: Path):
+    changes = Changes()
+    before = watches()
+    kept, shared = files(tmp_path, 2)
+    one = changes.watch([kept, shared])
+    others = tmp_path / "others"
+    others.mkdir()
+    for path in files(others, 50):
+        assert changes.watch([path, shared]).is_sure()
+        path.unlink()
+    for path in files(others, 50):
+        assert changes.watch([path]).is_sure()
+    other = changes.watch([shared])
+    assert watches() == before + 2
+    assert (one.is_sure(), other.is_sure()) == (True, True)
+    shared.unlink()
+    assert (one.is_sure(), other.is_sure()) == (False, False)
+
+
+def watches() -> int:
+    """How many files the kernel watches for this process."""
+    told = ""
+    for path in list(Path("/proc/self/fdinfo").iterdir()):
+        with suppress(FileNotFoundError):  # the folder itself was open
+            told += path.read_text()
+    return told.count("inotify wd:")
 
 
 def test_without_a_queue_every_file_is_asked_for(tmp_path: Path):
