@@ -12,6 +12,7 @@ from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.services.catalogue import InstanceEntry, SeriesEntry, StudyEntry
 from orthanc_stl_plugin.services.collecting import Collector
 from orthanc_stl_plugin.services.describing import Describer
+from orthanc_stl_plugin.services.documents import StudyMemory
 from orthanc_stl_plugin.services.presentation import Presenter
 from orthanc_stl_plugin.services.views import Slides, Viewer
 from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
@@ -97,9 +98,14 @@ class Stage:
         return Viewer(self.catalogue, self.slides, shows_slide_labels=shows)
 
     def presenter(self) -> Presenter:
-        words = Describer(self.settings.presentation)
-        return Presenter(self.catalogue, words, self.viewer, self.settings, lambda: self.now)
+        words = self.settings.presentation
+        label = words.collection_label
+        return Presenter(self.catalogue, Describer(words), self.viewer, self.memory(), label)
 
     def collector(self) -> Collector:
-        words = Describer(self.settings.presentation)
-        return Collector(self.catalogue, words, self.viewer, self.settings, lambda: self.now)
+        words = self.settings.presentation
+        label = words.collection_label
+        return Collector(self.catalogue, Describer(words), self.viewer, self.memory(), label)
+
+    def memory(self) -> StudyMemory:
+        return StudyMemory(self.settings.manifest_cache_mib << 20, lambda: self.now)

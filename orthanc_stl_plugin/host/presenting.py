@@ -13,6 +13,7 @@ from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.catalogue import Catalogue
 from orthanc_stl_plugin.services.collecting import Collector
 from orthanc_stl_plugin.services.describing import Describer
+from orthanc_stl_plugin.services.documents import StudyMemory
 from orthanc_stl_plugin.services.presentation import Presenter
 from orthanc_stl_plugin.services.views import Slides, Viewer
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
@@ -32,14 +33,15 @@ def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slide
     words = settings.presentation
     describer = Describer(words)
     viewer = Viewer(catalogue, slides, shows_slide_labels=words.slide_labels)
-    presenter = Presenter(catalogue, describer, viewer, settings, _utc_now)
-    collector = Collector(catalogue, describer, viewer, settings, _utc_now)
+    memory = StudyMemory(settings.manifest_cache_mib << 20, _utc_now)
+    presenter = Presenter(catalogue, describer, viewer, memory, words.collection_label)
+    collector = Collector(catalogue, describer, viewer, memory, words.collection_label)
     announcer = Announcer(catalogue, settings.publish.label, PropertyMemory(), _utc_now)
     routes = [
         *presentation_routes(presenter, collector, announcer, settings),
         *official_presentation_routes(presenter, settings),
     ]
-    return Presentation(routes, presenter.counts)
+    return Presentation(routes, memory.counts)
 
 
 def _utc_now() -> dt.datetime:

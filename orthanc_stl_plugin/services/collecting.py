@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
-from orthanc_stl_plugin.config import Settings, Texts
+from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.iiif.addresses import Addresses
@@ -15,11 +14,10 @@ from orthanc_stl_plugin.iiif.descriptive import LabelledValue
 from orthanc_stl_plugin.iiif.manifest import NO_LINKS, Links
 from orthanc_stl_plugin.services.catalogue import Catalogue, SeriesEntry, StudyChoice, StudyEntry
 from orthanc_stl_plugin.services.describing import Counts, Describer
-from orthanc_stl_plugin.services.documents import Document, StudyCache, document
+from orthanc_stl_plugin.services.documents import Document, StudyMemory, document
 from orthanc_stl_plugin.services.views import Viewer, is_showable, series_in_order
 
 PAGE_SIZE: Final = 100
-_MEMBER_BYTES: Final = 2048
 
 
 class Collector:
@@ -32,8 +30,8 @@ class Collector:
         catalogue: knows what there is.
         describer: finds the words.
         viewer: finds the thumbnails.
-        settings: the name of the collection of all studies, and a bound of the memory.
-        now: the time, in UTC.
+        memory: keeps what was made.
+        collection_label: the name of the collection of all studies.
     """
 
     def __init__(
@@ -41,16 +39,14 @@ class Collector:
         catalogue: Catalogue,
         describer: Describer,
         viewer: Viewer,
-        settings: Settings,
-        now: Callable[[], dt.datetime],
+        memory: StudyMemory,
+        collection_label: Texts,
     ) -> None:
         self._catalogue = catalogue
         self._describer = describer
         self._viewer = viewer
-        self._collection_label = settings.presentation.collection_label
-        most_bytes = settings.manifest_cache_mib << 18
-        self._documents = StudyCache[Document](most_bytes, lambda one: len(one.content), now)
-        self._members = StudyCache[Member](most_bytes, lambda _: _MEMBER_BYTES, now)
+        self._memory = memory
+        self._collection_label = collection_label
 
     def study_collection(self, study_id: str, base: str) -> Document:
         """The series of a study.
@@ -72,7 +68,7 @@ class Collector:
             own = addresses.study_collection(study_id)
             return document(write_collection(Collection(own, description, members, links)))
 
-        return self._documents.get(study, ("study collection", base), make)
+        return self._memory.documents.get(study, ("study collection", base), make)
 
     def patient_collection(self, patient_id: str, base: str, label: str = "") -> Document:
         """The studies of a patient.
@@ -160,7 +156,7 @@ class Collector:
                 homepage=description.homepage,
             )
 
-        return self._members.get(study, addresses.base, make)
+        return self._memory.members.get(study, addresses.base, make)
 
 
 def _pages(addresses: Addresses, count: int) -> Iterable[Member]:

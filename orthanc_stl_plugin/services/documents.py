@@ -8,11 +8,14 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
 
+from orthanc_stl_plugin.iiif.collection import Member
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
 from orthanc_stl_plugin.services.catalogue import StudyEntry
 
 # LastUpdate has whole seconds: what was made so soon after it may miss what came a moment later.
 _SETTLED: Final = dt.timedelta(seconds=2)
+_MEMBER_BYTES: Final = 2048  # roughly
+_MEMBERS_PART: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,29 @@ class StudyCache[V]:
         if last_update is None or self._now() - last_update <= _SETTLED:
             return make()
         return self._values.get((key, _revision(study)), make)
+
+
+class StudyMemory:
+    """What was made of studies.
+
+    Args:
+        max_bytes: the most that everything together may have.
+        now: the time, in UTC.
+
+    Attributes:
+        documents: manifests, scenes and collections.
+        members: what collections tell of each study.
+    """
+
+    def __init__(self, max_bytes: int, now: Callable[[], dt.datetime]) -> None:
+        of_members = max_bytes // _MEMBERS_PART
+        of_documents = max_bytes - of_members
+        self.documents = StudyCache[Document](of_documents, lambda one: len(one.content), now)
+        self.members = StudyCache[Member](of_members, lambda _: _MEMBER_BYTES, now)
+
+    def counts(self) -> dict[str, CacheCounts]:
+        """What its caches have done, and hold."""
+        return {"iiif_document": self.documents.counts(), "iiif_member": self.members.counts()}
 
 
 def _revision(study: StudyEntry) -> Hashable:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
-from orthanc_stl_plugin.config import Settings, Texts
+from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.iiif.addresses import Addresses
@@ -16,7 +15,6 @@ from orthanc_stl_plugin.iiif.descriptive import Description
 from orthanc_stl_plugin.iiif.manifest import Links, Manifest, write_manifest
 from orthanc_stl_plugin.iiif.scene import MEDIA_TYPE as SCENE_MEDIA_TYPE
 from orthanc_stl_plugin.iiif.scene import Scene, write_scene
-from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.catalogue import (
     Catalogue,
     Level,
@@ -24,7 +22,7 @@ from orthanc_stl_plugin.services.catalogue import (
     StudyEntry,
 )
 from orthanc_stl_plugin.services.describing import Counts, Describer
-from orthanc_stl_plugin.services.documents import Document, StudyCache, document
+from orthanc_stl_plugin.services.documents import Document, StudyMemory, document
 from orthanc_stl_plugin.services.views import View, Viewer, series_in_order
 
 
@@ -37,8 +35,8 @@ class Presenter:
         catalogue: knows what there is.
         describer: finds the words.
         viewer: finds what there is to see.
-        settings: the name of the collection of all studies, and a bound of the memory.
-        now: the time, in UTC.
+        memory: keeps what was made.
+        collection_label: the name of the collection of all studies.
     """
 
     def __init__(
@@ -46,19 +44,14 @@ class Presenter:
         catalogue: Catalogue,
         describer: Describer,
         viewer: Viewer,
-        settings: Settings,
-        now: Callable[[], dt.datetime],
+        memory: StudyMemory,
+        collection_label: Texts,
     ) -> None:
         self._catalogue = catalogue
         self._describer = describer
         self._viewer = viewer
-        self._collection_label = settings.presentation.collection_label
-        most_bytes = settings.manifest_cache_mib << 20
-        self._documents = StudyCache[Document](most_bytes, lambda one: len(one.content), now)
-
-    def counts(self) -> dict[str, CacheCounts]:
-        """What its cache has done, and holds."""
-        return {"iiif_document": self._documents.counts()}
+        self._documents = memory.documents
+        self._collection_label = collection_label
 
     def study_manifest(self, study_id: str, base: str) -> Document:
         """Everything of a study that can be seen.

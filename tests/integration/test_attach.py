@@ -212,9 +212,11 @@ def test_the_status_tells_versions_workers_and_viewers(orthanc: OrthancServer):
     assert "python" in status["Plugins"]
     assert status["OfficialPlugins"] == []
     assert set(status["Viewers"]) == {"mirador", "openseadragon", "three"}
-    caches = {"iiif_tile", "iiif_request", "iiif_response", "iiif_document"}
+    caches = {"iiif_tile", "iiif_request", "iiif_response", "iiif_document", "iiif_member"}
     assert set(status["Caches"]) == caches
-    assert status["Caches"]["iiif_document"]["MaxBytes"] == 64 << 20
+    most = {name: one["MaxBytes"] for name, one in status["Caches"].items()}
+    assert most["iiif_document"] + most["iiif_member"] == 64 << 20
+    assert most["iiif_tile"] + most["iiif_response"] == 384 << 20
     assert (status["JobsPath"], status["PublishedLabel"]) == ("/jobs", "")
 
 
