@@ -6,7 +6,7 @@ from itertools import pairwise
 import nibabel as nib
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.conftest import Watched, watch
 from tests.orthanc_server import OrthancServer
@@ -97,6 +97,19 @@ def test_the_explorer_of_orthanc_shows_the_buttons_that_make_sense(
     buttons = watched.page.locator("[id^=stl-buttons] a:visible")
     expect(buttons).to_have_count(len(BUTTONS[row]))
     assert [one.strip() for one in buttons.all_inner_texts()] == BUTTONS[row]
+
+
+def test_a_button_is_not_shown_before_its_name(watched: Watched, ct: dict[str, str]):
+    held: list[Route] = []
+    watched.page.route("**/texts/en.json", lambda route: held.append(route))  # noqa: PLW0108
+    watched.page.goto(f"{watched.url}/app/explorer.html#instance?uuid={ct['ID']}")
+    expect(watched.page.locator("#instance-delete")).to_be_visible()
+    watched.page.wait_for_load_state("load")
+    watched.page.wait_for_timeout(500)
+    buttons = watched.page.locator("[id^=stl-buttons] a:visible")
+    expect(buttons).to_have_count(0)
+    held[0].continue_()
+    expect(buttons).to_have_text(BUTTONS["instance"])
 
 
 def test_the_explorer_of_orthanc_shows_a_bar_while_a_job_goes_on(

@@ -137,8 +137,8 @@ def test_the_start_page_shows_health_models_and_work(watched: Watched, models: d
     expect(page.locator("#health")).to_have_text("All is well.")
     expect(page.locator("#facts")).to_contain_text("2 of 2 ready")
     expect(page.locator("#facts")).to_contain_text("three 0.")
-    expect(page.locator("#caches tr")).to_have_count(4)
-    expect(page.locator("#caches")).to_contain_text("of 64 MiB")
+    expect(page.locator("#caches tr")).to_have_count(5)
+    expect(page.locator("#caches")).to_contain_text("of 48 MiB")
     expect(page.locator("#job-rows tr").first).to_contain_text("Done")
     expect(page.locator("#publish")).to_contain_text("Anyone who may connect sees everything")
     shown = page.locator("#models img").first

@@ -29,11 +29,13 @@
     ],
   };
 
+  const shownId = () => $.mobile.pageData && $.mobile.pageData.uuid;
+
   function addButtons(level) {
     const list = $('<ul>').attr({ 'data-role': 'listview', 'data-inset': 'true', 'data-theme': 'd', 'data-divider-theme': 'c', id: 'stl-buttons-' + level });
     list.append($('<li>').attr('data-role', 'list-divider').text('3D, IIIF'));
     BUTTONS[level].forEach(([page, key, icon]) => {
-      const link = $('<a>').attr({ href: '#', target: '_blank', rel: 'external', 'data-key': key, 'data-page': page }).text(key);
+      const link = $('<a>').attr({ href: '#', target: '_blank', rel: 'external', 'data-key': key, 'data-page': page });
       list.append($('<li>').attr('data-icon', icon).append(link));
     });
     $('#' + level + '-delete').closest('ul').after(list);
@@ -49,29 +51,29 @@
   }
 
   function showButtons(level) {
-    const id = $.mobile.pageData && $.mobile.pageData.uuid;
+    const id = shownId();
     const list = $('#stl-buttons-' + level);
     list.hide();
     if (!id) return;
-    modalitiesOf(level, id, (modalities) => {
+    withTexts((texts) => modalitiesOf(level, id, (modalities) => {
+      if (shownId() !== id) return; // another page is shown by now
       let shown = 0;
       BUTTONS[level].forEach(([page, key, , isMeant]) => {
-        const link = list.find('a[data-key="' + key + '"]');
+        const link = list.find('a[data-key="' + key + '"]').text(texts[key]);
         link.attr('href', APP + page + '?' + level + '=' + encodeURIComponent(id) + '&from=legacy');
         const isShown = modalities.some(isMeant);
         link.closest('li').toggle(isShown);
         shown += isShown;
       });
       list.toggle(shown > 0);
-    });
-    label(list);
+    }));
   }
 
-  let texts;
-  function label(list) {
+  let reading;
+  function withTexts(then) {
     const language = (navigator.language || 'en').slice(0, 2) === 'fr' ? 'fr' : 'en';
-    texts = texts || $.ajax({ url: APP + 'texts/' + language + '.json', dataType: 'json' });
-    texts.done((read) => list.find('a[data-key]').each(function () { $(this).text(read[$(this).attr('data-key')]); }));
+    reading = reading || $.ajax({ url: APP + 'texts/' + language + '.json', dataType: 'json' });
+    reading.done(then);
   }
 
   // The page of a job tells its progress once, as a number: a bar shows it for as long as the job goes on.
@@ -86,7 +88,7 @@
 
   function watchJob(wasGoingOn) {
     const look = (looks += 1);
-    const id = $.mobile.pageData && $.mobile.pageData.uuid;
+    const id = shownId();
     if (!wasGoingOn) $('#stl-job-progress').hide();
     if (!id) return;
     $.ajax({ url: '../jobs/' + encodeURIComponent(id), dataType: 'json', cache: false }).done((job) => {
