@@ -140,7 +140,8 @@ def test_the_start_page_shows_health_models_and_work(watched: Watched, models: d
     expect(page.locator("#caches tr")).to_have_count(5)
     expect(page.locator("#caches")).to_contain_text("of 48 MiB")
     expect(page.locator("#job-rows tr").first).to_contain_text("Done")
-    expect(page.locator("#publish")).to_contain_text("Anyone who may connect sees everything")
+    public = "Anyone who may connect sees everything: 1 study."
+    expect(page.locator("#publish")).to_contain_text(public)
     shown = page.locator("#models img").first
     shown.scroll_into_view_if_needed()
     expect(shown).to_have_js_property("naturalWidth", 320, timeout=30_000)

@@ -133,7 +133,7 @@ async function publishing(status) {
   const label = status.PublishedLabel;
   const query = { Level: 'Study', Query: {}, Expand: true, Limit: MOST_FOUND, ...(label ? { Labels: [label] } : {}) };
   const found = await postJson('tools/find', query);
-  const count = found.length < MOST_FOUND ? String(found.length) : `${MOST_FOUND}+`;
+  const count = found.length < MOST_FOUND ? found.length : `${MOST_FOUND}+`;
   place.append(element('p', {}, label ? text('publishLabel', { count, label }) : text('publishAll', { count })));
   if (label) {
     place.append(element('ul', { className: 'plain small' }, ...found.slice(0, MOST_STUDIES).map((study) => element(
