@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -122,10 +123,12 @@ class Changes:
 
     def _read(self) -> None:
         self.is_reading = True  # who finds an empty queue meanwhile has to wait
-        try:
-            events = os.read(self._queue, _MOST_READ)
-        except BlockingIOError:
-            events = b""
+        with suppress(BlockingIOError):  # the queue is empty: all events are told
+            while True:
+                self._tell(os.read(self._queue, _MOST_READ))
+        self.is_reading = False
+
+    def _tell(self, events: bytes) -> None:
         at = 0
         while at < len(events):
             number, _, _, name_bytes = _EVENT.unpack_from(events, at)
@@ -134,4 +137,3 @@ class Changes:
             for one in told:
                 for freshness in self._watched.get(one, ()):
                     freshness.has_changed = True
-        self.is_reading = False

@@ -77,6 +77,14 @@ def test_what_happens_to_others_disturbs_nobody(tmp_path: Path):
     assert not others_fresh.is_sure()
 
 
+def test_of_thousands_that_are_deleted_the_last_is_noticed_too(tmp_path: Path):
+    paths = files(tmp_path, 5000)
+    each = [fresh([path]) for path in paths]
+    for path in paths:
+        path.unlink()
+    assert not each[-1].is_sure()
+
+
 def test_what_nobody_asks_for_any_more_is_not_watched_for_ever(tmp_path: Path):
     changes = Changes()
     before = watches()
