@@ -90,7 +90,10 @@ class ByteCache[V]:
                 promised = self._being_made[key] = Future()
             self._misses += is_ours
             self._hits += not is_ours
-        return self._made(key, make, promised) if is_ours else promised.result()
+        try:
+            return self._made(key, make, promised) if is_ours else promised.result()
+        finally:
+            del promised  # see _made
 
     def keep(self, key: Hashable, value: V) -> None:
         """Keeps a value that was cheap to make, elsewhere, as it was not known.
@@ -122,15 +125,20 @@ class ByteCache[V]:
     def _made(self, key: Hashable, make: Callable[[], V], promised: Future[V]) -> V:
         try:
             value = make()
+            promised.set_result(value)
         except BaseException as error:
             with self._guard:
                 del self._being_made[key]
             promised.set_exception(error)
             raise
+        finally:
+            # An error refers to this frame, and the promise to the error: in a ring they, and all
+            # that was read, would wait for the next search for garbage.
+            del promised
         with self._guard:
             del self._being_made[key]
+            self._drop(key)
             self._add(key, value)
-        promised.set_result(value)
         return value
 
     def _drop(self, key: Hashable) -> None:

@@ -1,4 +1,6 @@
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -97,6 +99,41 @@ def test_what_is_kept_again_counts_once():
     cache.keep("a", b"123")
     cache.keep("a", b"45")
     assert (cache.known("a"), cache.counts().byte_count) == (b"45", 2)
+
+
+def test_what_is_kept_while_it_is_made_counts_once():
+    cache = ByteCache[bytes](10, len)
+
+    def made_meanwhile() -> bytes:
+        cache.keep("a", b"123")
+        return b"4567"
+
+    for _ in range(9):
+        assert cache.get("a", made_meanwhile) == b"4567"
+        assert (cache.counts().values, cache.counts().byte_count) == (1, 4)
+        cache.forget("a")
+    assert cache.get("b", lambda: b"0123456789") == b"0123456789"
+
+
+def test_an_error_does_not_keep_what_was_read_until_it():
+    class Content:
+        pass
+
+    cache = ByteCache[bytes](10, len)
+    read = []
+
+    def broken() -> bytes:
+        content = Content()
+        read.append(weakref.ref(content))
+        raise ZeroDivisionError
+
+    gc.disable()
+    try:
+        with pytest.raises(ZeroDivisionError):
+            cache.get("a", broken)
+        assert read[0]() is None
+    finally:
+        gc.enable()
 
 
 @given(st.lists(st.tuples(st.sampled_from("akf"), st.integers(0, 9), st.binary(max_size=6))))
