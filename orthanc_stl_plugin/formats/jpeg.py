@@ -19,6 +19,7 @@ from orthanc_stl_plugin.formats import libturbojpeg
 from orthanc_stl_plugin.formats.jpegmarkers import (
     ADOBE,
     APP0,
+    APP1,
     APP2,
     APP14,
     JFIF,
@@ -93,7 +94,10 @@ def crop(jpeg: bytes, width: int, height: int) -> bytes:
 
 
 def displayable(jpeg: bytes, photometric: str, icc_profile: bytes | None = None) -> bytes:
-    """The same JPEG, such that browsers show the colours that are meant; not re-encoded.
+    """The same JPEG, such that browsers show the pixels as they are meant; not re-encoded.
+
+    Exif and XMP are left out: browsers would turn the picture, which its size does not expect, and
+    they may hold where and by whom it was taken. Of a DICOM image, its attributes say all that.
 
     Args:
         jpeg: one with `is_baseline_8bit`.
@@ -103,7 +107,8 @@ def displayable(jpeg: bytes, photometric: str, icc_profile: bytes | None = None)
     Raises:
         UnusableSource: these bytes are no JPEG, or end before the first scan.
     """
-    recoloured = _recoloured(jpeg, read_header(jpeg), photometric)
+    plain = _without_metadata(jpeg)
+    recoloured = _recoloured(plain, read_header(plain), photometric)
     return with_profile(recoloured, icc_profile) if icc_profile else recoloured
 
 
@@ -171,6 +176,13 @@ def _recoloured(jpeg: bytes, header: JpegHeader, photometric: str) -> bytes:
     )
     scan = next(one for one in segments(jpeg) if one.marker == START_OF_SCAN)
     return b"".join((START, _adobe_segment(0 if is_rgb else 1), kept, jpeg[scan.start :]))
+
+
+def _without_metadata(jpeg: bytes) -> bytes:
+    metadata = [one for one in segments(jpeg) if one.marker == APP1]
+    kept_from = [0, *(one.end for one in metadata)]
+    kept_to = [*(one.start for one in metadata), len(jpeg)]
+    return b"".join(jpeg[a:b] for a, b in zip(kept_from, kept_to, strict=True))
 
 
 def _without_colour_signs(jpeg: bytes, is_rgb: bool) -> Iterator[Segment]:

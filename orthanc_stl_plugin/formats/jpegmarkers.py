@@ -12,6 +12,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 START: Final = b"\xff\xd8"
 END: Final = b"\xff\xd9"
 APP0: Final = 0xE0
+APP1: Final = 0xE1
 APP2: Final = 0xE2
 APP14: Final = 0xEE
 START_OF_SCAN: Final = 0xDA

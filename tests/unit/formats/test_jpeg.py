@@ -199,6 +199,21 @@ def test_a_thumbnail_in_the_header_is_not_taken_for_the_scan() -> None:
     assert apart(in_a_browser(shown or b""), PICTURE) < 2
 
 
+@pytest.mark.parametrize("profile", [None, b"a profile"])
+def test_browsers_are_not_told_to_turn_a_picture_nor_where_it_was_taken(
+    profile: bytes | None,
+) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    stored = io.BytesIO()
+    Image.fromarray(PICTURE).save(stored, "JPEG", exif=turned, quality=95)
+    shown = jpeg.browser_jpeg(stored.getvalue(), "YBR_FULL_422", profile) or b""
+    with Image.open(io.BytesIO(shown)) as image:
+        assert dict(image.getexif()) == {}
+        assert image.info.get("icc_profile") == profile
+        assert np.array_equal(np.asarray(image), in_a_browser(stored.getvalue()))
+
+
 @pytest.mark.parametrize(
     "content", [jpeg_12(GREY.astype(np.uint16)), jpeg_lossless(GREY), b"\xff\xd8\xff", b""]
 )
