@@ -25,8 +25,10 @@ type Extent = tuple[int, int]
 type Box = tuple[int, int, int, int]
 """(x, y, width, height) in pixels."""
 
-LARGEST_SIDE: Final = {Format.JPG: 65535, Format.WEBP: 16383, Format.GIF: 65535}
-"""The most pixels along one side that a format can say; the other formats hold any image."""
+LARGEST_SIDE: Final = {
+    Format.JPG: 65500, Format.PNG: 1_000_000, Format.WEBP: 16383, Format.GIF: 65535,
+}  # fmt: skip
+"""The most pixels along one side that a format can say, or its usual library writes and reads."""
 
 
 @dataclass(frozen=True, slots=True)

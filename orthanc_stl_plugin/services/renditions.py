@@ -129,7 +129,8 @@ class Renditions:
             pixel_spacing_mm=(spacing[1], spacing[0]) if spacing else None,
         )
         document = make(service_id, image.shapes, self._limits, description)
-        return Information(_digest(image.revision, version.name, service_id), document)
+        etag = _digest(image.revision, version.name, service_id, str(self._limits))
+        return Information(etag, document)
 
     def image(self, name: ImageName, version: Version, segments: Sequence[str]) -> Rendition:
         """What the last four segments of an address stand for.
@@ -179,7 +180,7 @@ class Renditions:
         drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, largest_canvas)
         tile = drawn.stored_tile if resolved.format is Format.JPG else None
         return Rendition(
-            etag=_digest(image.layout, address),
+            etag=_digest(image.layout, address, str(self._limits)),
             canonical=address,
             media_type=MEDIA_TYPES[resolved.format],
             byte_count=_BYTES_PER_RENDITION + _BYTES_PER_PLACEMENT * len(drawn.placements),

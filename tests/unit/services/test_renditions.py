@@ -4,17 +4,19 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest, NotFound, NotSupported
 from orthanc_stl_plugin.iiif.request import Version
 from orthanc_stl_plugin.services.images import FrameImage, ImageName, SeriesImage
 from tests.frame_encoders import JPEG, jpeg_ybr
 from tests.frame_samples import frame_file, photograph
-from tests.open_images import Gallery
+from tests.open_images import Gallery, gallery
 from tests.slide_samples import Codec, LevelSample, written_level, written_slide
 
 LIKE = LevelSample(1, 1, tile_width=64, tile_height=48)
@@ -118,6 +120,19 @@ def test_the_etag_tells_answers_apart(images_here: Gallery):
     assert len(etags) == len(asked)
     same = images_here.rendition(SLIDE, "0,0,200,150/50,38/360/color.png")
     assert same.etag == images_here.rendition(*asked[0]).etag
+
+
+def test_other_limits_are_other_answers(tmp_path: Path):
+    tags = []
+    for most in (25_000_000, 100_000):
+        folder = tmp_path / str(most)
+        folder.mkdir()
+        gallery_here = gallery(folder, settings=Settings(max_pixels=most))
+        gallery_here.archive.store("photograph", frame_file(photograph(600, 400)), "other")
+        document = gallery_here.renditions.information(FRAME, Version.V3, "x")
+        tags.append((document.etag, gallery_here.rendition(FRAME, "full/max/0/default.png").etag))
+        gallery_here.close()
+    assert not set(tags[0]) & set(tags[1])
 
 
 def test_documents_of_both_versions_have_their_own_etags(images_here: Gallery):
