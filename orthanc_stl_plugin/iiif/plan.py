@@ -92,6 +92,7 @@ radiograph in JPEG 2000 and on a picture with a palette, one of 200 requests pas
 with 2, none with 3.
 """
 
+_MOST_TILES: Final = 1 << 20  # listed one by one
 _UNTOUCHED: Final = (Quality.DEFAULT, Quality.COLOR)
 
 
@@ -111,7 +112,8 @@ def plan(
             matters for distorted sizes and for pyramids with gaps.
 
     Raises:
-        TooLarge: the canvas of the coarsest level is above `largest_canvas`.
+        TooLarge: the canvas of the coarsest level is above `largest_canvas`, or the tiles that it
+            takes are more than a million.
     """
     full = levels[0]
     index = _level_index(resolved, levels)
@@ -203,8 +205,13 @@ def _drawing(
     """The plan that draws what `across` and `down` enclose of a level, in reduced pixels."""
     left, upper = floor(across[0]), floor(down[0])
     right, lower = ceil(across[1]), ceil(down[1])
-    columns = _pieces(left, right, -(-level.tile_width // reduce_by))
-    rows = _pieces(upper, lower, -(-level.tile_height // reduce_by))
+    tile_width, tile_height = -(-level.tile_width // reduce_by), -(-level.tile_height // reduce_by)
+    columns_count = -(-right // tile_width) - left // tile_width
+    count = columns_count * (-(-lower // tile_height) - upper // tile_height)
+    if count > _MOST_TILES:
+        raise TooLarge(f"the region takes {count} tiles, above the limit of {_MOST_TILES}")
+    columns = _pieces(left, right, tile_width)
+    rows = _pieces(upper, lower, tile_height)
     return RenderPlan(
         index,
         reduce_by,

@@ -183,3 +183,9 @@ def test_a_canvas_above_the_limit_is_drawn_from_a_coarser_level() -> None:
 def test_a_canvas_above_the_limit_on_the_coarsest_level_is_too_large() -> None:
     with pytest.raises(TooLarge, match=r"43750 .* 40000"):
         planned("full/max/0/default.jpg", largest_canvas=40_000)
+
+
+def test_tiles_that_nobody_can_list_are_too_many() -> None:
+    level = LevelShape(1_000_000_000, 1_000_000_000, 256, 256)
+    with pytest.raises(TooLarge, match="15258789062500 tiles"):
+        planned("full/200,/0/default.jpg", [level])
