@@ -110,10 +110,10 @@ class StoredFrames:
         self._conversion = profile if converts_colours else None
         self._may_be_jpeg = image.transfer_syntax_uid in _JPEG_SYNTAXES and not self._conversion
         self._photometric = str(header.get("PhotometricInterpretation") or "")
-        self.icc_profile = None if converts_colours else profile
         self.is_lossy = _is_lossy(image)
         self.decodes_reduced = image.transfer_syntax_uid in _REDUCIBLE_SYNTAXES
         self.spread(None)
+        self.icc_profile = None if converts_colours or self.samples == 1 else profile
 
     def spread(self, value_range: tuple[int, int] | None) -> None:
         """Shows these stored values from black to white, where no window says something else."""

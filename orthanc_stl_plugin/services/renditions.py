@@ -31,8 +31,11 @@ from orthanc_stl_plugin.wsi.pyramid import FrameAddress, Level
 _MOST_DECODED_PX: Final = 24_000_000
 _MOST_TILES: Final = 200
 _LARGEST_REDUCTION: Final = 8
-# What is drawn before it is scaled: four pixels for each of the answer's.
-_CANVAS_PX_PER_PX: Final = 4
+# What is drawn before it is scaled: at most so many pixels for each of the answer's, as where a
+# level is a quarter of the next; for a small answer so many; for the largest one, four for each.
+_CANVAS_PX_PER_PX: Final = 16
+_SMALL_CANVAS_PX: Final = 16_000_000
+_CANVAS_PX_PER_LARGEST: Final = 4
 _BYTES_PER_RENDITION: Final = 2000  # roughly
 _BYTES_PER_PLACEMENT: Final = 200
 
@@ -104,7 +107,7 @@ class Renditions:
         self._images = images
         self._made_levels = made_levels
         self._limits = Limits(max_area=settings.max_pixels)
-        self._largest_canvas = _CANVAS_PX_PER_PX * settings.max_pixels
+        self._largest_canvas = _CANVAS_PX_PER_LARGEST * settings.max_pixels
         self._jpeg = partial(jpeg.encode, quality=settings.jpeg_quality)
         half = (settings.tile_cache_mib << 20) // 2  # the other one is that of finished answers
         self._tiles = ByteCache[Pixels](half, lambda tile: tile.nbytes)
@@ -176,7 +179,7 @@ class Renditions:
             resolved, version, (full.width, full.height), self._limits, default_quality
         )
         # An image that lacks levels may get them before it is drawn.
-        largest_canvas = self._largest_canvas if image.gap is None else None
+        largest_canvas = self._canvas_of(resolved) if image.gap is None else None
         drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, largest_canvas)
         tile = drawn.stored_tile if resolved.format is Format.JPG else None
         return Rendition(
@@ -221,7 +224,8 @@ class Renditions:
         if image.gap is not None:
             if _takes_long(image, drawn):
                 image = self._made_levels.completed(image)
-                drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, self._largest_canvas)
+                canvas_px = self._canvas_of(resolved)
+                drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, canvas_px)
             elif image.has_large_tiles(drawn.level):
                 self._made_levels.start(image)
         with self._rendering:
@@ -230,6 +234,11 @@ class Renditions:
             canvas = assemble(tiles, drawn, level.absent_rgb[: image.samples])
             pixels = render(canvas, drawn, resolved)
             return encode(pixels, resolved.format, self._jpeg, image.icc_profile)[0]
+
+    def _canvas_of(self, resolved: Resolved) -> int:
+        """The most pixels to draw an answer of: else 10000 x 1 would take all of the image."""
+        answer_px = resolved.output_width * resolved.output_height
+        return min(self._largest_canvas, max(_SMALL_CANVAS_PX, _CANVAS_PX_PER_PX * answer_px))
 
     def _decoded(
         self, image: OpenImage, level: Level, drawn: RenderPlan

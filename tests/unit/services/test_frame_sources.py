@@ -86,6 +86,13 @@ def test_the_profile_goes_along_unless_colours_are_converted():
     assert np.abs(converted.pixels(0).astype(int) - kept.pixels(0)).max() <= 2
 
 
+def test_a_grey_picture_does_not_get_a_profile_of_colours():
+    options: dict[str, Any] = {"transfer_syntax_uid": JPEG, "encoded": jpeg_ybr(PICTURE[..., 0])}
+    source = frames(frame_file(PICTURE[..., 0], ICCProfile=SRGB, **options))
+    assert source.icc_profile is None
+    assert b"ICC_PROFILE" not in jpeg(source)
+
+
 def test_values_without_a_window_are_spread_as_told():
     stored = np.linspace(0, 4000, 64 * 48, dtype=np.uint16).reshape(48, 64)
     source = frames(frame_file(stored))

@@ -135,6 +135,17 @@ def test_other_limits_are_other_answers(tmp_path: Path):
     assert not set(tags[0]) & set(tags[1])
 
 
+def test_a_distorted_answer_is_not_drawn_from_all_of_the_image(
+    images_here: Gallery, monkeypatch: pytest.MonkeyPatch
+):
+    store(images_here, codec=Codec())
+    monkeypatch.setattr("orthanc_stl_plugin.services.renditions._SMALL_CANVAS_PX", 10_000)
+    drawn = images_here.rendition(SLIDE, "full/200,1/0/default.png").drawn
+    assert (drawn.canvas_width, drawn.canvas_height) == (100, 75)
+    drawn = images_here.rendition(SLIDE, "full/150,110/0/default.png").drawn
+    assert (drawn.canvas_width, drawn.canvas_height) == (200, 150)
+
+
 def test_documents_of_both_versions_have_their_own_etags(images_here: Gallery):
     store(images_here)
     documents = [
