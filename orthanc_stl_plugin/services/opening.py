@@ -106,7 +106,7 @@ class Opener:
             seen = smallest.seen_range()
             for one in frames.values():
                 one.spread(seen)
-        revision, freshness = self._revision(records), self._freshness(records)
+        revision, freshness = self._revision("series", records), self._freshness(records)
         images = [
             _image(f"{revision}-{number}", pyramid.levels, frames, freshness)
             for number, pyramid in enumerate(shown.pyramids)
@@ -127,7 +127,7 @@ class Opener:
         if frames.lacks_window:
             frames.spread(frames.seen_range())
         records = {instance_id: record}
-        revision, freshness = self._revision(records), self._freshness(records)
+        revision, freshness = self._revision("instance", records), self._freshness(records)
 
         @lru_cache(_FRAMES_KEPT)
         def image(frame_index: int) -> OpenImage:
@@ -161,8 +161,9 @@ class Opener:
         paths = [record.path for record in records.values() if record.path is not None]
         return self._changes.watch(paths if len(paths) == len(records) else ())
 
-    def _revision(self, records: Mapping[str, FileRecord]) -> str:
-        told = [self._look, *(f"{one} {record.digest}" for one, record in records.items())]
+    def _revision(self, kind: str, records: Mapping[str, FileRecord]) -> str:
+        """Another one for a series than for its only instance: pyramid 0 is not frame 0."""
+        told = [kind, self._look, *(f"{one} {record.digest}" for one, record in records.items())]
         return hashlib.blake2b("\n".join(told).encode(), digest_size=16).hexdigest()
 
 

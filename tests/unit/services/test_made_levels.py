@@ -135,3 +135,10 @@ def test_a_client_that_is_asked_to_come_again_finds_what_went_on_meanwhile(
             stored.made_levels.completed(stored.images.open(FRAME))
     assert tuple(sizes(stored, FRAME)) == SMALL_PX
     assert stored.workers.runs == 1
+
+
+def test_a_slide_and_a_frame_of_its_only_instance_have_levels_of_their_own(stored: Gallery):
+    (file,) = written_level(LevelSample(4400, 2200, 2200, 2200)).files
+    stored.archive.store("only", file.content)
+    assert sizes(stored, SLIDE)[1] == (2200, 1100)
+    assert sizes(stored, FrameImage("only", 0))[1] == (1100, 1100)
