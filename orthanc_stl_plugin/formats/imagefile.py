@@ -143,7 +143,8 @@ def _header(buffer: Buffer) -> tuple[Dataset, int]:
     stream = _BufferStream(buffer)
     with tolerating("the DICOM file"):
         header = read_partial(cast("BinaryIO", stream), is_beyond, force=True)
-        is_dicom = "SOPClassUID" in header and "SOPInstanceUID" in header
+        # They are parsed here: what follows reads them freely.
+        is_dicom = None not in (header.get("SOPClassUID"), header.get("SOPInstanceUID"))
         header.buffer = None
     if not is_dicom:
         raise UnusableSource("the file is not DICOM: it has no SOP Class UID or SOP Instance UID")

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGBaseline8Bit, JPEGExtended12Bit
 
 from orthanc_stl_plugin.formats import jpeg
+from orthanc_stl_plugin.formats.dicomfile import tolerating
 from orthanc_stl_plugin.formats.display import Display
 from orthanc_stl_plugin.formats.frameindex import ITEM_HEADER
 from orthanc_stl_plugin.formats.framepixels import FrameDecoder
@@ -166,7 +167,8 @@ class StoredFrames:
 
 
 def _is_lossy(image: ImageFile) -> bool:
-    says_so = str(image.header.get("LossyImageCompression") or "") == "01"
+    with tolerating("the lossy image compression"):
+        says_so = str(image.header.get("LossyImageCompression") or "") == "01"
     return says_so or image.transfer_syntax_uid in _JPEG_SYNTAXES
 
 

@@ -1,5 +1,7 @@
 """Images are opened once, and anew as soon as the archive holds something else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -149,3 +151,15 @@ def test_a_frame_without_a_window_is_shown_from_its_darkest_to_its_brightest(ima
     images_here.archive.store("grey", frame_file(stored), "grey")
     pixels = images_here.images.open(FrameImage("grey", 0)).sources["grey"].pixels(0)
     assert (int(pixels.min()), int(pixels.max())) == (0, 255)
+
+
+@pytest.mark.parametrize(
+    "tag", [b"\x08\0\x16\0", b"\x08\0\x18\0", b"\x28\0\x10\x21"], ids=["class", "instance", "loss"]
+)
+def test_a_damaged_element_makes_a_source_unusable(images_here: Gallery, tag: bytes):
+    content = frame_file(PICTURE, SpecificCharacterSet="ISO_IR 100", LossyImageCompression="00")
+    start = content.rindex(tag)
+    damaged = content[: start + 5] + b" " + content[start + 6 :]
+    images_here.archive.store("damaged", damaged, "damaged")
+    with pytest.raises(UnusableSource, match="malformed"):
+        images_here.images.open(FrameImage("damaged", 0))
