@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
@@ -124,10 +124,9 @@ class StoredFrames:
         self.samples = display.samples
         self.lacks_window = display.lacks_window
 
-    def seen_range(self) -> tuple[int, int]:
-        """The lowest and the highest stored value of some of its frames."""
-        count = len(self._frames)
-        looked_at = range(0, count, -(-count // _FRAMES_LOOKED_AT))
+    def seen_range(self, frame_indices: Sequence[int]) -> tuple[int, int]:
+        """The lowest and the highest stored value of some of these frames."""
+        looked_at = frame_indices[:: -(-len(frame_indices) // _FRAMES_LOOKED_AT)]
         frames = [self._decoder.decode(self._read(at), at) for at in looked_at]
         return min(int(one.min()) for one in frames), max(int(one.max()) for one in frames)
 

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Final
@@ -93,26 +94,22 @@ class Opener:
                 )
             files[instance_id] = file
         shown = slide([slide_image(instance_id, file) for instance_id, file in files.items()])
-        default = shown.default
+        pyramids = (shown.default, *shown.pyramids[1:])  # refused without any
         frames = {
             instance_id: self._frames(instance_id, records[instance_id], files[instance_id])
-            for pyramid in shown.pyramids
+            for pyramid in pyramids
             for level in pyramid.levels
             for instance_id in level.instance_ids
         }
-        # All levels have to be equally bright: the smallest one says how much.
-        smallest = frames[default.levels[-1].instance_ids[0]]
-        if smallest.lacks_window:
-            seen = smallest.seen_range()
-            for one in frames.values():
-                one.spread(seen)
         revision, freshness = self._revision("series", records), self._freshness(records)
-        images = [
-            _image(f"{revision}-{number}", pyramid.levels, frames, freshness)
-            for number, pyramid in enumerate(shown.pyramids)
-        ]
+
+        @lru_cache(len(pyramids))
+        def image(number: int) -> OpenImage:
+            levels = pyramids[number].levels
+            return _image(f"{revision}-{number}", levels, _spread(levels, frames), freshness)
+
         byte_count = sum(map(_bytes_of, files.values()))
-        return Opened(records, images.__getitem__, len(images), shown, byte_count, freshness)
+        return Opened(records, image, len(pyramids), shown, byte_count, freshness)
 
     def instance(self, instance_id: str) -> Opened:
         """The frames of an instance.
@@ -125,7 +122,7 @@ class Opener:
         described = slide_image(instance_id, file)
         frames = self._frames(instance_id, record, file)
         if frames.lacks_window:
-            frames.spread(frames.seen_range())
+            frames.spread(frames.seen_range(range(len(file.frames))))
         records = {instance_id: record}
         revision, freshness = self._revision("instance", records), self._freshness(records)
 
@@ -165,6 +162,25 @@ class Opener:
         """Another one for a series than for its only instance: pyramid 0 is not frame 0."""
         told = [kind, self._look, *(f"{one} {record.digest}" for one, record in records.items())]
         return hashlib.blake2b("\n".join(told).encode(), digest_size=16).hexdigest()
+
+
+def _spread(
+    levels: tuple[Level, ...], frames: Mapping[str, StoredFrames]
+) -> Mapping[str, StoredFrames]:
+    """The frames of a pyramid, all levels equally bright: the smallest one says how much."""
+    own = {one: frames[one] for level in levels for one in level.instance_ids}
+    tiles = levels[-1].tiles
+    if not len(tiles.keys):
+        return own
+    ordinal = tiles.places.item(0, 0)
+    smallest = own[tiles.instance_ids[ordinal]]
+    if not smallest.lacks_window:
+        return own
+    seen = smallest.seen_range(tiles.places[tiles.places[:, 0] == ordinal, 1].tolist())
+    spread = {instance_id: copy(one) for instance_id, one in own.items()}
+    for one in spread.values():
+        one.spread(seen)
+    return spread
 
 
 def _image(

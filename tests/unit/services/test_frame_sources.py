@@ -97,7 +97,7 @@ def test_values_without_a_window_are_spread_as_told():
     stored = np.linspace(0, 4000, 64 * 48, dtype=np.uint16).reshape(48, 64)
     source = frames(frame_file(stored))
     assert source.lacks_window
-    assert source.seen_range() == (0, 4000)
+    assert source.seen_range([0]) == (0, 4000)
     source.spread((0, 2000))
     assert source.value_range == (0, 2000)
     assert source.pixels(0)[24:, 10:].min() == 255

@@ -163,3 +163,27 @@ def test_a_damaged_element_makes_a_source_unusable(images_here: Gallery, tag: by
     images_here.archive.store("damaged", damaged, "damaged")
     with pytest.raises(UnusableSource, match="malformed"):
         images_here.images.open(FrameImage("damaged", 0))
+
+
+def test_each_optical_path_without_a_window_is_spread_by_its_own_values(images_here: Gallery):
+    sample = LevelSample(64, 48, 32, 16, rgb=False, is_16_bit=True)
+    for number, (path, brightest) in enumerate((("dim", 600), ("bright", 40000)), start=1):
+        ramp = np.linspace(0, brightest, 64 * 48).reshape(1, 1, 48, 64).astype(np.uint16)
+        (file,) = written_level(replace(sample, paths=(path,)), number, pixels=ramp).files
+        images_here.archive.store(path, file.content, "channels")
+    for number in (0, 1):
+        shown = images_here.pixels(SeriesImage("channels", number), "full/max/0/default.png")
+        assert (int(shown.min()), int(shown.max())) == (0, 255)
+        assert (shown == 255).mean() < 0.01
+
+
+def test_optical_paths_in_one_instance_are_spread_each_by_its_own_values(images_here: Gallery):
+    sample = LevelSample(64, 48, 32, 16, rgb=False, is_16_bit=True, paths=("dim", "bright"))
+    ramp = np.linspace(0, 1, 64 * 48).reshape(48, 64)
+    pixels = np.stack([600 * ramp, 40000 * ramp])[:, np.newaxis].astype(np.uint16)
+    (file,) = written_level(sample, pixels=pixels).files
+    images_here.archive.store("both", file.content, "channels")
+    for number in (0, 1):
+        shown = images_here.pixels(SeriesImage("channels", number), "full/max/0/default.png")
+        assert (int(shown.min()), int(shown.max())) == (0, 255)
+        assert (shown == 255).mean() < 0.01
