@@ -81,23 +81,33 @@ def midnight(tags: Tags, path: str) -> str | None:
     return None
 
 
-def dicom_json(tags: Tags, keywords: Sequence[str]) -> dict[str, object]:
-    """The attributes of these top-level keywords, as the DICOM JSON Model has them (PS3.18 F.2)."""
+def dicom_json(tags: Tags, paths: Sequence[str]) -> dict[str, object]:
+    """The attributes at these paths, as the DICOM JSON Model has them (PS3.18 F.2).
+
+    Items of sequences have only what a path names inside them: others may tell who the patient is.
+    """
+    paths_inside: dict[str, list[str]] = {}
+    for path in paths:
+        keyword, _, rest = path.partition(".")
+        paths_inside.setdefault(keyword, []).append(rest)
     model: dict[str, object] = {}
-    for keyword in keywords:
+    for keyword, inside in paths_inside.items():
         tag = tag_for_keyword(keyword)
         if tag is not None and keyword in tags:
-            model[f"{tag:08X}"] = _element(tags, keyword)
+            model[f"{tag:08X}"] = _element(tags, keyword, inside)
     return dict(sorted(model.items()))
 
 
-def _element(tags: Tags, keyword: str) -> dict[str, object]:
+def _element(tags: Tags, keyword: str, paths_inside: Sequence[str]) -> dict[str, object]:
     vr = _vr(keyword)
+    values: list[object] = []
     if vr == "SQ":
         found = tags[keyword]
         items = found if isinstance(found, list) else []
-        return {"vr": vr, "Value": [dicom_json(item, tuple(item)) for item in items]}
-    values: list[object] = list(stored_values(tags, keyword))
+        models = (dicom_json(item, paths_inside) for item in items if isinstance(item, Mapping))
+        values = [model for model in models if model]
+    elif "" in paths_inside:
+        values = list(stored_values(tags, keyword))
     if vr == "PN":
         names = ("Alphabetic", "Ideographic", "Phonetic")
         values = [

@@ -82,7 +82,7 @@ class Describer:
         for path in (*study_paths, *series_paths):
             if not is_known(path):
                 raise ConfigurationError(f'"Presentation": {path!r} is no keyword of DICOM')
-        self._shown = _first_parts((*keywords_of(settings.label), *metadata))
+        self._shown = (*keywords_of(settings.label), *metadata)
         wanted = _first_parts((*series_paths, *study_paths))
         self.keywords = tuple(one for one in wanted if one not in COUNTED_KEYWORDS)
 

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from orthanc_stl_plugin.formats.attributes import (
@@ -135,7 +137,8 @@ def test_dicom_json_has_the_form_of_ps3_18_annex_f():
         "StudyDescription": "",
         "SpecimenDescriptionSequence": [{"SpecimenShortDescription": "Clay"}],
     }
-    assert dicom_json(tags, [*tags, "Modality", "NoSuchKeyword"]) == {
+    specimen = "SpecimenDescriptionSequence.SpecimenShortDescription"
+    assert dicom_json(tags, [*tags, specimen, "Modality", "NoSuchKeyword"]) == {
         "00080020": {"vr": "DA", "Value": ["20200131"]},
         "00081030": {"vr": "LO"},
         "00100010": {
@@ -155,3 +158,45 @@ def test_only_the_asked_attributes_are_in_dicom_json():
     assert dicom_json({"PatientName": "x", "Modality": "CT"}, ["Modality"]) == {
         "00080060": {"vr": "CS", "Value": ["CT"]}
     }
+
+
+def test_items_of_sequences_have_only_the_asked_attributes_in_dicom_json():
+    anatomy = {"CodeValue": "T-62000", "CodeMeaning": "Liver"}
+    specimen = {
+        "SpecimenIdentifier": "DOE^JANE S-17",
+        "SpecimenShortDescription": "Biopsy",
+        "PrimaryAnatomicStructureSequence": [anatomy],
+        "SpecimenPreparationSequence": [{"CodeMeaning": "Doe"}],
+    }
+    sequence = "SpecimenDescriptionSequence"
+    paths = [
+        f"{sequence}.SpecimenShortDescription",
+        f"{sequence}.PrimaryAnatomicStructureSequence.CodeMeaning",
+    ]
+    assert dicom_json({sequence: [specimen]}, paths) == {
+        "00400560": {
+            "vr": "SQ",
+            "Value": [
+                {
+                    "00082228": {
+                        "vr": "SQ",
+                        "Value": [{"00080104": {"vr": "LO", "Value": ["Liver"]}}],
+                    },
+                    "00400600": {"vr": "LO", "Value": ["Biopsy"]},
+                }
+            ],
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("tags", "path"),
+    [
+        ({"SpecimenDescriptionSequence": [{"SpecimenUID": "1.2"}]}, "SpecimenDescriptionSequence"),
+        ({"PatientName": "Doe^Jane"}, "PatientName.CodeMeaning"),
+        ({"SpecimenDescriptionSequence": "1.2"}, "SpecimenDescriptionSequence.SpecimenUID"),
+    ],
+)
+def test_what_a_path_shows_no_value_of_has_none_in_dicom_json(tags: dict[str, object], path: str):
+    assert readable_values(tags, path) == ()
+    assert '"Value"' not in json.dumps(dicom_json(tags, [path]))

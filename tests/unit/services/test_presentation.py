@@ -293,15 +293,18 @@ def test_a_slice_with_a_broken_place_is_still_shown(stage: Stage, tags: dict[str
 
 
 def test_no_patient_is_named_unless_the_settings_do():
-    tags = {
+    tags: dict[str, Any] = {
         "PatientName": "Doe^Jane",
         "PatientID": "P-77",
         "PatientBirthDate": "19700102",
         "AccessionNumber": "ACC-9",
         "ReferringPhysicianName": "House^G",
         "StudyID": "S-12",
+        "SpecimenDescriptionSequence": [
+            {"SpecimenShortDescription": "Liver", "SpecimenIdentifier": "L-34"}
+        ],
     }
-    secrets = ("Doe", "P-77", "1970", "ACC-9", "House", "S-12")
+    secrets = ("Doe", "P-77", "1970", "ACC-9", "House", "S-12", "L-34")
     stage = Stage()
     add_study(stage.catalogue, **tags)
     add_series(stage.catalogue, "ct", image("1"))
