@@ -35,18 +35,33 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """What holds a resource, among others.
+
+    Attributes:
+        address: its identifier.
+        label: its name.
+        is_collection: else it is a manifest.
+    """
+
+    address: str
+    label: Texts
+    is_collection: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """What belongs to a resource, in its own form.
 
     Attributes:
         see_also: for machines.
         rendering: for people.
-        part_of: the collection it belongs to: address and label.
+        part_of: the collection or manifest it belongs to, or None.
     """
 
     see_also: tuple[Json, ...] = ()
     rendering: tuple[Json, ...] = ()
-    part_of: tuple[str, Texts] | None = None
+    part_of: Whole | None = None
 
 
 NO_LINKS: Final = Links()
@@ -101,10 +116,10 @@ def links_json(links: Links) -> Json:
         properties["seeAlso"] = list(links.see_also)
     if links.rendering:
         properties["rendering"] = list(links.rendering)
-    if links.part_of:
-        address, label = links.part_of
-        collection = {"id": address, "type": "Collection", "label": label.to_json()}
-        properties["partOf"] = [collection]
+    if whole := links.part_of:
+        kind = "Collection" if whole.is_collection else "Manifest"
+        label = whole.label.to_json()
+        properties["partOf"] = [{"id": whole.address, "type": kind, "label": label}]
     return properties
 
 

@@ -11,7 +11,7 @@ from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.iiif.addresses import Addresses
 from orthanc_stl_plugin.iiif.collection import Collection, Member, write_collection
 from orthanc_stl_plugin.iiif.descriptive import LabelledValue
-from orthanc_stl_plugin.iiif.manifest import NO_LINKS, Links
+from orthanc_stl_plugin.iiif.manifest import NO_LINKS, Links, Whole
 from orthanc_stl_plugin.services.catalogue import Catalogue, SeriesEntry, StudyChoice, StudyEntry
 from orthanc_stl_plugin.services.describing import Counts, Describer
 from orthanc_stl_plugin.services.documents import Document, StudyMemory, document
@@ -64,7 +64,7 @@ class Collector:
             if not members:
                 raise UnusableSource(f"study {study_id} holds no image and no 3D model to show")
             description = self._describer.study(study, series, Counts(len(members)))
-            links = Links(part_of=(addresses.collection(), self._collection_label))
+            links = Links(part_of=Whole(addresses.collection(), self._collection_label))
             own = addresses.study_collection(study_id)
             return document(write_collection(Collection(own, description, members, links)))
 
@@ -108,7 +108,7 @@ class Collector:
             raise NotFound(f"the collection has no part {number}")
         first = choice.since + 1
         name = texts(f"{first}-{first + len(studies) - 1}")
-        links = Links(part_of=(addresses.collection(), self._collection_label))
+        links = Links(part_of=Whole(addresses.collection(), self._collection_label))
         members = self._study_members(addresses, studies)
         own = addresses.collection_page(number)
         return self._collection(own, name, members, len(members), links)

@@ -12,7 +12,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.iiif.addresses import Addresses
 from orthanc_stl_plugin.iiif.canvas import Json, rendering
 from orthanc_stl_plugin.iiif.descriptive import Description
-from orthanc_stl_plugin.iiif.manifest import Links, Manifest, write_manifest
+from orthanc_stl_plugin.iiif.manifest import Links, Manifest, Whole, write_manifest
 from orthanc_stl_plugin.iiif.scene import MEDIA_TYPE as SCENE_MEDIA_TYPE
 from orthanc_stl_plugin.iiif.scene import Scene, write_scene
 from orthanc_stl_plugin.services.catalogue import (
@@ -67,7 +67,7 @@ class Presenter:
             series = series_in_order(self._catalogue, self._describer, study_id)
             views = self._views(addresses, study_id, series)
             links = self._links(addresses, study, views)
-            links = replace(links, part_of=(addresses.collection(), self._collection_label))
+            links = replace(links, part_of=Whole(addresses.collection(), self._collection_label))
             description = self._describer.study(study, series, _counts(views))
             own = addresses.study_manifest(study_id)
             return document(write_manifest(_manifest(own, description, views, links)))
@@ -90,7 +90,7 @@ class Presenter:
             description = self._describer.study(study, series, _counts(views))
             links = self._links(addresses, study, views)
             collection = addresses.study_collection(study.study_id)
-            links = replace(links, part_of=(collection, description.label))
+            links = replace(links, part_of=Whole(collection, description.label))
             if len(series) > 1:
                 label = _joined(description.label, views[0].label)
                 description = replace(description, label=label)
@@ -120,7 +120,8 @@ class Presenter:
             description = self._describer.study(study, series, _counts((view,)))
             description = replace(description, label=_joined(description.label, label))
             links = self._links(addresses, study, (view,))
-            links = replace(links, part_of=(addresses.series_manifest(series_id), label))
+            whole = Whole(addresses.series_manifest(series_id), label, is_collection=False)
+            links = replace(links, part_of=whole)
             own = addresses.instance_manifest(instance_id)
             return document(write_manifest(_manifest(own, description, (view,), links)))
 

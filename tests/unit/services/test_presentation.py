@@ -487,6 +487,19 @@ def test_the_name_of_a_series_manifest_holds_that_of_its_study(stage: Stage):
     }
 
 
+def test_the_manifest_of_an_instance_is_part_of_a_manifest(stage: Stage):
+    add_study(stage.catalogue)
+    add_series(stage.catalogue, "ct", image("1"), SeriesDescription="Thin")
+    manifest = json.loads(stage.presenter().instance_manifest("1", BASE).content)
+    assert manifest["partOf"] == [
+        {
+            "id": f"{BASE}/series/ct/iiif/manifest.json",
+            "type": "Manifest",
+            "label": {"none": ["Thin"]},
+        }
+    ]
+
+
 def test_the_defaults_of_the_settings_suit_a_specimen():
     stage = Stage(Settings())
     specimen = {"SpecimenShortDescription": "Papyrus", "SpecimenDetailedDescription": "A letter"}
