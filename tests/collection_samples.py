@@ -99,8 +99,14 @@ class Stage:
 
     def presenter(self) -> Presenter:
         words = self.settings.presentation
-        label = words.collection_label
-        return Presenter(self.catalogue, Describer(words), self.viewer, self.memory(), label)
+        return Presenter(
+            self.catalogue,
+            Describer(words),
+            self.viewer,
+            self.memory(),
+            words.collection_label,
+            self.settings.max_pixels,
+        )
 
     def collector(self) -> Collector:
         words = self.settings.presentation

@@ -34,8 +34,9 @@ def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slide
     describer = Describer(words)
     viewer = Viewer(catalogue, slides, shows_slide_labels=words.slide_labels)
     memory = StudyMemory(settings.manifest_cache_mib << 20, _utc_now)
-    presenter = Presenter(catalogue, describer, viewer, memory, words.collection_label)
-    collector = Collector(catalogue, describer, viewer, memory, words.collection_label)
+    label = words.collection_label
+    presenter = Presenter(catalogue, describer, viewer, memory, label, settings.max_pixels)
+    collector = Collector(catalogue, describer, viewer, memory, label)
     announcer = Announcer(catalogue, settings.publish.label, PropertyMemory(), _utc_now)
     routes = [
         *presentation_routes(presenter, collector, announcer, settings),

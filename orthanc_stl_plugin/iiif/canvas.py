@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from orthanc_stl_plugin.config import NO_TEXTS, Texts
+from orthanc_stl_plugin.iiif.resolve import fitted_to_area
 
 JPEG: Final = "image/jpeg"
 THUMBNAIL_PX: Final = 200
@@ -66,11 +67,14 @@ class Canvas:
     renderings: tuple[Json, ...] = ()
 
 
-def canvas_json(canvas: Canvas) -> Json:
-    """The canvas with one page, which paints its image, or a Choice (cookbook 0033) of them."""
+def canvas_json(canvas: Canvas, max_pixels: int) -> Json:
+    """The canvas with one page, which paints its image, or a Choice (cookbook 0033) of them.
+
+    No address asks a service for more than `max_pixels`, which it would refuse.
+    """
     first = canvas.pictures[0]
     width, height = _size(first)
-    bodies = [_body(picture) for picture in canvas.pictures]
+    bodies = [_body(picture, max_pixels) for picture in canvas.pictures]
     annotation = {
         "id": f"{canvas.address}/annotation",
         "type": "Annotation",
@@ -99,7 +103,7 @@ def thumbnail_json(picture: Picture | Still) -> Json:
     one than there is.
     """
     if isinstance(picture, Picture):
-        thumbnail = _scaled(picture, THUMBNAIL_PX)
+        thumbnail = _scaled(picture, *fitted(picture.width, picture.height, THUMBNAIL_PX))
         if min(picture.width, picture.height) >= THUMBNAIL_PX:
             size = {"height": thumbnail["height"], "width": thumbnail["width"]}
             thumbnail["service"] = [_service(picture) | {"sizes": [size]}]
@@ -135,10 +139,10 @@ def _size(picture: Picture | Still) -> tuple[int, int]:
     return picture.side_px, picture.side_px
 
 
-def _body(picture: Picture | Still) -> Json:
+def _body(picture: Picture | Still, max_pixels: int) -> Json:
     if isinstance(picture, Picture):
         label = {"label": picture.label.to_json()} if picture.label else {}
-        return _scaled(picture, STILL_PX) | {"service": [_service(picture)]} | label
+        return _still(picture, max_pixels) | {"service": [_service(picture)]} | label
     return {
         "id": picture.address,
         "type": "Image",
@@ -148,11 +152,22 @@ def _body(picture: Picture | Still) -> Json:
     }
 
 
-def _scaled(picture: Picture, limit_px: int) -> Json:
-    """The image within the limit, by its canonical address (IIIF Image 3.0 section 4.7)."""
-    width, height = fitted(picture.width, picture.height, limit_px)
+def _still(picture: Picture, max_pixels: int) -> Json:
+    width, height = fitted(picture.width, picture.height, STILL_PX)
+    if width * height <= max_pixels:
+        return _scaled(picture, width, height)
+    # As the service makes it: the canonical address of this size is "max".
+    width, height = fitted_to_area(picture.width, picture.height, max_pixels)
+    return _image(picture, "max", width, height)
+
+
+def _scaled(picture: Picture, width: int, height: int) -> Json:
     whole = (width, height) == (picture.width, picture.height)
-    size = "max" if whole else f"{width},{height}"
+    return _image(picture, "max" if whole else f"{width},{height}", width, height)
+
+
+def _image(picture: Picture, size: str, width: int, height: int) -> Json:
+    """The image in a size, by its canonical address (IIIF Image 3.0 section 4.7)."""
     return {
         "id": f"{picture.service}/full/{size}/0/default.jpg",
         "type": "Image",

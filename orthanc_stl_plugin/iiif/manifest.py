@@ -90,8 +90,11 @@ class Manifest:
     start: int = 0
 
 
-def write_manifest(manifest: Manifest) -> bytes:
-    """The JSON-LD of a manifest; no more than one canvas is held twice at a time."""
+def write_manifest(manifest: Manifest, max_pixels: int) -> bytes:
+    """The JSON-LD of a manifest; no more than one canvas is held twice at a time.
+
+    `max_pixels` is the most that a service gives of an image at once.
+    """
     head: Json = {"@context": CONTEXT, "id": manifest.address, "type": "Manifest"}
     head |= description_json(manifest.description)
     first = manifest.canvases[manifest.start]
@@ -106,7 +109,8 @@ def write_manifest(manifest: Manifest) -> bytes:
     tail: Json = {}
     if manifest.ranges:
         tail["structures"] = [_range_json(part) for part in manifest.ranges]
-    return written(head, (canvas_json(canvas) for canvas in manifest.canvases), tail)
+    canvases = (canvas_json(canvas, max_pixels) for canvas in manifest.canvases)
+    return written(head, canvases, tail)
 
 
 def links_json(links: Links) -> Json:

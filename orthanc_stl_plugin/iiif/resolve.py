@@ -126,6 +126,13 @@ def rotated_extent(width: int, height: int, rotation_degrees: float) -> Extent:
     )
 
 
+def fitted_to_area(width: int, height: int, area: int) -> Extent:
+    """The largest size of the ratio with at most `area` pixels, rounded down, at least 1."""
+    wide = max(1, isqrt(area * width // height))
+    high = max(1, isqrt(area * height // width))
+    return max(1, min(wide, area // high)), max(1, min(high, area // wide))
+
+
 def _region_box(region: Region, width: int, height: int) -> Box:
     if region is NamedRegion.FULL:
         return 0, 0, width, height
@@ -226,7 +233,7 @@ def _maximum(width: int, height: int, limits: Limits, *, upscaling: bool) -> Ext
         max_height = min(height, max_height or height)
     output = _fitted(width, height, max_width, max_height)
     if area is not None and (output is None or output[0] * output[1] > area):
-        output = _fitted_to_area(width, height, area)
+        output = fitted_to_area(width, height, area)
     return output or (width, height)
 
 
@@ -239,13 +246,6 @@ def _fitted(
     if max_height is not None:
         return max(1, (2 * max_height * width + height) // (2 * height)), max_height
     return None
-
-
-def _fitted_to_area(width: int, height: int, area: int) -> Extent:
-    """The largest size of the ratio with at most `area` pixels, rounded down, at least 1."""
-    wide = max(1, isqrt(area * width // height))
-    high = max(1, isqrt(area * height // width))
-    return max(1, min(wide, area // high)), max(1, min(high, area // wide))
 
 
 def _require_within(output: Extent, limits: Limits) -> None:

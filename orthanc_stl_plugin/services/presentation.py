@@ -37,6 +37,7 @@ class Presenter:
         viewer: finds what there is to see.
         memory: keeps what was made.
         collection_label: the name of the collection of all studies.
+        max_pixels: the most pixels of one answer of an image service.
     """
 
     def __init__(
@@ -46,12 +47,14 @@ class Presenter:
         viewer: Viewer,
         memory: StudyMemory,
         collection_label: Texts,
+        max_pixels: int,
     ) -> None:
         self._catalogue = catalogue
         self._describer = describer
         self._viewer = viewer
         self._documents = memory.documents
         self._collection_label = collection_label
+        self._max_pixels = max_pixels
 
     def study_manifest(self, study_id: str, base: str) -> Document:
         """Everything of a study that can be seen.
@@ -70,7 +73,7 @@ class Presenter:
             links = replace(links, part_of=Whole(addresses.collection(), self._collection_label))
             description = self._describer.study(study, series, _counts(views))
             own = addresses.study_manifest(study_id)
-            return document(write_manifest(_manifest(own, description, views, links)))
+            return self._written(_manifest(own, description, views, links))
 
         return self._documents.get(study, ("study", base), make)
 
@@ -95,7 +98,7 @@ class Presenter:
                 label = _joined(description.label, views[0].label)
                 description = replace(description, label=label)
             own = address or addresses.series_manifest(series_id)
-            return document(write_manifest(_manifest(own, description, views, links)))
+            return self._written(_manifest(own, description, views, links))
 
         return self._documents.get(study, ("series", series_id, base, address), make)
 
@@ -123,7 +126,7 @@ class Presenter:
             whole = Whole(addresses.series_manifest(series_id), label, is_collection=False)
             links = replace(links, part_of=whole)
             own = addresses.instance_manifest(instance_id)
-            return document(write_manifest(_manifest(own, description, (view,), links)))
+            return self._written(_manifest(own, description, (view,), links))
 
         return self._documents.get(study, ("instance", instance_id, base), make)
 
@@ -139,7 +142,7 @@ class Presenter:
         series = series_in_order(self._catalogue, self._describer, study.study_id)
         canvas = self._viewer.frame(Addresses(base), instance_id, frame_index)
         description = self._describer.study(study, series, Counts(1, 1))
-        return document(write_manifest(Manifest(address, description, (canvas,))))
+        return self._written(Manifest(address, description, (canvas,)))
 
     def scene(self, series_id: str, base: str) -> Document:
         """The models of a series in one space.
@@ -174,6 +177,9 @@ class Presenter:
         series = series_in_order(self._catalogue, self._describer, study_id)
         attributes = self._describer.attributes(study, series)
         return document(json.dumps([attributes], ensure_ascii=False).encode("utf-8", "replace"))
+
+    def _written(self, manifest: Manifest) -> Document:
+        return document(write_manifest(manifest, self._max_pixels))
 
     def _links(self, addresses: Addresses, study: StudyEntry, views: Iterable[View]) -> Links:
         data = texts("DICOM attributes", language="en")

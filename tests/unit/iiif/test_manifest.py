@@ -18,6 +18,7 @@ from orthanc_stl_plugin.iiif.scene import Part, Scene, write_scene
 
 SERVICE = "https://m/instances/i/frames/0/iiif/3"
 CANVAS = "https://m/instances/i/frames/0/iiif/canvas"
+MAX_PIXELS = 25_000_000
 PLAIN = Description(texts("Vase"), texts("1 image", language="en"))
 
 
@@ -26,16 +27,16 @@ def canvas(*pictures: Picture) -> Canvas:
 
 
 def written(manifest: Manifest) -> Any:
-    return json.loads(write_manifest(manifest))
+    return json.loads(write_manifest(manifest, MAX_PIXELS))
 
 
-def body(one: Canvas) -> Any:
-    page: Any = canvas_json(one)["items"]
+def body(one: Canvas, max_pixels: int = MAX_PIXELS) -> Any:
+    page: Any = canvas_json(one, max_pixels)["items"]
     return page[0]["items"][0]["body"]
 
 
 def test_a_canvas_has_the_size_of_its_image():
-    assert canvas_json(canvas()) | {"items": None} == {
+    assert canvas_json(canvas(), MAX_PIXELS) | {"items": None} == {
         "id": CANVAS,
         "type": "Canvas",
         "label": {"none": ["1/1"]},
@@ -66,13 +67,13 @@ def test_a_canvas_has_the_size_of_its_image():
 
 @pytest.mark.parametrize("size", [(100, 84), (2000, 199), (199, 400)])
 def test_a_thumbnail_that_viewers_could_only_enlarge_has_no_service(size: tuple[int, int]):
-    found: Any = canvas_json(canvas(Picture(SERVICE, *size)))
+    found: Any = canvas_json(canvas(Picture(SERVICE, *size)), MAX_PIXELS)
     assert "service" not in found["thumbnail"][0]
     assert body(canvas(Picture(SERVICE, *size)))["service"][0]["id"] == SERVICE
 
 
 def test_an_image_is_painted_whole_onto_its_canvas():
-    page: Any = canvas_json(canvas())["items"]
+    page: Any = canvas_json(canvas(), MAX_PIXELS)["items"]
     annotation = page[0]["items"][0]
     assert annotation["motivation"] == "painting"
     assert annotation["target"] == CANVAS
@@ -94,6 +95,24 @@ def test_the_image_of_a_gigapixel_slide_is_asked_for_in_a_moderate_size():
 
 
 @pytest.mark.parametrize(
+    ("size", "still", "fit"),
+    [
+        ((3000, 2000), "max", (1224, 816)),
+        ((1900, 1900), "max", (1000, 1000)),
+        ((1000, 1000), "max", (1000, 1000)),
+        ((10_000, 5000), "max", (1414, 707)),
+        ((10_000, 2500), "2000,500", (2000, 500)),
+    ],
+)
+def test_the_image_of_a_canvas_has_no_more_pixels_than_its_service_gives(
+    size: tuple[int, int], still: str, fit: tuple[int, int]
+):
+    one = body(canvas(Picture(SERVICE, *size)), 1_000_000)
+    assert one["id"] == f"{SERVICE}/full/{still}/0/default.jpg"
+    assert (one["width"], one["height"]) == fit
+
+
+@pytest.mark.parametrize(
     ("size", "limit", "fit"),
     [
         ((300, 200), 200, (200, 133)),
@@ -112,7 +131,7 @@ def test_a_size_is_fitted_and_never_enlarged(
 
 def test_a_picture_without_a_service_stands_for_itself():
     still = Still("https://m/p?size=1024", "https://m/p?size=200", "image/png", 1024)
-    found = canvas_json(Canvas(CANVAS, texts("Liver"), (still,)))
+    found = canvas_json(Canvas(CANVAS, texts("Liver"), (still,)), MAX_PIXELS)
     assert (found["width"], found["height"]) == (1024, 1024)
     assert found["thumbnail"] == [
         {

@@ -81,6 +81,16 @@ def test_a_film_has_a_canvas_for_each_frame(stage: Stage):
     assert "viewingDirection" not in manifest
 
 
+def test_images_are_painted_in_a_size_that_the_settings_allow():
+    stage = Stage(read_settings({"MaxPixels": 65536}))
+    add_study(stage.catalogue)
+    add_series(stage.catalogue, "ct", image("1", Columns="600", Rows="400"))
+    (canvas,) = study_manifest(stage)["items"]
+    assert (canvas["width"], canvas["height"]) == (600, 400)
+    body = canvas["items"][0]["items"][0]["body"]
+    assert (body["width"], body["height"]) == (313, 209)
+
+
 def test_series_are_the_table_of_contents_by_their_numbers(stage: Stage):
     add_study(stage.catalogue)
     add_series(stage.catalogue, "b", image("2"), SeriesNumber="10", SeriesDescription="Last")
