@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.wsi.levels import Heights, LevelSet, level_set, plain_level
+from orthanc_stl_plugin.wsi.levels import LevelSet, level_set, plain_level
+from orthanc_stl_plugin.wsi.planes import Heights
 from orthanc_stl_plugin.wsi.pyramid import (
     AssociatedImage,
     Flavour,

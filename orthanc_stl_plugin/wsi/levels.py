@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.wsi.planes import Heights
 from orthanc_stl_plugin.wsi.pyramid import Level, OpticalPath, TileTable
 from orthanc_stl_plugin.wsi.slideimage import FullTiling, SlideImage, SparseTiling
 from orthanc_stl_plugin.wsi.tiling import PlacedFrames, full_frames, sparse_frames
-
-type Heights = tuple[float | None, ...]
 
 NO_KEYS: Final = np.zeros(1, dtype=np.int64)
 FIRST_FRAME: Final = np.zeros((1, 2), dtype=np.int32)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.wsi.planes import Z_DECIMALS, Heights, checked_planes, planes_of_frames
 from orthanc_stl_plugin.wsi.slideimage import FullTiling, SlideImage, SparseTiling
-
-MOST_PLANES: Final = 256
-Z_DECIMALS: Final = 6  # a nanometre: equal planes are written with as many digits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,14 +23,15 @@ class PlacedFrames:
         frame_indices: (N,) int64 from 0.
         path_ordinals: (N,) int64 into the image's optical paths.
         plane_ordinals: (N,) int64 into `planes_z_mm`.
-        planes_z_mm: the focal planes, from the glass upwards; None where the height is unknown.
+        planes_z_mm: the focal planes, from the glass upwards; None where the height is unknown, as
+            it may be for some optical paths: those planes come first.
     """
 
     keys: NDArray[np.int64]
     frame_indices: NDArray[np.int64]
     path_ordinals: NDArray[np.int64]
     plane_ordinals: NDArray[np.int64]
-    planes_z_mm: tuple[float | None, ...]
+    planes_z_mm: Heights
 
 
 def full_frames(image: SlideImage, tiling: FullTiling, frame_offset: int = 0) -> PlacedFrames:
@@ -49,7 +48,7 @@ def full_frames(image: SlideImage, tiling: FullTiling, frame_offset: int = 0) ->
         UnusableSource: it has too many focal planes.
     """
     tiles = image.columns * image.rows
-    per_path = tiles * _checked_planes(tiling.plane_count)
+    per_path = tiles * checked_planes(tiling.plane_count)
     there = min(image.frame_count, max(0, per_path * len(image.optical_paths) - frame_offset))
     frames = np.arange(there, dtype=np.int64)
     numbers = frames + frame_offset
@@ -63,7 +62,7 @@ def full_frames(image: SlideImage, tiling: FullTiling, frame_offset: int = 0) ->
     )
 
 
-def _heights(tiling: FullTiling) -> tuple[float | None, ...]:
+def _heights(tiling: FullTiling) -> Heights:
     first, step = tiling.first_z_mm, tiling.plane_distance_mm
     if first is None or (step is None and tiling.plane_count > 1):
         return (None,) * tiling.plane_count
@@ -88,7 +87,7 @@ def sparse_frames(
     """
     located = [_located(image, tiling) for image, tiling in zip(images, tilings, strict=True)]
     keys, frames, paths, z_mm = (np.concatenate(arrays) for arrays in zip(*located, strict=True))
-    planes, heights = _planes(keys, paths, z_mm)
+    planes, heights = planes_of_frames(keys, images[0].columns, paths, z_mm)
     ends = np.cumsum([len(part[0]) for part in located])[:-1]
     parts = zip(*(np.split(array, ends) for array in (keys, frames, paths, planes)), strict=True)
     return [
@@ -120,38 +119,3 @@ def _located(image: SlideImage, tiling: SparseTiling) -> tuple[NDArray[Any], ...
     frames = np.flatnonzero(is_placed)
     columns, rows = (positions[frames] // tile).T
     return rows * image.columns + columns, frames, paths[frames], z_mm[frames]
-
-
-def _planes(
-    keys: NDArray[np.int64], paths: NDArray[np.int64], z_mm: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], tuple[float | None, ...]]:
-    """(N,) plane of each frame, and the heights of the planes.
-
-    Scanners that focus on every tile anew state many heights for one plane: heights make planes
-    only where tiles have several frames.
-    """
-    one_plane = np.zeros(len(keys), dtype=np.int64)
-    if np.isnan(z_mm).any() or not len(keys):
-        return one_plane, (None,)
-    heights, planes = np.unique(z_mm.round(Z_DECIMALS), return_inverse=True)
-    if len(heights) == 1:
-        return one_plane, (float(heights[0]),)
-    order = np.lexsort((z_mm, keys, paths))
-    is_first = np.ones(len(order), dtype=np.bool_)
-    is_first[1:] = (np.diff(keys[order]) != 0) | (np.diff(paths[order]) != 0)
-    begins = np.flatnonzero(is_first)
-    depths = np.diff(np.append(begins, len(order)))
-    if depths.max() == 1:
-        return one_plane, (None,)
-    if len(heights) > depths.max() == depths.min():
-        ranks = np.empty(len(order), dtype=np.int64)
-        ranks[order] = np.arange(len(order)) - np.repeat(begins, depths)
-        return ranks, (None,) * _checked_planes(int(depths.max()))
-    _checked_planes(len(heights))
-    return planes.astype(np.int64), tuple(heights.tolist())
-
-
-def _checked_planes(count: int) -> int:
-    if not 1 <= count <= MOST_PLANES:
-        raise UnusableSource(f"an image has {count} focal planes; 1 to {MOST_PLANES} are read")
-    return count
