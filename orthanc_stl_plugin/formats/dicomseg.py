@@ -233,6 +233,7 @@ def _grid(seg: SegFile) -> tuple[Grid, NDArray[np.intp]]:
         planes[0].spacing_mm,
         LARGEST_DRIFT_PIXELS * float(spacing.min()),
         is_sparse=True,
+        between_slices_mm=planes[0].between_slices_mm,
     )
     shape = (int(seg.dataset.Columns), int(seg.dataset.Rows), lattice.count)
     affine = lattice.affine(orientation, spacing)

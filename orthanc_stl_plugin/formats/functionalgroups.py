@@ -22,12 +22,14 @@ class FramePlane:
         position_mm: (3,) float64 LPS of the centre of its first pixel.
         orientation: (6,) float64 unit directions of its rows, then of its columns.
         pixel_spacing_mm: (2,) float64 between rows, then between columns.
+        between_slices_mm: SpacingBetweenSlices, if it is there.
         spacing_mm: SpacingBetweenSlices, else SliceThickness, else None.
     """
 
     position_mm: NDArray[np.float64]
     orientation: NDArray[np.float64]
     pixel_spacing_mm: NDArray[np.float64]
+    between_slices_mm: float | None
     spacing_mm: float | None
 
 
@@ -88,11 +90,13 @@ def common_orientation(planes: Sequence[FramePlane]) -> NDArray[np.float64]:
 
 
 def _plane(position: Dataset, orientation: Dataset, measures: Dataset) -> FramePlane:
+    between_slices = _positive(measures, "SpacingBetweenSlices")
     return FramePlane(
         _numbers(position, "ImagePositionPatient", 3),
         unit_orientation(_numbers(orientation, "ImageOrientationPatient", 6)),
         _pixel_spacing_mm(measures),
-        _positive(measures, "SpacingBetweenSlices") or _positive(measures, "SliceThickness"),
+        between_slices,
+        between_slices or _positive(measures, "SliceThickness"),
     )
 
 

@@ -16,6 +16,7 @@ LARGEST_DRIFT_PIXELS: Final = 0.25
 SAME_DIRECTION: Final = 1e-3
 SAME_SLICE_FRACTION: Final = 0.02
 MOST_PARTS_OF_A_GAP: Final = 5
+LEAST_ABSENT_RATIO: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +70,14 @@ def fit_lattice(
     largest_drift_mm: float,
     *,
     is_sparse: bool = False,
+    between_slices_mm: float | None = None,
 ) -> Lattice:
     """The lattice of slices through image positions, ascending along the normal.
 
     Its spacing is the smallest gap. If that does not explain all positions of a sparse stack, it
     is `spacing_mm`, else a part of the smallest gap. `spacing_mm` is not asked first because it is
-    often wrong in real files.
+    often wrong in real files. `between_slices_mm` goes first where every gap is a whole number of it,
+    three or more: the slices between were left out, being empty.
 
     Args:
         positions_mm: (N, 3) ImagePositionPatient.
@@ -82,6 +85,7 @@ def fit_lattice(
         spacing_mm: what the source says, the only guide if there is one slice.
         largest_drift_mm: how far a position may be off its place in the plane.
         is_sparse: slices may be absent so that no two neighbours are left.
+        between_slices_mm: SpacingBetweenSlices of a sparse stack (PS3.3 C.7.6.16.2.1), if known.
 
     Raises:
         UnusableSource: no spacing explains the positions.
@@ -100,7 +104,7 @@ def fit_lattice(
         return Lattice(positions_mm.mean(axis=0), normal * spacing_mm, level, 1)
     levels = np.array([positions_mm[level == index].mean(axis=0) for index in range(count)])
     found = None
-    candidates = _candidates(np.diff(levels @ normal), spacing_mm)
+    candidates = _candidates(np.diff(levels @ normal), spacing_mm, between_slices_mm)
     for candidate in candidates if is_sparse else candidates[:1]:
         found = _fit(levels, normal, candidate, largest_drift_mm)
         if found is not None:
@@ -115,10 +119,22 @@ def fit_lattice(
     return Lattice(origin, step, index[level], int(index[-1]) + 1)
 
 
-def _candidates(gaps: NDArray[np.float64], spacing_mm: float | None) -> Sequence[float]:
+def _candidates(
+    gaps: NDArray[np.float64], spacing_mm: float | None, between_slices_mm: float | None
+) -> Sequence[float]:
     smallest = float(np.median(gaps[gaps < 1.5 * gaps.min()]))
+    first = []
+    if between_slices_mm and smallest >= LEAST_ABSENT_RATIO * between_slices_mm:
+        slices = gaps / between_slices_mm
+        if np.abs(slices - np.rint(slices)).max() <= LARGEST_DEVIATION:
+            first.append(between_slices_mm)
     stated = [spacing_mm] if spacing_mm and spacing_mm < smallest else []
-    return [smallest, *stated, *(smallest / part for part in range(2, MOST_PARTS_OF_A_GAP + 1))]
+    return [
+        *first,
+        smallest,
+        *stated,
+        *(smallest / part for part in range(2, MOST_PARTS_OF_A_GAP + 1)),
+    ]
 
 
 def _fit(

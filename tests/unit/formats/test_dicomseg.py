@@ -120,6 +120,17 @@ def test_slices_two_and_three_apart_are_two_and_three_slices_apart() -> None:
     assert structure.grid.voxel_size_mm[2] == pytest.approx(2.5, abs=1e-6)
 
 
+def test_lone_slices_are_as_thick_as_the_spacing_between_slices() -> None:
+    tall = np.zeros((23, 19, 40), dtype=np.bool_)
+    tall[3:9, 2:7, [2, 32]] = True
+    dataset = seg_dataset(seg_frames(tall), AFFINE)
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    shared.PixelMeasuresSequence[0].SpacingBetweenSlices = 2.5
+    structure = next(structures(read(dataset), [1]))
+    assert structure.mask.shape == (6, 5, 31)
+    assert_is(structure, tall)
+
+
 def test_a_half_of_the_largest_fraction_is_inside() -> None:
     frames = [
         SegFrame(1, 0, np.array([[0, 99, 100, 200], [0, 0, 101, 98]], dtype=np.uint8)),

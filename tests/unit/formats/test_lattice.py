@@ -44,6 +44,26 @@ def test_a_stated_spacing_is_used_only_where_the_positions_need_it() -> None:
     assert fit([0.0, 2.0, 5.0]).indices.tolist() == [0, 2, 5]
 
 
+def between(heights: list[float], between_slices_mm: float) -> Lattice:
+    return fit_lattice(
+        at_heights(heights), AXIAL, None, 0.1, is_sparse=True, between_slices_mm=between_slices_mm
+    )
+
+
+def test_gaps_of_three_stated_spacings_or_more_are_absent_slices() -> None:
+    assert between([0.0, 90.0], 3.0).indices.tolist() == [0, 30]
+    assert between([0.0, 9.0, 18.0], 3.0).indices.tolist() == [0, 3, 6]
+    np.testing.assert_allclose(between([0.0, 90.0], 3.0).step_mm, [0, 0, 3], atol=1e-9)
+
+
+def test_a_stated_spacing_that_leaves_part_of_a_gap_over_is_not_followed() -> None:
+    assert between([0.0, 10.0, 20.0], 3.0).count == 3
+
+
+def test_a_stated_spacing_of_half_a_gap_is_not_followed() -> None:
+    assert between([0.0, 2.0, 4.0], 1.0).count == 3
+
+
 def test_a_dense_stack_does_not_split_its_smallest_gap() -> None:
     with pytest.raises(UnusableSource, match="irregular: from 2 to 3 mm"):
         fit([0.0, 2.0, 5.0], spacing_mm=1.0, is_sparse=False)
