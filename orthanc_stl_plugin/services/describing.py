@@ -145,7 +145,7 @@ class Describer:
             return NO_OVERRIDE
         try:
             return read_override(text, self._settings.value_language)
-        except (ValueError, Unfit, RecursionError) as error:
+        except (ValueError, Unfit) as error:
             _log.warning(
                 "metadata %r of study %s is left out: it must %s", name, study.study_id, error
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import Unfit, read_texts, texts
 from orthanc_stl_plugin.iiif.descriptive import Description, Homepage, LabelledValue
+from orthanc_stl_plugin.model.json_text import read_json
 
 Override = Mapping[str, object]
 NO_OVERRIDE: Final[Override] = {}
@@ -24,10 +24,10 @@ def read_override(text: str, language: str) -> Override:
         language: that of plain texts.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is no JSON, or nested too deeply.
         Unfit: it is something else.
     """
-    value = json.loads(text)
+    value = read_json(text)
     if not isinstance(value, dict):
         raise Unfit("be a JSON object")
     if unknown := set(value) - set(_READERS):

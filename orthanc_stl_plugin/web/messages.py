@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from orthanc_stl_plugin.errors import BadRequest
+from orthanc_stl_plugin.model.json_text import read_json
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -42,8 +43,8 @@ class Request(NamedTuple):
             BadRequest: it is not JSON in UTF-8, or no object.
         """
         try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
+            value = read_json(self.body)
+        except ValueError as error:
             raise BadRequest(f"the body is not JSON: {_reason(error)}") from error
         if not isinstance(value, dict):
             raise BadRequest(f"the body is a JSON {type(value).__name__}: it must be an object")
@@ -90,9 +91,9 @@ def json_response(value: object, status: int = 200) -> Response:
     return Response(body, "application/json", status)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos}"
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8"
-    return "nested too deeply"
+    return str(error)

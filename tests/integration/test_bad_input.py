@@ -55,6 +55,7 @@ BAD_BODIES = {
     "empty": (b"", "not JSON"),
     "a list": (b"[]", "must be an object"),
     "not UTF-8": (b'{"a": "\xff"}', "not JSON"),
+    "nested too deeply for the stack": (b"[" * 900, "nested too deeply"),
 }
 
 
@@ -99,6 +100,15 @@ def test_a_bad_field_is_refused(orthanc: OrthancServer, study: str, name: str):
 def test_a_bad_body_is_refused(orthanc: OrthancServer, name: str):
     body, sentence = BAD_BODIES[name]
     refused(orthanc, body, 400, sentence)
+
+
+def test_a_deeply_nested_override_is_left_out(orthanc: OrthancServer, study: str):
+    own, manifest = f"/studies/{study}/metadata/IIIF", f"/studies/{study}/iiif/manifest.json"
+    deep = b'{"label": ' + b"[" * 900 + b"]" * 900 + b"}"
+    plain_label = orthanc.get(manifest).json()["label"]
+    assert orthanc.session.put(orthanc.url + own, data=deep).ok
+    assert orthanc.get(manifest).json()["label"] == plain_label
+    assert orthanc.session.delete(orthanc.url + own).ok
 
 
 def test_orthancs_own_errors_have_the_same_shape(orthanc: OrthancServer):

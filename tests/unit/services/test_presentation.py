@@ -419,6 +419,7 @@ def test_an_override_replaces_what_it_names(stage: Stage):
         '{"metadata": [{"label": "x"}]}',
         '{"rights": 3}',
         "[" * 100_000,
+        '{"label": ' + "[" * 50 + "]" * 50 + "}",
     ],
 )
 def test_a_bad_override_is_left_out_and_logged(
