@@ -152,7 +152,9 @@ def _check_extent(image: Any, shape: tuple[int, int, int], plain: bytes) -> None
         raise UnusableSource(f"the voxels of the NIfTI file are {dtype}: only real numbers are")
     columns, rows, slices = shape
     needed = columns * rows * slices * dtype.itemsize
-    offset = int(image.dataobj.offset)
+    offset, lowest = int(image.dataobj.offset), image.header.single_vox_offset
+    if offset < lowest:  # nifticlib and nibabel disagree about where voxels at 0 are
+        raise UnusableSource(f"the voxels of the NIfTI file are at {offset}: {lowest} is the least")
     if len(plain) - offset < needed:
         raise UnusableSource(
             f"the NIfTI file is truncated: {needed} bytes of voxels at {offset},"

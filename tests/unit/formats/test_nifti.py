@@ -70,6 +70,15 @@ def test_an_offset_beyond_the_header_is_followed():
     assert np.array_equal(read_nifti(image.to_bytes(), LIMIT).values, ramp())
 
 
+@pytest.mark.parametrize("offset", [0, 100, 348])
+@pytest.mark.parametrize(("version", "field"), [(1, (108, "<f")), (2, (168, "<q"))])
+def test_voxels_within_the_header_are_refused(offset: int, version: int, field: tuple[int, str]):
+    content = bytearray(nifti(version=version))
+    struct.pack_into(field[1], content, field[0], offset)
+    with pytest.raises(UnusableSource, match=f"(at|offset) {offset}"):
+        read_nifti(bytes(content), LIMIT)
+
+
 def test_the_scale_factor_is_applied():
     image = nib.Nifti1Image(ramp("int16"), RAS)
     image.header.set_slope_inter(2, -10)
