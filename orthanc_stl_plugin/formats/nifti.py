@@ -108,11 +108,16 @@ def _limit(max_bytes: int) -> str:
 
 
 def _parsed(plain: bytes) -> Any:
-    image_class: Any = {348: nib.Nifti1Image, 540: nib.Nifti2Image}.get(_header_size(plain))
+    header_size = _header_size(plain)
+    image_class: Any = {348: nib.Nifti1Image, 540: nib.Nifti2Image}.get(header_size)
     if image_class is None:
         raise UnusableSource(
             f"not a NIfTI file: its {len(plain)} bytes start with neither 348 (NIfTI-1)"
             " nor 540 (NIfTI-2)"
+        )
+    if len(plain) < header_size:
+        raise UnusableSource(
+            f"the NIfTI file is truncated: {len(plain)} bytes of a header of {header_size}"
         )
     magic = plain[344:348] if image_class is nib.Nifti1Image else plain[4:8]
     if not magic.startswith(b"n+"):

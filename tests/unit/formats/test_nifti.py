@@ -133,6 +133,14 @@ def test_a_file_that_ends_before_its_voxels_do_is_refused():
         read_nifti(nifti()[:-1], LIMIT)
 
 
+@pytest.mark.parametrize(
+    ("version", "length"), [(1, 4), (1, 346), (1, 347), (2, 4), (2, 8), (2, 539)]
+)
+def test_a_file_that_ends_within_its_header_is_refused(version: int, length: int):
+    with pytest.raises(UnusableSource, match=f"truncated: {length} bytes of a header of"):
+        read_nifti(nifti(version=version)[:length], LIMIT)
+
+
 @pytest.mark.parametrize("content", [b"", b"abc", b"\0" * 400, b"<html>" * 100, b"\x1f\x8b"])
 def test_other_bytes_are_no_nifti(content: bytes):
     with pytest.raises(UnusableSource):
