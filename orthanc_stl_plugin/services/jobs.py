@@ -15,6 +15,7 @@ from orthanc_stl_plugin.model.job import JobRecord, JobState
 from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work
 
 _RETRY_AFTER_S: Final = 10
+_CLOSED: Final = "the server is shutting down"
 _log = logging.getLogger(__name__)
 
 
@@ -68,8 +69,7 @@ class JobEngine:
             Busy: the queue is full, or the server stops.
         """
         with self._guard:
-            if self._is_closed:
-                raise Busy("the server is shutting down")
+            self._check_open()
             if self._count(JobState.PENDING) >= self._max_pending:
                 raise Busy(
                     f"{self._max_pending} jobs wait already, the limit of MaxPendingJobs",
@@ -132,6 +132,7 @@ class JobEngine:
         Raises:
             NotFound: no such job.
             Conflict: it has not failed, or what was sent with it is not kept.
+            Busy: the server stops.
         """
         with self._guard:
             job = self._job(job_id)
@@ -144,9 +145,9 @@ class JobEngine:
                     f"job {job_id} cannot run again: what was sent with it is kept neither after it"
                     " has ended nor over a restart: send the request again"
                 )
-            record = job.record
+            self._check_open()
             fresh = replace(
-                record, state=JobState.PENDING, progress=0, started_at=None, completed_at=None,
+                job.record, state=JobState.PENDING, progress=0, started_at=None, completed_at=None,
                 error="", is_cancelled=False,
             )  # fmt: skip
             again = self._jobs[job_id] = Job(fresh, job.work, is_repeatable=True)
@@ -167,11 +168,13 @@ class JobEngine:
             self._save()
 
     def close(self) -> None:
-        """Starts no more jobs and asks the running ones to stop."""
+        """Starts no more jobs, ends those that wait, and asks the running ones to stop."""
         with self._guard:
             self._is_closed = True
-            for job in self._jobs.values():
-                job.is_cancelling = not job.record.is_finished
+            for job in [one for one in self._jobs.values() if not one.record.is_finished]:
+                job.is_cancelling = True
+                if job.record.state is not JobState.RUNNING:
+                    self._end(job, error=Busy(_CLOSED))
             self._guard.notify_all()
 
     def _run(self) -> None:
@@ -229,6 +232,10 @@ class JobEngine:
     def _save(self) -> None:
         if self._remembers:
             self._journal.save([job.shown() for job in self._jobs.values()])
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Busy(_CLOSED)
 
     def _count(self, state: JobState) -> int:
         return sum(job.record.state is state for job in self._jobs.values())

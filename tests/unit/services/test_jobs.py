@@ -253,3 +253,24 @@ def test_after_closing_nothing_is_taken_and_what_runs_is_stopped(engine: JobEngi
     with pytest.raises(Busy, match="shutting down"):
         engine.submit("Add", lambda watch: 2)
     until(lambda: engine.record(ticket.job_id).is_finished)
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_closing_answers_those_whose_jobs_wait(engine: JobEngine, is_paused: bool):
+    blocked(engine)
+    waiting = engine.submit("Wait", lambda watch: None)
+    if is_paused:
+        engine.pause(waiting.job_id)
+    engine.close()
+    until(lambda: engine.record(waiting.job_id).is_finished)
+    with pytest.raises(Busy, match="shutting down"):
+        waiting.wait()
+
+
+def test_after_closing_no_job_is_submitted_again(engine: JobEngine):
+    ticket = engine.submit("Fail", failing)
+    with pytest.raises(UnusableSource):
+        ticket.wait()
+    engine.close()
+    with pytest.raises(Busy, match="shutting down"):
+        engine.resubmit(ticket.job_id)
