@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -79,5 +80,15 @@ class Ticket:
         """What the work returns, when it has ended; or raises what it raises."""
         self._job.ended.wait()
         if self._job.error is not None:
-            raise self._job.error
+            raise copy(self._job.error)  # the job is kept: it must not hold the frames of who waits
         return self._job.result
+
+
+def without_traceback(error: BaseException) -> BaseException:
+    """The error alone, without its causes: the frames of a traceback hold what work was given."""
+    linked: list[BaseException | None] = [error]
+    while linked:
+        if (one := linked.pop()) is not None:
+            linked += [one.__cause__, one.__context__]
+            one.__cause__ = one.__context__ = one.__traceback__ = None
+    return error

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, PluginError
 from orthanc_stl_plugin.model.job import JobRecord, JobState
-from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work
+from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work, without_traceback
 
 _RETRY_AFTER_S: Final = 10
 _CLOSED: Final = "the server is shutting down"
@@ -179,16 +179,19 @@ class JobEngine:
 
     def _run(self) -> None:
         while (taken := self._next()) is not None:
-            job, work = taken
-            try:
-                result = work(Watch(job, self._guard))
-            except PluginError as error:
-                self._finish(job, error=error)
-            except Exception as error:  # noqa: BLE001  # the job fails, the thread goes on
-                _log.exception("job %s failed", job.record.job_id)
-                self._finish(job, error=error)
-            else:
-                self._finish(job, result=result)
+            self._carry_out(*taken)
+            del taken  # an idle thread holds nothing of its last job
+
+    def _carry_out(self, job: Job, work: Work) -> None:
+        try:
+            result = work(Watch(job, self._guard))
+        except PluginError as error:
+            self._finish(job, error=error)
+        except Exception as error:  # noqa: BLE001  # the job fails, the thread goes on
+            _log.exception("job %s failed", job.record.job_id)
+            self._finish(job, error=error)
+        else:
+            self._finish(job, result=result)
 
     def _next(self) -> tuple[Job, Work] | None:
         with self._guard:
@@ -220,7 +223,7 @@ class JobEngine:
             error=str(error) if isinstance(error, PluginError) else sentence,
             is_cancelled=isinstance(error, Cancelled),
         )
-        job.result, job.error = result, error
+        job.result, job.error = result, None if error is None else without_traceback(error)
         if error is None or not job.is_repeatable:
             job.work = None
         finished = [one.record.job_id for one in self._jobs.values() if one.record.is_finished]

@@ -1,6 +1,9 @@
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -274,3 +277,53 @@ def test_after_closing_no_job_is_submitted_again(engine: JobEngine):
     engine.close()
     with pytest.raises(Busy, match="shutting down"):
         engine.resubmit(ticket.job_id)
+
+
+class Payload:
+    """What was sent with an order."""
+
+
+def refusing(payload: Payload, watch: Watch) -> None:
+    try:
+        int("x")
+    except ValueError as error:
+        raise UnusableSource("the mask is empty") from error
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_collector")
+@pytest.mark.parametrize("work", [refusing, lambda payload, watch: 2])
+def test_what_was_sent_is_given_back_when_the_job_has_ended(
+    engine: JobEngine, work: Callable[[Payload, Watch], object]
+):
+    payload = Payload()
+    sent = weakref.ref(payload)
+    ticket = engine.submit("Nifti", partial(work, payload), is_repeatable=False)
+    with suppress(UnusableSource):
+        ticket.wait()
+    del payload
+    until(lambda: sent() is None)
+
+
+@pytest.mark.usefixtures("without_collector")
+def test_a_failed_job_holds_nothing_of_who_has_waited_for_it(engine: JobEngine):
+    ticket = engine.submit("Fail", failing)
+
+    def asked() -> weakref.ref[Payload]:
+        payload = Payload()
+        held = weakref.ref(payload)
+        try:
+            ticket.wait()
+        except UnusableSource:
+            return held
+        raise AssertionError("it did not fail")
+
+    assert asked()() is None
+    with pytest.raises(UnusableSource, match="the mask is empty"):
+        ticket.wait()
