@@ -77,6 +77,9 @@ class OrthancArchive:
             "Query": {},
             "ParentSeries": series_id,
             "ResponseContent": ["MainDicomTags", "Metadata"],
+            # Both: else Orthanc's LimitFindInstances cuts the answer.
+            "Since": 0,
+            "Limit": 0,
         }
         instances = json.loads(orthanc.RestApiPost("/tools/find", json.dumps(find).encode()))
         first = self.instance_tags(series["Instances"][0])

@@ -68,6 +68,9 @@ class OrthancCatalogue:
         question = _with_label(label) | {
             "ResponseContent": ("Metadata", "RequestedTags"),
             "RequestedTags": COUNTED_KEYWORDS[:1],
+            # Both: else Orthanc's LimitFindResults cuts the answer.
+            "Since": 0,
+            "Limit": 0,
         }
         return [
             StudyState(
