@@ -76,8 +76,8 @@ def fit_lattice(
 
     Its spacing is the smallest gap. If that does not explain all positions of a sparse stack, it
     is `spacing_mm`, else a part of the smallest gap. `spacing_mm` is not asked first because it is
-    often wrong in real files. `between_slices_mm` goes first where every gap is a whole number of it,
-    three or more: the slices between were left out, being empty.
+    often wrong in real files. `between_slices_mm` goes first where every gap is a whole number of
+    it, three or more: the slices between were left out, being empty.
 
     Args:
         positions_mm: (N, 3) ImagePositionPatient.
