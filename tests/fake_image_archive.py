@@ -7,8 +7,6 @@ from itertools import count
 from pathlib import Path
 
 from orthanc_stl_plugin.errors import NotFound
-from orthanc_stl_plugin.formats.deflated import inflated
-from orthanc_stl_plugin.formats.imagefile import open_image
 from orthanc_stl_plugin.services.image_archive import FileRecord
 
 
@@ -59,11 +57,3 @@ class FakeImageArchive:
         if instance_id not in self._contents:
             raise NotFound(f"there is no instance {instance_id!r}")
         return self._contents[instance_id]
-
-    def frame(self, instance_id: str, frame_index: int) -> bytes:
-        content = inflated(self.instance_file(instance_id))
-        frames = open_image(content).frames
-        if not 0 <= frame_index < len(frames):
-            raise NotFound(f"there is no frame {frame_index} of instance {instance_id!r}")
-        offset, length = frames.span(frame_index)
-        return frames.unwrapped(content[offset : offset + length])

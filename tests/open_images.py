@@ -77,8 +77,8 @@ def gallery(folder: Path, *, is_local: bool = True, settings: Settings | None = 
     stored.mkdir(exist_ok=True)
     archive = FakeImageArchive(stored if is_local else None)
     changes = Changes()
-    images = Images(archive, Opener(archive, chosen, changes), changes)
     spool = Spool(str(folder / "spool"))
+    images = Images(archive, Opener(archive, spool, chosen, changes), changes)
     pyramids = Pyramids(folder / "pyramids", chosen.pyramid_cache_mib << 20)
     workers = HereWorkers()
     made = MadeLevels(

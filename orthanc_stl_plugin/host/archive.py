@@ -174,13 +174,6 @@ class OrthancImages:
         """See the port."""
         return _get("instances", instance_id, "/file")
 
-    def frame(self, instance_id: str, frame_index: int) -> bytes:
-        """See the port."""
-        try:
-            return _get("instances", instance_id, f"/frames/{frame_index:d}/raw")
-        except BadRequest as error:  # what Orthanc says of a frame beyond the last
-            raise NotFound(f"instance {instance_id} has no frame {frame_index}") from error
-
 
 def _data(media_type: str) -> bytes:
     return f"data:{media_type};base64,".encode()

@@ -141,7 +141,7 @@ def compose_images(
     pyramids = Pyramids(folder, settings.pyramid_cache_mib << 20)
     made = MadeLevels(pyramids, workers, spool, archive, converts_colours=settings.convert_colours)
     changes = Changes()
-    images = Images(archive, Opener(archive, settings, changes), changes)
+    images = Images(archive, Opener(archive, spool, settings, changes), changes)
     renditions = Renditions(images, made, settings)
 
     def end() -> None:

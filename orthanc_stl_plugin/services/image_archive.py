@@ -47,11 +47,3 @@ class ImageArchive(Protocol):
             NotFound: no such instance.
         """
         ...
-
-    def frame(self, instance_id: str, frame_index: int) -> bytes:
-        """The stored bytes of one frame, counted from 0.
-
-        Raises:
-            NotFound: no such instance or frame.
-        """
-        ...

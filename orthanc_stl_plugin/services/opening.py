@@ -17,14 +17,16 @@ from pydicom.dataset import Dataset
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.formats.deflated import Deflated, inflated
-from orthanc_stl_plugin.formats.imagefile import ImageFile, open_image
+from orthanc_stl_plugin.formats.deflated import Deflated
+from orthanc_stl_plugin.formats.imagefile import ImageFile
 from orthanc_stl_plugin.formats.slideimages import slide_image
+from orthanc_stl_plugin.services.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.frame_sources import StoredFrames
 from orthanc_stl_plugin.services.freshness import Changes, Freshness
 from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
 from orthanc_stl_plugin.services.local_files import local_frame, local_groups, open_local
 from orthanc_stl_plugin.services.open_image import OpenImage
+from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.wsi.build import slide
 from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
 
@@ -61,12 +63,16 @@ class Opener:
 
     Args:
         archive: holds them.
+        spool: for files that the archive does not keep on a local disk.
         settings: how colours are shown.
         changes: tells of those of the files.
     """
 
-    def __init__(self, archive: ImageArchive, settings: Settings, changes: Changes) -> None:
+    def __init__(
+        self, archive: ImageArchive, spool: Spool, settings: Settings, changes: Changes
+    ) -> None:
         self._archive = archive
+        self._fetched = FetchedFiles(archive, spool)
         self._changes = changes
         self._look = f"{__version__} {settings.jpeg_quality} {settings.convert_colours}"
         self._converts_colours = settings.convert_colours
@@ -135,21 +141,23 @@ class Opener:
         return Opened(records, image, len(file.frames), shown, _bytes_of(file), freshness)
 
     def _file(self, instance_id: str, record: FileRecord) -> tuple[FileRecord, ImageFile]:
-        """What is in a file; of a deflated one, only the archive can read frames."""
+        """What is in a file; a deflated one is no local one, as nothing in it has a place."""
         if record.path is not None:
             with suppress(Deflated):
                 return record, open_local(record.path)
-        content = inflated(self._archive.instance_file(instance_id))
-        return replace(record, path=None), open_image(content)
+        return replace(record, path=None), self._fetched.open(instance_id, record)
 
     def _frames(self, instance_id: str, record: FileRecord, file: ImageFile) -> StoredFrames:
-        groups: Callable[[int], Dataset] | None = None
+        read: Callable[[int], bytes]
+        groups: Callable[[int], Dataset] | None
         if record.path is None:
-            read = partial(self._archive.frame, instance_id)
+            read = partial(self._fetched.frame, instance_id, record, file)
+            groups = partial(self._fetched.groups, instance_id, record, file)
         else:
             read = partial(local_frame, record.path, file)
-            if file.header.SOPClassUID != WHOLE_SLIDE_SOP_CLASS_UID:
-                groups = partial(local_groups, record.path, file)
+            groups = partial(local_groups, record.path, file)
+        if file.header.SOPClassUID == WHOLE_SLIDE_SOP_CLASS_UID:
+            groups = None
         return StoredFrames(
             file, read, groups, record.path, converts_colours=self._converts_colours
         )

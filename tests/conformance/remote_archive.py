@@ -84,9 +84,6 @@ class RemoteImageArchive:
     def instance_file(self, instance_id: str) -> bytes:
         return bytes(self._call("instance_file", instance_id=instance_id))
 
-    def frame(self, instance_id: str, frame_index: int) -> bytes:
-        return bytes(self._call("frame", instance_id=instance_id, frame_index=frame_index))
-
     def _call(self, method: str, **arguments: object) -> Any:
         return called(self._server, "images", method, **arguments)
 

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-import pydicom
 import pytest
-from pydicom.encaps import generate_frames
 
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.services.image_archive import ImageArchive
@@ -98,18 +95,6 @@ def test_different_files_have_different_digests_that_stay(setting: Setting):
     assert digests == [setting.archive.file_record(one).digest for one in setting.instance_ids]
 
 
-def test_frames_come_as_they_are_stored(setting: Setting):
-    content = pydicom.dcmread(BytesIO(FILES[0].content)).PixelData
-    frames = list(generate_frames(content, number_of_frames=len(FILES[0].frames)))
-    for index in (0, 3, len(frames) - 1):
-        assert setting.archive.frame(setting.instance_ids[0], index) == frames[index]
-
-
-def test_a_frame_beyond_the_last_is_not_found(setting: Setting):
-    with pytest.raises(NotFound):
-        setting.archive.frame(setting.instance_ids[0], len(FILES[0].frames))
-
-
 @pytest.mark.parametrize("unknown", UNKNOWN)
 def test_unknown_resources_are_not_found(setting: Setting, unknown: str):
     with pytest.raises(NotFound):
@@ -118,8 +103,6 @@ def test_unknown_resources_are_not_found(setting: Setting, unknown: str):
         setting.archive.file_record(unknown)
     with pytest.raises(NotFound):
         setting.archive.instance_file(unknown)
-    with pytest.raises(NotFound):
-        setting.archive.frame(unknown, 0)
 
 
 def test_a_deleted_instance_takes_its_file_along(setting: Setting):

@@ -4,13 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pydicom.sequence import Sequence
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
+from tests.dicom_samples import file_bytes, image_dataset, item
 from tests.frame_samples import frame_file, photograph
 from tests.open_images import Gallery
 from tests.slide_samples import LevelSample, written_level, written_slide
 
+ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 SIZES = [(100, 70), (50, 35)]
 LEVELS = written_slide(SIZES, LevelSample(1, 1, tile_width=32, tile_height=16))
 SLIDE, FRAME = SeriesImage("series"), FrameImage("photograph", 0)
@@ -187,3 +191,17 @@ def test_optical_paths_in_one_instance_are_spread_each_by_its_own_values(images_
         shown = images_here.pixels(SeriesImage("channels", number), "full/max/0/default.png")
         assert (int(shown.min()), int(shown.max())) == (0, 255)
         assert (shown == 255).mean() < 0.01
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_each_frame_is_shown_in_its_own_window(images_here: Gallery, syntax: str):
+    stored = np.stack([np.full((30, 40), 1000 * number, np.uint16) for number in (1, 2, 3)])
+    dataset = image_dataset(stored, sop_class_uid=ENHANCED_CT)
+    windows = [item(WindowCenter=1000 * number, WindowWidth=200) for number in (1, 2, 3)]
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(
+        [item(FrameVOILUTSequence=Sequence([window])) for window in windows]
+    )
+    images_here.archive.store("enhanced", file_bytes(dataset, syntax), "enhanced")
+    for index in range(3):
+        shown = images_here.pixels(FrameImage("enhanced", index), "full/max/0/default.png")
+        assert set(shown.ravel().tolist()) <= {127, 128}

@@ -1,0 +1,83 @@
+"""Files that are not local ones are fetched once, and given for as long as the archive has them."""
+
+import errno
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orthanc_stl_plugin.errors import Busy, NotFound
+from orthanc_stl_plugin.services.fetched_files import FetchedFiles
+from orthanc_stl_plugin.services.image_archive import FileRecord
+from orthanc_stl_plugin.services.spool import Spool
+from tests.dicom_samples import file_bytes, image_dataset
+from tests.fake_image_archive import FakeImageArchive
+
+STORED = np.arange(3 * 4 * 5, dtype=np.uint16).reshape(3, 4, 5)
+CONTENT = file_bytes(image_dataset(STORED))
+
+
+class CountingArchive(FakeImageArchive):
+    """Counts the files that it gives."""
+
+    given = 0
+
+    def instance_file(self, instance_id: str) -> bytes:
+        self.given += 1
+        return super().instance_file(instance_id)
+
+    def file_record(self, instance_id: str) -> FileRecord:
+        record = super().file_record(instance_id)
+        self.given -= 1  # the fake looks at the file
+        return record
+
+
+@pytest.fixture
+def archive() -> CountingArchive:
+    made = CountingArchive()
+    made.store("image", CONTENT)
+    return made
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    made = Spool(str(tmp_path))
+    yield made
+    made.close()
+
+
+def test_a_file_is_fetched_once_for_all_its_frames(archive: CountingArchive, spool: Spool):
+    fetched = FetchedFiles(archive, spool)
+    record = archive.file_record("image")
+    image = fetched.open("image", record)
+    frames = [fetched.frame("image", record, image, index) for index in range(3)]
+    assert frames == [frame.tobytes() for frame in STORED]
+    assert archive.given == 1
+
+
+def test_a_copy_has_no_name_in_the_spool(archive: CountingArchive, spool: Spool):
+    before = list(spool.folder.iterdir())
+    FetchedFiles(archive, spool).open("image", archive.file_record("image"))
+    assert list(spool.folder.iterdir()) == before
+
+
+def test_a_file_that_was_replaced_is_not_found(archive: CountingArchive, spool: Spool):
+    fetched = FetchedFiles(archive, spool)
+    record = archive.file_record("image")
+    image = fetched.open("image", record)
+    archive.store("image", file_bytes(image_dataset(STORED + 1)))
+    with pytest.raises(NotFound):
+        fetched.frame("image", record, image, 0)
+
+
+def test_a_full_spool_is_told_by_its_setting(
+    archive: CountingArchive, spool: Spool, monkeypatch: pytest.MonkeyPatch
+):
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    with pytest.raises(Busy, match="SpoolDirectory is full"):
+        FetchedFiles(archive, spool).open("image", archive.file_record("image"))
