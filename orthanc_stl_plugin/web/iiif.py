@@ -18,11 +18,10 @@ from orthanc_stl_plugin.services.images import FrameImage, ImageName, SeriesImag
 from orthanc_stl_plugin.services.renditions import Rendition, Renditions
 from orthanc_stl_plugin.web.conditional import conditional, is_known
 from orthanc_stl_plugin.web.fields import quoted
-from orthanc_stl_plugin.web.messages import Request, Response
+from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url
 from orthanc_stl_plugin.web.route import Route, Shows
 
-_CORS: Final = {"Access-Control-Allow-Origin": "*"}
 _VERSIONS: Final = {"2": Version.V2, "3": Version.V3}
 _PROFILES: Final = {Version.V2: PROFILE_V2, Version.V3: PROFILE_V3}
 _JSON_LD: Final = {
@@ -156,7 +155,7 @@ class _ImageApi:
         age_s = settings.max_age_seconds
         # Shared caches ask each time, so that what is no longer published is no longer given.
         fresh = f"max-age={age_s}, s-maxage=0, must-revalidate" if age_s else "no-cache"
-        self._caching = {"Cache-Control": fresh, **_CORS}
+        self._caching = {"Cache-Control": fresh, **ANY_ORIGIN}
 
     def recall(self, path: str, headers: Mapping[str, str]) -> Response | None:
         """An image that has been asked for before; see Route."""
@@ -240,7 +239,7 @@ class _ImageApi:
         """Section 2.1: the base URI leads to the information."""
         self._version(request.groups)
         location = f"{self._address(request, 0)}/info.json"
-        return Response(status=303, headers={"Location": location, "Vary": VARY, **_CORS})
+        return Response(status=303, headers={"Location": location, "Vary": VARY, **ANY_ORIGIN})
 
     def malformed(self, request: Request) -> Response:
         """What lies below a base URI and is neither."""

@@ -12,6 +12,9 @@ from typing import Final, NamedTuple
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.model.json_text import read_json
 
+# The header of what scripts of any web page may read (CORS).
+ANY_ORIGIN: Final[Mapping[str, str]] = MappingProxyType({"Access-Control-Allow-Origin": "*"})
+
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 

@@ -18,7 +18,7 @@ from orthanc_stl_plugin.services.model_files import (
 )
 from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
-from orthanc_stl_plugin.web.messages import Request, Response
+from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 from orthanc_stl_plugin.web.route import Route, Shows
 
 PNG_MEDIA_TYPE: Final = "image/png"
@@ -80,7 +80,7 @@ def _answer(
     return conditional(
         request,
         tag,
-        {"Cache-Control": "private, no-cache"},
+        {**ANY_ORIGIN, "Cache-Control": "private, no-cache"},
         lambda: Response(content(), media_type, headers=named),
     )
 

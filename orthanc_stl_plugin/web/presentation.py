@@ -13,7 +13,7 @@ from orthanc_stl_plugin.services.collecting import Collector
 from orthanc_stl_plugin.services.documents import Document
 from orthanc_stl_plugin.services.presentation import Presenter
 from orthanc_stl_plugin.web.conditional import conditional
-from orthanc_stl_plugin.web.messages import Request, Response
+from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url
 from orthanc_stl_plugin.web.route import Route, Shows
 
@@ -135,7 +135,7 @@ class _OfficialApi:
 def _answer(request: Request, found: Document, media_type: str) -> Response:
     """The document; caches have to ask each time, as it may be withdrawn at any moment."""
     headers = {
-        "Access-Control-Allow-Origin": "*",
+        **ANY_ORIGIN,
         "Cache-Control": "private, no-cache",
         "Vary": f"Accept, {VARY}",
     }

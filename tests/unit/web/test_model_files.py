@@ -71,6 +71,15 @@ def test_each_file_has_its_type_and_a_safe_name(
     assert answer.headers["Content-Disposition"] == disposition
 
 
+@pytest.mark.parametrize("route", ROUTES)
+def test_each_file_may_be_read_by_any_web_page(site: Site, route: str):
+    first = site.get(route)
+    again = site.get(route, known=first.headers["ETag"])
+    assert again.status == 304
+    assert first.headers["Access-Control-Allow-Origin"] == "*"
+    assert again.headers["Access-Control-Allow-Origin"] == "*"
+
+
 def test_a_picture_is_shown_in_place(site: Site):
     answer = site.get("preview-3d")
     assert answer.media_type == "image/png"
