@@ -112,15 +112,16 @@ class Announcer:
         return document(write_changes_page(Addresses(base), activities, number))
 
     def _activities(self) -> list[Activity]:
-        states = self._catalogue.study_states(self._label)
-        now = self._now().replace(microsecond=0)
+        # One after the other, though reading takes its time: who read before a withdrawal, and
+        # compares or saves after it, would publish the study again.
         with self._guard:
+            states = self._catalogue.study_states(self._label)
+            now = self._now().replace(microsecond=0)
             before = self._memory or self._store.load()
             after = compared(before, states, now)
             self._memory = after
-            has_changed = after != before
-        if has_changed:
-            self._store.save(after)
+            if after != before:
+                self._store.save(after)
         return activities(after)
 
 

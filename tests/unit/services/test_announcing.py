@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+import threading
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,6 +44,58 @@ class Scene:
             (one["type"], one["object"]["id"].split("/")[4], one["endTime"])
             for one in page["orderedItems"]
         ]
+
+
+@dataclass
+class Hindrance:
+    """Holds up the first who comes."""
+
+    has_come: threading.Event = field(default_factory=threading.Event)
+    may_go: threading.Event = field(default_factory=threading.Event)
+
+    def pass_by(self) -> None:
+        if not self.has_come.is_set():
+            self.has_come.set()
+            self.may_go.wait(10)
+
+
+@dataclass
+class SlowCatalogue(FakeCatalogue):
+    """Tells the first who asks late what was true when it was asked."""
+
+    hindrance: Hindrance = field(default_factory=Hindrance)
+
+    def study_states(self, label: str) -> list[StudyState]:
+        states = super().study_states(label)
+        self.hindrance.pass_by()
+        return states
+
+
+@dataclass
+class SlowMemory(MemoryInMemory):
+    """Saves late what it is given first."""
+
+    hindrance: Hindrance = field(default_factory=Hindrance)
+
+    def save(self, memory: Memory) -> None:
+        self.hindrance.pass_by()
+        super().save(memory)
+
+
+def withdraw_while_someone_asks(scene: Scene, hindrance: Hindrance) -> None:
+    """A study is published, someone asks and is held up, it is withdrawn, someone else asks."""
+    add_study(scene.catalogue, "a")
+    first, second = (
+        threading.Thread(target=scene.announcer.changes, args=(BASE,)) for _ in range(2)
+    )
+    first.start()
+    assert hindrance.has_come.wait(10)
+    del scene.catalogue.known_studies["a"]
+    second.start()
+    second.join(0.2)  # it may have to wait for the first
+    hindrance.may_go.set()
+    first.join(10)
+    second.join(10)
 
 
 def test_the_first_time_studies_are_dated_by_their_own_change():
@@ -122,6 +175,21 @@ def test_the_memory_is_saved_only_when_it_changes():
     for _ in range(3):
         scene.said()
     assert scene.store.saved == 1
+
+
+def test_who_asked_before_a_withdrawal_does_not_announce_the_study_after_it():
+    catalogue = SlowCatalogue()
+    scene = Scene(catalogue=catalogue)
+    withdraw_while_someone_asks(scene, catalogue.hindrance)
+    assert (list(scene.store.memory.announced), list(scene.store.memory.withdrawn)) == ([], ["a"])
+    assert [kind for kind, _, _ in scene.said()] == ["Delete"]
+
+
+def test_what_was_found_first_is_not_saved_last():
+    store = SlowMemory()
+    scene = Scene(store=store)
+    withdraw_while_someone_asks(scene, store.hindrance)
+    assert (list(store.memory.announced), list(store.memory.withdrawn)) == ([], ["a"])
 
 
 def test_a_page_that_is_not_there_is_not_found():
