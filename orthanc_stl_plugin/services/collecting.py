@@ -91,6 +91,7 @@ class Collector:
         if count <= PAGE_SIZE:
             studies = self._catalogue.studies(StudyChoice(label))
             members = self._study_members(addresses, studies)
+            count = len(members)
         else:
             members = tuple(_pages(addresses, count))
         return self._collection(addresses.collection(), self._collection_label, members, count)

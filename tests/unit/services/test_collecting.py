@@ -96,6 +96,14 @@ def test_studies_without_anything_to_see_are_left_out(stage: Stage):
     assert names(read(stage.collector().collection(BASE))) == ["Object 0"]
 
 
+def test_the_number_of_objects_is_that_of_the_list(stage: Stage):
+    add_objects(stage, 2)
+    add_study(stage.catalogue, "report", ModalitiesInStudy="SR")
+    collection = read(stage.collector().collection(BASE))
+    assert collection["summary"] == {"en": ["2 objects"]}
+    assert collection["metadata"][0]["value"] == {"none": ["2"]}
+
+
 def test_an_empty_archive_has_an_empty_collection(stage: Stage):
     collection = read(stage.collector().collection(BASE))
     assert collection["items"] == []
