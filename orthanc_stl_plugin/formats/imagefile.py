@@ -128,7 +128,7 @@ def open_image(buffer: Buffer) -> ImageFile:
         table = elements.get(EXTENDED_OFFSET_TABLE)
         frames = encapsulated_index(buffer, pixel_data, count, table)
     else:
-        frames = native_index(buffer, pixel_data, count, _bits_per_frame(header))
+        frames = native_index(buffer, pixel_data, count, _bits_per_frame(header, pixel_data, count))
     groups = elements.get(PER_FRAME_GROUPS)
     tiles = None
     if groups is not None and _has_places(header):
@@ -161,13 +161,17 @@ def _transfer_syntax(header: Dataset, encoding: Encoding) -> UID:
     return ExplicitVRLittleEndian if encoding.is_little_endian else ExplicitVRBigEndian
 
 
-def _bits_per_frame(header: Dataset) -> int:
+def _bits_per_frame(header: Dataset, pixel_data: Element, count: int) -> int:
     with tolerating("the description of the pixels"):
         samples = int(header.get("SamplesPerPixel") or 1)
         bits = int(header.Rows) * int(header.Columns) * samples * int(header.BitsAllocated)
-        # PS3.3 C.7.6.3.1.2: two pixels share their colour differences.
+        # PS3.3 C.7.6.3.1.2: two pixels share their colour differences. Some writers only say so.
         shared = ("YBR_FULL_422", "YBR_PARTIAL_422")
-        is_halved = samples == 3 and header.get("PhotometricInterpretation") in shared
+        is_halved = (
+            samples == 3
+            and header.get("PhotometricInterpretation") in shared
+            and pixel_data.length * 8 < count * bits
+        )
     return bits // 3 * 2 if is_halved else bits
 
 

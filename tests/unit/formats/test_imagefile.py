@@ -28,6 +28,7 @@ from tests.slide_samples import (
     RAW_ITEMS,
     Codec,
     LevelSample,
+    Pixels,
     Tables,
     written_level,
 )
@@ -178,10 +179,32 @@ def test_a_number_of_frames_that_lies_allocates_nothing() -> None:
         open_image(first_file(replace(LEVEL, attributes={"Rows": 0})))
 
 
+def with_shared_chrominances(pixels: Pixels) -> bytes:
+    """PS3.3 C.7.6.3.1.2: two luminances, then the chrominances of the first of both pixels."""
+    pairs = pixels.reshape(-1, 2, 3)
+    return np.concatenate([pairs[:, :, 0], pairs[:, 0, 1:]], axis=1).tobytes()
+
+
 @pytest.mark.parametrize("photometric", ["YBR_FULL_422", "YBR_PARTIAL_422"])
 def test_native_frames_of_half_the_colours_are_two_thirds_as_long(photometric: str) -> None:
     sample = replace(LEVEL, attributes={"PhotometricInterpretation": photometric})
-    assert open_image(first_file(sample)).frames.lengths[0] == 16 * 12 * 2
+    codec = Codec(ExplicitVRLittleEndian, with_shared_chrominances)
+    (file,) = written_level(sample, codec=codec).files
+    image = open_image(file.content)
+    assert [image.frame_bytes(file.content, n) for n in range(16)] == [*file.frames]
+    assert len(file.frames[0]) == 16 * 12 * 2
+    cut = file.content[: -len(file.frames[0])]
+    assert [open_image(cut).frame_bytes(cut, n) for n in range(15)] == [*file.frames[:15]]
+
+
+@pytest.mark.parametrize("photometric", ["YBR_FULL_422", "YBR_PARTIAL_422"])
+def test_native_frames_that_only_say_to_have_half_the_colours_are_whole(photometric: str) -> None:
+    sample = replace(LEVEL, attributes={"PhotometricInterpretation": photometric})
+    (file,) = written_level(sample).files
+    image = open_image(file.content)
+    assert [image.frame_bytes(file.content, n) for n in range(16)] == [*file.frames]
+    cut = file.content[: -len(file.frames[0])]
+    assert [open_image(cut).frame_bytes(cut, n) for n in range(15)] == [*file.frames[:15]]
 
 
 @pytest.fixture(params=REAL or [None], ids=lambda path: path.name if path else "none")
