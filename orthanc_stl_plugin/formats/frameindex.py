@@ -89,12 +89,14 @@ def native_index(
     """The frames of native pixel data (PS3.5 8.1.1): one after the other, bit by bit.
 
     Raises:
-        UnusableSource: a frame has no pixels, or there are too many frames.
+        UnusableSource: a frame has no pixels, none is wholly there, or there are too many.
     """
     if bits_per_frame <= 0:
         raise UnusableSource("the image has no pixels: its rows, columns or bits are 0")
     there = min(pixel_data.length, max(0, len(buffer) - pixel_data.value_at))
     count = checked_count(min(declared_count, there * 8 // bits_per_frame))
+    if not count:
+        raise UnusableSource(f"the file holds none of its {declared_count} frames")
     first_bits = np.arange(count + 1, dtype=np.int64) * bits_per_frame
     begins = first_bits[:-1] // 8
     ends = -(-first_bits[1:] // 8)

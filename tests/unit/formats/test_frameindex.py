@@ -181,6 +181,11 @@ def test_native_frames_that_are_cut_off_are_missing() -> None:
     assert len(native_index(b"head" + bytes(23), element, 2**31 - 1, 64)) == 2
 
 
+def test_native_pixel_data_without_one_whole_frame_are_refused() -> None:
+    with pytest.raises(UnusableSource, match="none of its 3 frames"):
+        native(b"head" + bytes(7), 3, 64)
+
+
 def test_native_frames_without_pixels_or_too_many_are_refused() -> None:
     with pytest.raises(UnusableSource, match="no pixels"):
         native(b"head" + bytes(8), 1, 0)

@@ -205,3 +205,10 @@ def test_each_frame_is_shown_in_its_own_window(images_here: Gallery, syntax: str
     for index in range(3):
         shown = images_here.pixels(FrameImage("enhanced", index), "full/max/0/default.png")
         assert set(shown.ravel().tolist()) <= {127, 128}
+
+
+def test_a_frame_of_a_file_that_ends_before_its_last_pixel_is_unusable(images_here: Gallery):
+    content = frame_file(np.zeros((30, 40), np.uint16))
+    images_here.archive.store("cut", content[:-2], "series of its own")
+    with pytest.raises(UnusableSource, match="none of its 1 frames"):
+        images_here.images.open(FrameImage("cut", 0))
