@@ -26,6 +26,7 @@ BRIDGED_SPACINGS: Final = 2.05
 DEFAULT_SPACING_MM: Final = 3.0
 MERGED_FRACTION: Final = 0.1
 SCANLINES_PER_ROW: Final = 16
+SAME_POINT_DECIMALS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +120,15 @@ def _without_repeats(
     loops: Sequence[NDArray[np.float64]],
 ) -> tuple[NDArray[np.float64], ...]:
     """The loops, each once: a contour that is stored twice would erase itself."""
-    kept: list[NDArray[np.float64]] = []
-    for loop in loops:
-        if not any(loop.shape == other.shape and np.allclose(loop, other) for other in kept):
-            kept.append(loop)
-    return tuple(kept)
+    return tuple({_edge_key(loop): loop for loop in loops}.values())
+
+
+def _edge_key(loop: NDArray[np.float64]) -> bytes:
+    """The same for all loops of the same edges, wherever they start and whichever way they run."""
+    rounded = np.round(loop, SAME_POINT_DECIMALS) + 0.0
+    points = np.ascontiguousarray(rounded).view(np.complex128)[:, 0]
+    edges = np.sort(np.column_stack([points, np.roll(points, -1)]), axis=1)
+    return edges[np.lexsort((edges[:, 1], edges[:, 0]))].tobytes()
 
 
 def typical_gap_mm(positions_mm: NDArray[np.float64]) -> float | None:

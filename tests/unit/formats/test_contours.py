@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -115,6 +117,37 @@ def test_micrometre_slices_stay_apart() -> None:
 def test_a_contour_stored_twice_counts_once() -> None:
     stack = stack_planes([on_plane(SQUARE, 0), on_plane(SQUARE, 0), on_plane(SQUARE, 2)])
     np.testing.assert_allclose(areas_mm2(stack), [64, 64], rtol=1e-3)
+
+
+@pytest.mark.parametrize("repeat", [SQUARE[::-1], np.roll(SQUARE, 2, axis=0), SQUARE[[1, 0, 3, 2]]])
+def test_a_repeated_contour_counts_once_wherever_it_starts_and_whichever_way_it_runs(
+    repeat: NDArray[np.float64],
+) -> None:
+    stack = stack_planes([on_plane(SQUARE - 4, 0), on_plane(repeat - 4, 0), on_plane(SQUARE, 2)])
+    np.testing.assert_allclose(areas_mm2(stack), [64, 64], rtol=1e-3)
+
+
+def test_contours_of_the_same_points_joined_otherwise_are_both_kept() -> None:
+    bow_tie = SQUARE[[0, 2, 1, 3]]
+    stack = stack_planes([on_plane(SQUARE, 0), on_plane(bow_tie, 0), on_plane(SQUARE, 2)])
+    assert [len(loops) for loops in stack.loops] == [2, 1]
+
+
+def test_a_contour_that_passes_a_point_twice_is_found_again() -> None:
+    keyhole = np.concatenate([SQUARE, SQUARE[:1], SQUARE[::-1] / 4 + 3, SQUARE[-1:] / 4 + 3])
+    turned = np.roll(keyhole[::-1], 5, axis=0)
+    stack = stack_planes([on_plane(keyhole, 0), on_plane(turned, 0), on_plane(SQUARE, 2)])
+    np.testing.assert_allclose(areas_mm2(stack), [60, 64], rtol=1e-3)
+
+
+def test_thousands_of_contours_on_a_plane_are_compared_in_a_moment() -> None:
+    places = [(float(i % 90), float(i // 90)) for i in range(3000)]
+    loops = [on_plane(SQUARE / 20 + place, 0) for place in places]
+    start = time.process_time()
+    stack = stack_planes(loops)
+    # A comparison of all pairs takes minutes.
+    assert time.process_time() - start < 10
+    assert len(stack.loops[0]) == 3000
 
 
 def test_the_common_normal_of_oblique_planes_is_found() -> None:
