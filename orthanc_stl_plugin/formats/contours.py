@@ -68,7 +68,7 @@ def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:
             f" along the common normal, above the limit of {tolerance:.3g} mm"
         )
     heights = np.array([points[:, 2].mean() for points in local])
-    plane_of = _cluster(heights, 2 * float(spreads.max()))
+    plane_of = _cluster(heights, spreads)
     count = int(plane_of.max()) + 1
     loops = tuple(
         _without_repeats([local[i][:, :2] for i in np.flatnonzero(plane_of == plane)])
@@ -103,14 +103,17 @@ def _axes(normal: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([column, np.cross(normal, column), normal])
 
 
-def _cluster(heights: NDArray[np.float64], noise_mm: float) -> NDArray[np.intp]:
-    """The plane number of each height: heights a tenth of the typical gap apart are one plane."""
+def _cluster(heights: NDArray[np.float64], spreads_mm: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The plane number of each height: heights a tenth of the typical gap apart are one plane.
+
+    So are two that the unevenness of their own contours explains, up to half of the typical gap.
+    """
     order = np.argsort(heights, kind="stable")
     gaps = np.diff(heights[order])
-    wide = gaps[gaps > max(1e-3, noise_mm)]
-    limit = max(
-        1e-3, noise_mm, MERGED_FRACTION * float(np.quantile(wide, 0.75)) if wide.size else 0
-    )
+    noise = spreads_mm[order[1:]] + spreads_mm[order[:-1]]
+    wide = gaps[gaps > np.maximum(1e-3, noise / 2)]
+    typical = float(np.quantile(wide, 0.75)) if wide.size else np.inf
+    limit = np.maximum(np.minimum(noise, typical / 2), max(1e-3, MERGED_FRACTION * typical))
     plane_of = np.zeros(len(heights), dtype=np.intp)
     plane_of[order[1:]] = np.cumsum(gaps > limit)
     return plane_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -112,6 +113,23 @@ def test_contours_of_one_plane_meet_although_their_heights_differ_a_little() -> 
 def test_micrometre_slices_stay_apart() -> None:
     stack = stack_planes(prism(SQUARE / 100, [0.0, 0.01, 0.02]))
     assert len(stack.positions_mm) == 3
+
+
+@pytest.mark.parametrize("uneven", [[7], [7, 8], range(20)])
+def test_uneven_contours_leave_neighbouring_planes_apart(uneven: Sequence[int]) -> None:
+    contours = prism(SQUARE * 8, [0.3 * i for i in range(20)])
+    for index in uneven:
+        contours[index][2, 2] += 0.25
+    assert len(stack_planes(contours).positions_mm) == 20
+
+
+def test_uneven_contours_of_one_plane_meet() -> None:
+    heights = [0.0, 3.0, 6.0]
+    holes = prism(SQUARE + 4, heights)
+    for hole in holes:
+        hole[:3, 2] += 0.45
+    stack = stack_planes([*prism(SQUARE * 8, heights), *holes])
+    assert [len(loops) for loops in stack.loops] == [2, 2, 2]
 
 
 def test_a_contour_stored_twice_counts_once() -> None:
