@@ -25,6 +25,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 BRIDGED_SPACINGS: Final = 2.05
 DEFAULT_SPACING_MM: Final = 3.0
 MERGED_FRACTION: Final = 0.1
+MERGED_MM: Final = 0.15
 SCANLINES_PER_ROW: Final = 16
 SAME_POINT_DECIMALS: Final = 3
 
@@ -104,8 +105,9 @@ def _axes(normal: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cluster(heights: NDArray[np.float64], spreads_mm: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The plane number of each height: heights a tenth of the typical gap apart are one plane.
+    """The plane number of each height.
 
+    Heights a tenth of the typical gap apart are one plane, up to `MERGED_MM`: they may be rounded.
     So are two that the unevenness of their own contours explains, up to half of the typical gap.
     """
     order = np.argsort(heights, kind="stable")
@@ -113,7 +115,8 @@ def _cluster(heights: NDArray[np.float64], spreads_mm: NDArray[np.float64]) -> N
     noise = spreads_mm[order[1:]] + spreads_mm[order[:-1]]
     wide = gaps[gaps > np.maximum(1e-3, noise / 2)]
     typical = float(np.quantile(wide, 0.75)) if wide.size else np.inf
-    limit = np.maximum(np.minimum(noise, typical / 2), max(1e-3, MERGED_FRACTION * typical))
+    rounding = max(1e-3, min(MERGED_FRACTION * typical, MERGED_MM))
+    limit = np.maximum(np.minimum(noise, typical / 2), rounding)
     plane_of = np.zeros(len(heights), dtype=np.intp)
     plane_of[order[1:]] = np.cumsum(gaps > limit)
     return plane_of

@@ -115,6 +115,13 @@ def test_micrometre_slices_stay_apart() -> None:
     assert len(stack.positions_mm) == 3
 
 
+@pytest.mark.parametrize("last", [40.2, 40.5, 41.0])
+def test_a_plane_near_another_stays_a_plane_whatever_the_other_gaps(last: float) -> None:
+    heights = [0.0, 10, 20, 30, 40, last]
+    stack = stack_planes([on_plane(SQUARE * (8 - z / 10), z) for z in heights])
+    np.testing.assert_allclose(stack.positions_mm, heights)
+
+
 @pytest.mark.parametrize("uneven", [[7], [7, 8], range(20)])
 def test_uneven_contours_leave_neighbouring_planes_apart(uneven: Sequence[int]) -> None:
     contours = prism(SQUARE * 8, [0.3 * i for i in range(20)])
