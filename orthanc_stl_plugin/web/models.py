@@ -198,7 +198,8 @@ def _is_y_up(fields: Fields) -> bool | None:
 def _label_names(names: dict[str, object]) -> dict[int, str]:
     checked: dict[int, str] = {}
     for number, name in names.items():
-        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= 65535):
+        is_whole = number.isascii() and number.isdigit() and len(number) <= 5
+        if not (is_whole and 1 <= int(number) <= 65535):
             raise BadRequest(f'"LabelNames" has the key {quoted(number)}: it must be 1-65535')
         if not isinstance(name, str) or not name.strip():
             raise BadRequest(f'"LabelNames.{number}" is {quoted(name)}: it must be a name')

@@ -45,6 +45,7 @@ BAD_FIELDS: dict[str, tuple[dict[str, object], int, str]] = {
     "Resolution 10^9": ({"Resolution": 10**9}, 400, "Resolution is 1000000000"),
     "Resolution as a text": ({"Resolution": "256"}, 400, "whole number"),
     "Smooth as a number": ({"Smooth": 1}, 400, "true or false"),
+    "a label of 5000 digits": ({"LabelNames": {"9" * 5000: "x"}}, 400, "it must be 1-65535"),
     "unknown field": ({"Smoth": True}, 400, 'did you mean "Smooth"'),
     "unknown tag": ({"Tags": {"NoSuchTag": "x"}}, 400, "no such DICOM keyword"),
     "a tag of the patient": ({"Tags": {"PatientID": "x"}}, 400, "may not set PatientID"),
