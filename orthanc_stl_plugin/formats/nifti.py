@@ -21,6 +21,7 @@ from orthanc_stl_plugin.model.geometry import Grid
 _RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM_PER_UNIT: Final = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: ?, m, mm, um
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_NEXT_WINDOW: Final = 1 << 14  # bytes: each member costs a copy of what follows it in its window
 _log = logging.getLogger(__name__)
 
 
@@ -81,23 +82,26 @@ def foreground(volume: NiftiVolume) -> NDArray[np.bool_]:
 
 
 def _decompressed(content: bytes, max_bytes: int) -> bytes:
-    inflater = zlib.decompressobj(wbits=31)
+    """All members of a gzip file; most have one, which is read at once."""
+    view = memoryview(content)
+    window = len(view)
     parts: list[bytes] = []
-    total = 0
-    rest = content
+    position = total = 0
     try:
-        while rest and rest[:2] == _GZIP_MAGIC:  # a gzip file may have several members
-            part = inflater.decompress(rest, max_bytes - total + 1)
-            total += len(part)
-            if total > max_bytes:
-                raise TooLarge(f"the gzip stream inflates to more than its {_limit(max_bytes)}")
-            parts.append(part)
-            if not inflater.eof:
-                raise UnusableSource(
-                    f"the gzip stream is truncated after {len(content)} bytes ({total} inflated)"
-                )
-            rest = inflater.unused_data
+        while content[position : position + 2] == _GZIP_MAGIC:
             inflater = zlib.decompressobj(wbits=31)
+            while not inflater.eof:
+                piece = view[position : position + window]
+                if not piece:
+                    raise UnusableSource(
+                        f"the gzip stream is truncated after {len(view)} bytes ({total} inflated)"
+                    )
+                parts.append(inflater.decompress(piece, max_bytes - total + 1))
+                total += len(parts[-1])
+                if total > max_bytes:
+                    raise TooLarge(f"the gzip stream inflates to more than its {_limit(max_bytes)}")
+                position += len(piece) - len(inflater.unused_data)  # which is a copy
+            window = _NEXT_WINDOW
     except zlib.error as error:
         raise UnusableSource(f"the gzip stream is broken: {error}") from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
