@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from orthanc_stl_plugin.config import Texts
+from orthanc_stl_plugin.config import NO_TEXTS, Texts
 from orthanc_stl_plugin.config.texts import texts
-from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.errors import NotFound, TooLarge, UnusableSource
 from orthanc_stl_plugin.iiif.addresses import Addresses
 from orthanc_stl_plugin.iiif.collection import Collection, Member, write_collection
 from orthanc_stl_plugin.iiif.descriptive import LabelledValue
@@ -140,24 +140,40 @@ class Collector:
         self, addresses: Addresses, studies: Iterable[StudyEntry]
     ) -> tuple[Member, ...]:
         return tuple(
-            self._study_member(addresses, study) for study in studies if is_showable(study)
+            member
+            for study in studies
+            if is_showable(study)
+            for member in self._members_of(addresses, study)
         )
 
-    def _study_member(self, addresses: Addresses, study: StudyEntry) -> Member:
-        def make() -> Member:
+    def _members_of(self, addresses: Addresses, study: StudyEntry) -> tuple[Member, ...]:
+        """The study, if it shows anything: modalities such as OT do not tell."""
+
+        def make() -> tuple[Member, ...]:
             series = series_in_order(self._catalogue, self._describer, study.study_id)
             pictures = (self._viewer.first_picture(addresses, entry) for entry in series)
+            thumbnail = next((picture for picture in pictures if picture), None)
+            if thumbnail is None and not any(self._shows(addresses, entry) for entry in series):
+                return ()
             description = self._describer.study(study, series, Counts(len(series)))
-            return Member(
+            member = Member(
                 addresses.study_manifest(study.study_id),
                 is_collection=False,
                 label=description.label,
-                thumbnail=next((picture for picture in pictures if picture), None),
+                thumbnail=thumbnail,
                 nav_date=description.nav_date,
                 homepage=description.homepage,
             )
+            return (member,)
 
         return self._memory.members.get(study, addresses.base, make)
+
+    def _shows(self, addresses: Addresses, series: SeriesEntry) -> bool:
+        """A look at the whole series, where the one instance that stands for it shows nothing."""
+        try:
+            return self._viewer.view(addresses, series, NO_TEXTS) is not None
+        except TooLarge:
+            return True
 
 
 def _pages(addresses: Addresses, count: int) -> Iterable[Member]:

@@ -72,14 +72,14 @@ class StudyMemory:
 
     Attributes:
         documents: manifests, scenes and collections.
-        members: what collections tell of each study.
+        members: what collections tell of each study; nothing of one that shows nothing.
     """
 
     def __init__(self, max_bytes: int, now: Callable[[], dt.datetime]) -> None:
         of_members = max_bytes // _MEMBERS_PART
         of_documents = max_bytes - of_members
         self.documents = StudyCache[Document](of_documents, lambda one: len(one.content), now)
-        self.members = StudyCache[Member](of_members, lambda _: _MEMBER_BYTES, now)
+        self.members = StudyCache[tuple[Member, ...]](of_members, lambda _: _MEMBER_BYTES, now)
 
     def counts(self) -> dict[str, CacheCounts]:
         """What its caches have done, and hold."""

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.services.documents import Document
 from tests.collection_samples import BASE, Stage, add_series, add_study, image
 
@@ -94,6 +94,31 @@ def test_studies_without_anything_to_see_are_left_out(stage: Stage):
     add_objects(stage, 1)
     add_study(stage.catalogue, "report", ModalitiesInStudy="SR\\KO")
     assert names(read(stage.collector().collection(BASE))) == ["Object 0"]
+
+
+def test_a_study_without_images_and_models_is_left_out_whatever_its_modality(stage: Stage):
+    add_objects(stage, 1)
+    add_study(stage.catalogue, "document", ModalitiesInStudy="OT")
+    add_series(stage.catalogue, "pdf", image("p", Rows=""), study="document", Modality="OT")
+    collector = stage.collector()
+    for _ in range(2):
+        assert names(read(collector.collection(BASE))) == ["Object 0"]
+    with pytest.raises(UnusableSource):
+        stage.presenter().study_manifest("document", BASE)
+
+
+def test_a_study_is_listed_whose_middle_instance_is_no_image(stage: Stage):
+    add_study(stage.catalogue, StudyDescription="Mummy")
+    add_series(stage.catalogue, "ot", image("1"), image("2", Rows=""))
+    assert names(read(stage.collector().collection(BASE))) == ["Mummy"]
+
+
+def test_a_study_with_too_many_frames_does_not_hide_the_others(stage: Stage):
+    add_objects(stage, 1)
+    add_study(stage.catalogue, "film")
+    film = image("f", NumberOfFrames="50001")
+    add_series(stage.catalogue, "us", film, image("x", Rows=""), study="film")
+    assert len(read(stage.collector().collection(BASE))["items"]) == 2
 
 
 def test_the_number_of_objects_is_that_of_the_list(stage: Stage):
