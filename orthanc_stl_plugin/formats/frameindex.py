@@ -89,10 +89,8 @@ def native_index(
     """The frames of native pixel data (PS3.5 8.1.1): one after the other, bit by bit.
 
     Raises:
-        UnusableSource: a frame has no pixels, none is wholly there, or there are too many.
+        UnusableSource: no frame is wholly there, or there are too many.
     """
-    if bits_per_frame <= 0:
-        raise UnusableSource("the image has no pixels: its rows, columns or bits are 0")
     there = min(pixel_data.length, max(0, len(buffer) - pixel_data.value_at))
     count = checked_count(min(declared_count, there * 8 // bits_per_frame))
     if not count:

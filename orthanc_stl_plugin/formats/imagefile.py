@@ -124,11 +124,14 @@ def open_image(buffer: Buffer) -> ImageFile:
         )
     with tolerating("the number of frames"):
         count = max(1, int(header.get("NumberOfFrames") or 1))
+    bits = _bits_per_frame(header, pixel_data, count)
+    if bits < 1:
+        raise UnusableSource("the image has no pixels: its rows, columns or bits are 0")
     if is_encapsulated:
         table = elements.get(EXTENDED_OFFSET_TABLE)
         frames = encapsulated_index(buffer, pixel_data, count, table)
     else:
-        frames = native_index(buffer, pixel_data, count, _bits_per_frame(header, pixel_data, count))
+        frames = native_index(buffer, pixel_data, count, bits)
     groups = elements.get(PER_FRAME_GROUPS)
     tiles = None
     if groups is not None and _has_places(header):

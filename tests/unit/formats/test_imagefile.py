@@ -175,8 +175,13 @@ def test_a_number_of_frames_that_lies_allocates_nothing() -> None:
         image = open_image(first_file(sample, codec))
         assert len(image.frames) == 16
         assert image.frames.declared_count == 2**31 - 1
+
+
+@pytest.mark.parametrize("codec", [NATIVE, RAW_ITEMS])
+@pytest.mark.parametrize("keyword", ["Rows", "Columns", "BitsAllocated"])
+def test_an_image_without_pixels_is_refused(keyword: str, codec: Codec) -> None:
     with pytest.raises(UnusableSource, match="no pixels"):
-        open_image(first_file(replace(LEVEL, attributes={"Rows": 0})))
+        open_image(first_file(replace(LEVEL, attributes={keyword: 0}), codec))
 
 
 def with_shared_chrominances(pixels: Pixels) -> bytes:

@@ -12,7 +12,7 @@ from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
 from tests.dicom_samples import file_bytes, image_dataset, item
 from tests.frame_samples import frame_file, photograph
 from tests.open_images import Gallery
-from tests.slide_samples import LevelSample, written_level, written_slide
+from tests.slide_samples import RAW_ITEMS, LevelSample, written_level, written_slide
 
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 SIZES = [(100, 70), (50, 35)]
@@ -134,6 +134,16 @@ def test_what_is_no_image_in_a_series_is_left_out(
     images_here.archive.store("torn", LEVELS[0].files[0].content[:700])
     assert len(images_here.images.open(SLIDE).levels) == 2
     assert "instance torn is left out of its slide" in caplog.text
+
+
+def test_an_image_of_a_slide_that_has_no_pixels_is_left_out(images_here: Gallery):
+    sample = LevelSample(64, 48, attributes={"Columns": 0})
+    (file,) = written_level(sample, 3, codec=RAW_ITEMS).files
+    images_here.archive.store(file.instance_id, file.content)
+    assert [(one.width, one.height) for one in images_here.images.open(SLIDE).levels] == SIZES
+    images_here.archive.store("alone", file.content, "series of its own")
+    with pytest.raises(UnusableSource):
+        images_here.images.open(SeriesImage("series of its own"))
 
 
 def test_all_levels_of_a_slide_without_a_window_are_equally_bright(images_here: Gallery):
