@@ -63,6 +63,7 @@ class FrameDecoder:
                 is_signed=int(header.get("PixelRepresentation") or 0) == 1,
                 photometric=str(header.get("PhotometricInterpretation") or "MONOCHROME2"),
             )
+            self._low_bit = _low_bit(header, self._layout)
             self._is_planar = int(header.get("PlanarConfiguration") or 0) == 1
         self._check_layout(max_bytes)
         self._codec = codec_of(self._syntax)
@@ -144,7 +145,7 @@ class FrameDecoder:
             shaped = words.reshape(count, rows, columns).transpose(1, 2, 0)
         else:
             shaped = words.reshape(rows, columns, count)
-        return self._of_type(shaped, layout.bits_stored)
+        return self._of_type(shaped, layout.bits_stored, self._low_bit)
 
     def _with_whole_chroma(self, words: NDArray[np.integer]) -> NDArray[np.integer]:
         """PS3.3 C.7.6.3.1.2: two luminances, then the chrominances they share."""
@@ -155,7 +156,7 @@ class FrameDecoder:
         image[..., 0] = quads[..., :2]
         image[..., 1:] = quads[..., np.newaxis, 2:]
         shaped = image.reshape(rows, pairs * 2, 3)[:, :columns]
-        return self._of_type(shaped, self._layout.bits_stored)
+        return self._of_type(shaped, self._layout.bits_stored, self._low_bit)
 
     def _checked(self, samples: NDArray[np.integer], needed: int) -> NDArray[np.integer]:
         if samples.size < needed:
@@ -182,12 +183,16 @@ class FrameDecoder:
             return samples.astype(self._type(samples.dtype.itemsize), copy=False)
         return self._of_type(samples, min(precision, self._layout.bits_stored))
 
-    def _of_type(self, samples: NDArray[np.integer], bits: int) -> NDArray[np.integer]:
-        """Their lowest `bits`, sign-extended when the image is signed (PS3.5 8.1.1)."""
+    def _of_type(
+        self, samples: NDArray[np.integer], bits: int, low_bit: int = 0
+    ) -> NDArray[np.integer]:
+        """Their `bits` from `low_bit` on, sign-extended when the image is signed (PS3.5 8.1.1)."""
         kind = self._type(samples.dtype.itemsize)
         words = samples.astype(kind, casting="unsafe", copy=False)
         unused = kind.itemsize * 8 - bits
-        return np.right_shift(np.left_shift(words, unused), unused) if unused > 0 else words
+        if unused <= 0:
+            return words
+        return np.right_shift(np.left_shift(words, unused - low_bit), unused)
 
     def _type(self, itemsize: int) -> np.dtype[np.integer]:
         size = max(itemsize, self._layout.bits_allocated // 8, 1)
@@ -207,3 +212,15 @@ class FrameDecoder:
         for column in range(1, factor):
             sums += lines[:, :, column]
         return np.rint(sums / (factor * factor)).astype(samples.dtype)
+
+
+def _low_bit(header: Dataset, layout: PixelLayout) -> int:
+    """The lowest bit of native samples, from 0, which is not 0 in old files.
+
+    A High Bit that leaves no room for Bits Stored, or is none of Bits Allocated, says nothing.
+    """
+    high_bit = header.get("HighBit")
+    if high_bit is None:
+        return 0
+    low_bit = int(high_bit) + 1 - layout.bits_stored
+    return low_bit if 0 <= low_bit <= layout.bits_allocated - layout.bits_stored else 0

@@ -194,6 +194,39 @@ def test_bits_above_those_stored_are_ignored() -> None:
     assert decoder.decode(native(samples), 0)[..., 0].tolist() == [[0x123, 0x456]]
 
 
+@pytest.mark.parametrize(
+    ("stored", "high_bit", "is_signed", "expected"),
+    [
+        (12, 15, False, [0xF12, 0x045]),
+        (12, 13, False, [0xC48, 0x115]),
+        (12, 15, True, [0xF12 - 0x1000, 0x045]),
+        (12, 13, True, [0xC48 - 0x1000, 0x115]),
+        (12, 11, False, [0x123, 0x456]),
+        (16, 15, False, [0xF123, 0x0456]),
+        (12, 16, False, [0x123, 0x456]),
+        (12, 7, False, [0x123, 0x456]),
+        (12, None, False, [0x123, 0x456]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("syntax", "encode"), [(EXPLICIT, native), ("1.2.840.10008.1.2.2", native_big_endian)]
+)
+def test_native_values_end_at_the_high_bit_if_there_is_such_a_bit(
+    syntax: str,
+    encode: Any,
+    stored: int,
+    high_bit: int | None,
+    is_signed: bool,
+    expected: list[int],
+) -> None:
+    samples = np.array([[0xF123, 0x0456]], np.uint16)
+    described = header(
+        syntax, samples, BitsStored=stored, HighBit=high_bit, PixelRepresentation=int(is_signed)
+    )
+    decoded = FrameDecoder(described).decode(encode(samples), 0)
+    assert decoded[..., 0].tolist() == [expected]
+
+
 def test_one_bit_frames_that_start_within_a_byte_are_read() -> None:
     bits = np.array([1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1], np.uint8)  # 5 frames of 3
     packed = np.packbits(bits, bitorder="little").tobytes()
