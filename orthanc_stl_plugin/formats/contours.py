@@ -28,6 +28,8 @@ MERGED_FRACTION: Final = 0.1
 MERGED_MM: Final = 0.15
 SCANLINES_PER_ROW: Final = 16
 SAME_POINT_DECIMALS: Final = 3
+THINNEST_MM: Final = 1e-3
+THINNEST_FRACTION: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +52,13 @@ class PlaneStack:
         """The lowest and the highest in-plane coordinates, (2,) each."""
         points = np.concatenate([loop for plane in self.loops for loop in plane])
         return points.min(axis=0), points.max(axis=0)
+
+
+def is_line(contour: NDArray[np.float64]) -> bool:
+    """Whether the points, (N, 3) millimetres, lie on a line or in one place, but for rounding."""
+    centred = contour - contour.mean(axis=0)
+    extents = np.linalg.svd(centred, compute_uv=False) / np.sqrt(len(contour))
+    return bool(extents[1] <= max(THINNEST_MM, THINNEST_FRACTION * extents[0]))
 
 
 def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:

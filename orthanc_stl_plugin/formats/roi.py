@@ -70,11 +70,16 @@ def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None)
         loops = [_points(contour) for contour in closed]
     except (TypeError, ValueError):
         obstacle = "has contour data that are not triplets of numbers"
-    usable = tuple(loop for loop in loops if len(loop) >= 3)
-    if len(usable) < len(loops):
-        notes.append(f"{len(loops) - len(usable)} contours of fewer than 3 points ignored")
+    cornered = [loop for loop in loops if len(loop) >= 3]
+    usable = tuple(loop for loop in cornered if not planar.is_line(loop))
+    if len(cornered) < len(loops):
+        notes.append(f"{len(loops) - len(cornered)} contours of fewer than 3 points ignored")
+    if len(usable) < len(cornered):
+        notes.append(f"{len(cornered) - len(usable)} contours without area ignored")
     if not usable and obstacle is None:
-        obstacle = _why_nothing_is_closed(kinds)
+        obstacle = (
+            "has contours that enclose no area" if cornered else _why_nothing_is_closed(kinds)
+        )
     return Roi(
         segment=Segment(number, name, _rgb(drawn)),
         contour_count=len(found),

@@ -265,6 +265,23 @@ def test_open_contours_beside_closed_ones_are_ignored_with_a_note() -> None:
     assert roi.notes == ("1 OPEN_PLANAR contours ignored",)
 
 
+@pytest.mark.parametrize("corner", [[20, 0], [20, 0.01], [0, 0.001]])
+def test_a_contour_without_area_between_two_planes_is_ignored(corner: list[float]) -> None:
+    line = on_plane(np.array([[0, 0], np.array(corner) / 2 + [0, 0.001], corner]), 0.9)
+    roi = only_roi(*prism(F_OUTLINE, HEIGHTS), line)
+    assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
+    assert roi.notes == ("1 contours without area ignored",)
+
+
+def test_a_thin_contour_and_a_bow_tie_have_area() -> None:
+    thin = np.array([[0, 0], [50, 0], [50, 0.5], [0, 0.5]])
+    bow_tie = SQUARE[[0, 2, 1, 3]]
+    for outline in (thin, bow_tie):
+        roi = only_roi(*prism(F_OUTLINE + 60, HEIGHTS), on_plane(outline, 0))
+        assert len(roi.contours) == len(HEIGHTS) + 1
+        assert roi.notes == ()
+
+
 def test_a_repeated_name_is_chosen_by_number() -> None:
     rois = [RoiSample(n, "PTV", prism(SQUARE, [0.0, 2.0])) for n in (3, 8)]
     found = read_rtstruct(rtstruct_bytes(rois))
