@@ -34,7 +34,7 @@ from orthanc_stl_plugin.model.labels import Code, Segment, Structure
 
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.7"
-BACKGROUND: Final = 0
+LARGEST_LABEL: Final = 65535
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,8 @@ class SegFile:
     """A segmentation, whose pixels are not decoded yet.
 
     Attributes:
-        segments: what the Segment Sequence lists, the background of a label map excepted.
+        segments: what the Segment Sequence lists, the background excepted.
+        background: the segment number that is none; in a label map, that value.
         kind: "BINARY", "FRACTIONAL" or "LABELMAP".
         obstacle: why it has no volume, as a sentence; None when it has.
         sop_instance_uid: its own.
@@ -55,6 +56,7 @@ class SegFile:
     """
 
     segments: tuple[Segment, ...]
+    background: int
     kind: str
     obstacle: str | None
     sop_instance_uid: str
@@ -96,13 +98,15 @@ def read_seg(source: DicomSource) -> SegFile:
     with tolerating("the Segmentation"):
         kind = str(dataset.get("SegmentationType") or "BINARY").strip().upper()
         segments = tuple(_segment(item) for item in items(dataset, "SegmentSequence"))
+        background = _background(dataset, kind)
         references = list(_references(dataset))
         obstacle = _obstacle(dataset)
-    listed = tuple(part for part in segments if part.number != BACKGROUND)
+    listed = tuple(part for part in segments if part.number != background)
     if not listed:
         raise UnusableSource("the Segmentation lists no segment")
     return SegFile(
         segments=listed,
+        background=background,
         kind=kind,
         obstacle=obstacle,
         sop_instance_uid=str(dataset.SOPInstanceUID),
@@ -138,7 +142,7 @@ def structures(
     if frames.count != len(slices):
         raise UnusableSource(f"{frames.count} frames have {len(slices)} positions")
     if seg.kind == "LABELMAP":
-        found = _from_label_map(frames, slices, wanted, grid)
+        found = _from_label_map(seg.background, frames, slices, wanted, grid)
     else:
         found = _from_planes(seg, frames, slices, wanted, grid)
     return _not_empty(found, is_demanded=numbers is not None)
@@ -179,21 +183,28 @@ def _from_planes(
 
 
 def _from_label_map(
-    frames: PixelFrames, slices: NDArray[np.intp], wanted: Sequence[Segment], grid: Grid
+    background: int,
+    frames: PixelFrames,
+    slices: NDArray[np.intp],
+    wanted: Sequence[Segment],
+    grid: Grid,
 ) -> Iterator[tuple[Segment, Structure | None]]:
+    """LABELMAP: `labels` has 0 for the background, whose value stands for segment 0 in return."""
     columns, rows, count = grid.shape
     labels = np.zeros((count, rows, columns), dtype=np.uint16)
     for index, level in enumerate(slices.tolist()):
-        frame = frames.read(index)
-        labels[level] = np.where(frame != BACKGROUND, frame, labels[level])
+        frame = frames.read(index).astype(np.uint16)
+        shown = np.where(frame, frame, background)
+        labels[level] = np.where(frame == background, labels[level], shown)
     boxes = ndimage.find_objects(labels)
     for segment in wanted:
-        box = boxes[segment.number - 1] if segment.number <= len(boxes) else None
+        label = segment.number or background
+        box = boxes[label - 1] if 0 < label <= len(boxes) else None
         if box is None:
             yield segment, None
             continue
         first = (int(box[2].start), int(box[1].start), int(box[0].start))
-        mask = np.ascontiguousarray((labels[box] == segment.number).transpose(2, 1, 0))
+        mask = np.ascontiguousarray((labels[box] == label).transpose(2, 1, 0))
         yield segment, Structure(segment, mask, grid.window(first, mask.shape))
 
 
@@ -252,6 +263,17 @@ def _owners(seg: SegFile) -> NDArray[np.intp]:
         else:
             raise UnusableSource("a frame does not tell which segment it shows")
     return np.array(owners, dtype=np.intp)
+
+
+def _background(dataset: Dataset, kind: str) -> int:
+    """PixelPaddingValue of a label map, 0 when it is absent (PS3.3 C.8.20.2)."""
+    padding = dataset.get("PixelPaddingValue") if kind == "LABELMAP" else None
+    value = 0 if padding is None else int(padding)
+    if not 0 <= value <= LARGEST_LABEL:
+        raise UnusableSource(
+            f"PixelPaddingValue {value} is no label: they are 0 to {LARGEST_LABEL}"
+        )
+    return value
 
 
 def _least_value(seg: SegFile) -> int:

@@ -151,6 +151,37 @@ def test_a_label_map_holds_its_segments(dtype: type[np.unsignedinteger]) -> None
     assert_is(third, other)
 
 
+def test_the_background_of_a_label_map_is_its_padding_value() -> None:
+    other = np.roll(F, (9, 1, -1), axis=(0, 1, 2)) & ~F
+    labels = np.where(F, 0, np.where(other, 2, 255)).astype(np.uint8)
+    frames = [SegFrame(0, index, labels[:, :, index].T) for index in range(7)]
+    dataset = seg_dataset(frames, AFFINE, "LABELMAP", ("zero", "two", "outside"))
+    for listed, number in zip(dataset.SegmentSequence, (0, 2, 255), strict=True):
+        listed.SegmentNumber = number
+    dataset.PixelPaddingValue = 255
+    seg = read(dataset)
+    assert [segment.number for segment in seg.segments] == [0, 2]
+    zero, two = structures(seg)
+    assert_is(zero, F)
+    assert_is(two, other)
+    assert_is(next(structures(seg, [0])), F)
+
+
+def test_a_padding_value_of_zero_is_the_background() -> None:
+    frames = [SegFrame(0, i, F[:, :, i].T.astype(np.uint8)) for i in range(7)]
+    dataset = seg_dataset(frames, AFFINE, "LABELMAP")
+    dataset.PixelPaddingValue = 0
+    assert [segment.number for segment in read(dataset).segments] == [1, 2, 3]
+    assert_is(next(structures(read(dataset), [1])), F)
+
+
+def test_a_padding_value_that_no_pixel_can_have_changes_nothing() -> None:
+    frames = [SegFrame(0, i, F[:, :, i].T.astype(np.uint8)) for i in range(7)]
+    dataset = seg_dataset(frames, AFFINE, "LABELMAP")
+    dataset.PixelPaddingValue = 300
+    assert_is(next(structures(read(dataset), [1])), F)
+
+
 def literal_runs(content: bytes) -> bytes:
     parts = [content[at : at + 128] for at in range(0, len(content), 128)]
     return b"".join(bytes([len(part) - 1]) + part for part in parts)
