@@ -279,7 +279,10 @@ def _background(dataset: Dataset, kind: str) -> int:
 def _least_value(seg: SegFile) -> int:
     if seg.kind != "FRACTIONAL":
         return 1
-    return -(-int(seg.dataset.get("MaximumFractionalValue", 255)) // 2)
+    largest = int(seg.dataset.get("MaximumFractionalValue", 255))
+    if largest < 1:
+        raise UnusableSource(f"MaximumFractionalValue is {largest}: all voxels would be inside")
+    return -(-largest // 2)
 
 
 def _obstacle(dataset: Dataset) -> str | None:

@@ -140,6 +140,14 @@ def test_a_half_of_the_largest_fraction_is_inside() -> None:
     assert structure.mask[:, :, 0].T.tolist() == [[True, True], [True, False]]
 
 
+def test_fractions_of_nothing_are_refused() -> None:
+    frames = [SegFrame(1, 0, np.zeros((2, 4), dtype=np.uint8))]
+    dataset = seg_dataset(frames, AFFINE, "FRACTIONAL")
+    dataset.MaximumFractionalValue = 0
+    with pytest.raises(UnusableSource, match="MaximumFractionalValue is 0"):
+        list(structures(read(dataset), [1]))
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_a_label_map_holds_its_segments(dtype: type[np.unsignedinteger]) -> None:
     other = np.roll(F, (9, 1, -1), axis=(0, 1, 2)) & ~F
