@@ -22,6 +22,7 @@ from orthanc_stl_plugin.formats.dicomfile import (
 )
 from orthanc_stl_plugin.formats.functionalgroups import (
     common_orientation,
+    common_pixel_spacing_mm,
     frame_groups,
     frame_planes,
     group_of,
@@ -237,7 +238,7 @@ def _grid(seg: SegFile) -> tuple[Grid, NDArray[np.intp]]:
     """The grid of all frames, and the slice of each of them."""
     planes = frame_planes(seg.dataset)
     orientation = common_orientation(planes)
-    spacing = planes[0].pixel_spacing_mm
+    spacing = common_pixel_spacing_mm(planes)
     lattice = fit_lattice(
         np.array([plane.position_mm for plane in planes]),
         orientation,

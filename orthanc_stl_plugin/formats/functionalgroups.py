@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from pydicom.dataset import Dataset
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.dicomfile import items
 from orthanc_stl_plugin.formats.lattice import SAME_DIRECTION, unit_orientation
+
+SAME_SPACING: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +89,18 @@ def common_orientation(planes: Sequence[FramePlane]) -> NDArray[np.float64]:
     all_of_them = np.array([plane.orientation for plane in planes])
     if np.abs(all_of_them - all_of_them[0]).max() > SAME_DIRECTION:
         raise UnusableSource("the frames have several orientations: they form no volume")
+    return np.asarray(all_of_them[0])
+
+
+def common_pixel_spacing_mm(planes: Sequence[FramePlane]) -> NDArray[np.float64]:
+    """(2,) the pixel spacing that all planes have.
+
+    Raises:
+        UnusableSource: they differ by more than rounding.
+    """
+    all_of_them = np.array([plane.pixel_spacing_mm for plane in planes])
+    if np.abs(all_of_them / all_of_them[0] - 1).max() > SAME_SPACING:
+        raise UnusableSource("the frames have several pixel spacings: they form no volume")
     return np.asarray(all_of_them[0])
 
 

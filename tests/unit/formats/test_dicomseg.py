@@ -289,6 +289,24 @@ def test_several_orientations_are_refused() -> None:
         structures(read(dataset))
 
 
+@pytest.mark.parametrize("factor", [1.01, 2.0])
+def test_several_pixel_spacings_are_refused(factor: float) -> None:
+    dataset = seg_dataset(seg_frames(F), AFFINE, is_shared=False)
+    dataset.PerFrameFunctionalGroupsSequence[2].PixelMeasuresSequence = Sequence(
+        [item(PixelSpacing=[1.1, 0.7 * factor], SliceThickness=2.5)]
+    )
+    with pytest.raises(UnusableSource, match="several pixel spacings"):
+        structures(read(dataset))
+
+
+def test_pixel_spacings_that_were_rounded_are_one() -> None:
+    dataset = seg_dataset(seg_frames(F), AFFINE, is_shared=False)
+    dataset.PerFrameFunctionalGroupsSequence[2].PixelMeasuresSequence = Sequence(
+        [item(PixelSpacing=[1.1, 0.7000049], SliceThickness=2.5)]
+    )
+    assert_is(next(structures(read(dataset), [1])), F)
+
+
 def test_truncated_pixels_are_refused() -> None:
     dataset = seg_dataset(seg_frames(F), AFFINE)
     dataset.PixelData = dataset.PixelData[:100]
