@@ -194,7 +194,7 @@ def _from_label_map(
     columns, rows, count = grid.shape
     labels = np.zeros((count, rows, columns), dtype=np.uint16)
     for index, level in enumerate(slices.tolist()):
-        frame = frames.read(index).astype(np.uint16)
+        frame = _labels(frames.read(index))
         shown = np.where(frame, frame, background)
         labels[level] = np.where(frame == background, labels[level], shown)
     boxes = ndimage.find_objects(labels)
@@ -207,6 +207,18 @@ def _from_label_map(
         first = (int(box[2].start), int(box[1].start), int(box[0].start))
         mask = np.ascontiguousarray((labels[box] == label).transpose(2, 1, 0))
         yield segment, Structure(segment, mask, grid.window(first, mask.shape))
+
+
+def _labels(frame: NDArray[np.integer]) -> NDArray[np.uint16]:
+    """The frame of a label map, of 8 or 16 bits by the standard.
+
+    Raises:
+        UnusableSource: it has a value that no segment number can be.
+    """
+    for value in (int(frame.min()), int(frame.max())):
+        if not 0 <= value <= LARGEST_LABEL:
+            raise UnusableSource(f"label {value} is no segment number: 0 to {LARGEST_LABEL} are")
+    return frame.astype(np.uint16)
 
 
 def _patch(inside: NDArray[np.bool_], slice_index: int) -> _Patch | None:

@@ -159,6 +159,17 @@ def test_a_label_map_holds_its_segments(dtype: type[np.unsignedinteger]) -> None
     assert_is(third, other)
 
 
+def test_a_label_of_more_than_16_bits_is_refused() -> None:
+    frames = [SegFrame(0, i, F[:, :, i].T * np.uint32(65537)) for i in range(7)]
+    with pytest.raises(UnusableSource, match="label 65537 is no segment number: 0 to 65535"):
+        list(structures(read(seg_dataset(frames, AFFINE, "LABELMAP")), [1]))
+
+
+def test_a_label_map_of_32_bits_with_small_labels_is_read() -> None:
+    frames = [SegFrame(0, i, F[:, :, i].T.astype(np.uint32)) for i in range(7)]
+    assert_is(next(structures(read(seg_dataset(frames, AFFINE, "LABELMAP")), [1])), F)
+
+
 def test_the_background_of_a_label_map_is_its_padding_value() -> None:
     other = np.roll(F, (9, 1, -1), axis=(0, 1, 2)) & ~F
     labels = np.where(F, 0, np.where(other, 2, 255)).astype(np.uint8)
