@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.companions import Companions, unzipped
 from orthanc_stl_plugin.formats.givenglb import check_glb, has_looks, placed
+from orthanc_stl_plugin.formats.givenply import lowest_index
 from orthanc_stl_plugin.formats.glb import LPS_TO_GLTF
 from orthanc_stl_plugin.formats.glbcontainer import Json
 from orthanc_stl_plugin.formats.objpaint import no_pictures, painted_parts, read_paint
@@ -28,7 +29,7 @@ from orthanc_stl_plugin.model.mesh import Mesh
 
 # What the readers of trimesh raise on files that are cut or malformed.
 _MALFORMED: Final = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError,
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, NotImplementedError,
     OSError, RecursionError, TypeError, ValueError, struct.error,
 )  # fmt: skip
 
@@ -160,7 +161,10 @@ def _parts(file: MeshFile, options: Mapping[str, Any]) -> list[trimesh.Trimesh]:
     def load() -> list[trimesh.Trimesh]:
         stream = io.BytesIO(file.content)
         scene = trimesh.load_scene(stream, file_type=file.kind.lower(), process=False, **options)
-        return [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
+        parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
+        for part in parts:
+            _check_indices(part, file.kind)
+        return parts
 
     return _understood(file, load)
 
@@ -172,6 +176,21 @@ def _joined(parts: list[trimesh.Trimesh], kind: MeshFormat, max_triangles: int) 
     check_count(count, max_triangles, kind)
     corners = [part.vertices[part.faces].astype(np.float32) for part in parts]
     return welded(np.ascontiguousarray(np.concatenate(corners)), kind)
+
+
+def _check_indices(part: trimesh.Trimesh, kind: MeshFormat) -> None:
+    if part.vertices.ndim != 2 or part.vertices.shape[1] != 3:
+        raise UnusableSource(f"vertices of the {kind} document have fewer than 3 coordinates")
+    lowest, highest = part.faces.min(initial=0), part.faces.max(initial=-1)
+    if kind is MeshFormat.PLY:
+        # Where corners have places in a picture, trimesh has numbered the vertices anew.
+        lowest = min(lowest, lowest_index(part.metadata["_ply_raw"]))
+    if lowest < 0 or highest >= len(part.vertices):
+        wrong = lowest if lowest < 0 else highest
+        raise UnusableSource(
+            f"a triangle of the {kind} document names the vertex {wrong}, counted from 0:"
+            f" there are {len(part.vertices)}"
+        )
 
 
 def _unpacked(file: MeshFile, limits: MeshLimits) -> MeshFile:

@@ -114,6 +114,11 @@ def test_coordinates_that_are_no_numbers_are_refused():
         read(content, MeshFormat.OBJ)
 
 
+def test_vertices_of_two_coordinates_are_refused():
+    with pytest.raises(UnusableSource, match="OBJ document have fewer than 3 coordinates"):
+        read(b"v 0 1\nv 1 2\nv 2 4\nf 1 2 3\n", MeshFormat.OBJ)
+
+
 # One square of one unit, on the floor when z is up; its picture is red left, blue right.
 PAINTED_OBJ = (
     b"mtllib my statue.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n"
@@ -299,6 +304,20 @@ def test_a_painted_glb_in_another_unit_is_given_in_metres(tmp_path: Path):
 
 def test_a_glb_of_one_colour_has_nothing_but_its_shape():
     assert read(exported(BOX, MeshFormat.GLB), MeshFormat.GLB).write_looks is None
+
+
+def test_a_glb_with_an_index_that_is_not_there_is_refused():
+    content = bytearray(exported(BOX, MeshFormat.GLB))
+    length = struct.unpack_from("<I", content, 12)[0]
+    struct.pack_into("<I", content, 28 + length, 99)  # the indices come first
+    with pytest.raises(UnusableSource, match="names the vertex 99, .*: there are 8"):
+        read(bytes(content), MeshFormat.GLB)
+
+
+def test_a_glb_without_views_is_refused():
+    content = exported(BOX, MeshFormat.GLB).replace(b'"bufferViews"', b'"bufferFools"')
+    with pytest.raises(UnusableSource, match="no GLB"):
+        read(content, MeshFormat.GLB)
 
 
 @pytest.mark.parametrize(

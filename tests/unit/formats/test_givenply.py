@@ -1,0 +1,58 @@
+import struct
+
+import numpy as np
+import pytest
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.meshfile import MeshFormat
+from tests.mesh_samples import given
+
+CORNERS = [(0, 0, 0), (1, 0, 0), (1, 2, 0), (0, 2, 0)]
+
+
+def header(kind: str, lists: str, faces: int = 2) -> bytes:
+    """The header of a PLY file of four vertices and some faces."""
+    return (
+        f"ply\nformat {kind} 1.0\nelement vertex 4\nproperty float x\nproperty float y\n"
+        f"property float z\nelement face {faces}\n"
+        + "".join(f"property list {one}\n" for one in lists.split(", "))
+        + "end_header\n"
+    ).encode()
+
+
+def text(faces: str, lists: str = "uchar int vertex_indices") -> bytes:
+    corners = "".join("{} {} {}\n".format(*corner) for corner in CORNERS)
+    return header("ascii", lists) + (corners + faces).encode()
+
+
+def binary(*faces: tuple[int, int, int]) -> bytes:
+    return (
+        header("binary_little_endian", "uchar int vertex_index")
+        + np.array(CORNERS, dtype="<f4").tobytes()
+        + b"".join(struct.pack("<B3i", 3, *face) for face in faces)
+    )
+
+
+@pytest.mark.parametrize("wrong", [4, 99, -1, -9])
+def test_a_face_of_a_vertex_that_is_not_there_is_refused(wrong: int):
+    for content in (text(f"3 0 1 2\n3 0 2 {wrong}\n"), binary((0, 1, 2), (0, 2, wrong))):
+        with pytest.raises(UnusableSource, match=f"names the vertex {wrong}, .*: there are 4"):
+            given(content, MeshFormat.PLY)
+
+
+def test_a_polygon_of_a_vertex_that_is_not_there_is_refused():
+    with pytest.raises(UnusableSource, match="names the vertex -1"):
+        given(text("3 0 1 2\n4 0 1 2 -1\n"), MeshFormat.PLY)
+
+
+def test_a_negative_index_is_refused_where_corners_have_places_in_a_picture():
+    lists = "uchar int vertex_indices, uchar float texcoord"
+    content = text("3 0 1 2 6 0 0 1 0 1 1\n3 0 2 -1 6 0 0 1 0 1 1\n", lists)
+    with pytest.raises(UnusableSource, match="names the vertex -1"):
+        given(content, MeshFormat.PLY)
+
+
+def test_faces_that_name_no_vertices_are_refused():
+    lists = "uchar int neighbours, uchar int groups"
+    with pytest.raises(UnusableSource, match="no PLY"):
+        given(text("3 0 1 2 1 0\n3 0 2 3 1 0\n", lists), MeshFormat.PLY)
