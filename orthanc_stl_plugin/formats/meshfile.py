@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.companions import Companions, unzipped
 from orthanc_stl_plugin.formats.givenglb import check_glb, has_looks, placed
+from orthanc_stl_plugin.formats.givenobj import plain_obj
 from orthanc_stl_plugin.formats.givenply import lowest_index
 from orthanc_stl_plugin.formats.glb import LPS_TO_GLTF
 from orthanc_stl_plugin.formats.glbcontainer import Json
@@ -121,12 +122,15 @@ def _read(
     textures = Textures(limits.texture_pixels)
     if file.kind is MeshFormat.GLB:
         document = _understood(file, lambda: check_glb(file.content, textures))
-        mesh = _joined(_parts(file, {}), file.kind, limits.triangles)
+        mesh = _joined(_parts(file, file.content, {}), file.kind, limits.triangles)
         is_looked_at = _understood(file, lambda: has_looks(document))
         write = partial(_write_given, file.content, document, metres_per_unit, is_y_up)
         return mesh, write if is_looked_at else None, ()
-    paint = read_paint(file.content, file.kind == MeshFormat.PLY, file.companions, textures)
-    found = _parts(file, {"resolver": no_pictures(paint)})
+    content = file.content
+    if file.kind is MeshFormat.OBJ:
+        content = _understood(file, lambda: plain_obj(file.content))
+    paint = read_paint(content, file.kind == MeshFormat.PLY, file.companions, textures)
+    found = _parts(file, content, {"resolver": no_pictures(paint)})
     mesh = _joined(found, file.kind, limits.triangles)
     parts = _understood(file, lambda: painted_parts(found, paint))
     rotation = np.eye(3) if is_y_up else LPS_TO_GLTF
@@ -155,11 +159,11 @@ def _understood[T](file: MeshFile, read: Callable[[], T]) -> T:
         ) from error
 
 
-def _parts(file: MeshFile, options: Mapping[str, Any]) -> list[trimesh.Trimesh]:
-    """All parts, where the scene of the file puts them."""
+def _parts(file: MeshFile, content: bytes, options: Mapping[str, Any]) -> list[trimesh.Trimesh]:
+    """All parts of a file with that content, where its scene puts them."""
 
     def load() -> list[trimesh.Trimesh]:
-        stream = io.BytesIO(file.content)
+        stream = io.BytesIO(content)
         scene = trimesh.load_scene(stream, file_type=file.kind.lower(), process=False, **options)
         parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
         for part in parts:
