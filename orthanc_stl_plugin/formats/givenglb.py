@@ -15,6 +15,8 @@ from orthanc_stl_plugin.formats.textures import Textures
 # What a reader must know of: ways to shine, and another picture format. Compressed geometry is not
 # among them: neither trimesh nor the viewer reads it.
 _KNOWN_EXTENSIONS: Final = ("KHR_materials_", "KHR_texture_transform", "EXT_texture_webp")
+_INSTANCES: Final = "EXT_mesh_gpu_instancing"
+_TRIANGLE_FAN: Final = 6
 
 
 def check_glb(content: bytes, textures: Textures) -> Json:
@@ -22,8 +24,8 @@ def check_glb(content: bytes, textures: Textures) -> Json:
 
     Raises:
         TooLarge: its textures have too many pixels.
-        UnusableSource: it is no binary glTF, names other files, or needs an extension that is not
-            known.
+        UnusableSource: it is no binary glTF, names other files, needs an extension that is not
+            known, or has its shape in ways that trimesh passes over.
     """
     document, binary = read_container(content)
     required = [str(one) for one in document.get("extensionsRequired", [])]
@@ -37,6 +39,7 @@ def check_glb(content: bytes, textures: Textures) -> Json:
             raise UnusableSource(
                 f"the GLB document has {kind} outside of itself: export all in one"
             )
+    _check_shape(document)
     views = document.get("bufferViews", [])
     for number, image in enumerate(document.get("images", []), start=1):
         view = views[image["bufferView"]]
@@ -70,6 +73,28 @@ def placed(content: bytes, document: Json, metres_per_unit: float, *, is_y_up: b
         # Column by column (glTF 2.0 section 3.5.3).
         nodes.append({"matrix": turned.T.ravel().tolist(), "children": scene.get("nodes", [])})
     return with_document(content, {**document, "nodes": nodes, "scenes": scenes})
+
+
+def _check_shape(document: Json) -> None:
+    """Refuses what trimesh passes over, and so reads in another shape."""
+    nodes, meshes = document.get("nodes", []), document.get("meshes", [])
+    primitives = list(_primitives(document))
+    used = {one["attributes"].get("POSITION") for one in primitives}
+    used |= {one.get("indices") for one in primitives}
+    passed_over = {
+        "sparse accessors": any(
+            "sparse" in document["accessors"][index] for index in used - {None}
+        ),
+        "fans of triangles": any(one.get("mode") == _TRIANGLE_FAN for one in primitives),
+        "a skin on a skeleton": any("skin" in node for node in nodes),
+        "a shape that is morphed": any(any(one.get("weights", [])) for one in [*nodes, *meshes]),
+        "instances of a mesh": any(_INSTANCES in node.get("extensions", {}) for node in nodes),
+    }
+    found = [told for told, is_there in passed_over.items() if is_there]
+    if found:
+        raise UnusableSource(
+            f"the GLB document has {', '.join(found)}: export it as plain triangles"
+        )
 
 
 def _primitives(document: Json) -> Iterator[Json]:
