@@ -19,7 +19,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.companions import Companions, unzipped
 from orthanc_stl_plugin.formats.givenglb import check_glb, has_looks, placed
 from orthanc_stl_plugin.formats.givenobj import plain_obj
-from orthanc_stl_plugin.formats.givenply import lowest_index
+from orthanc_stl_plugin.formats.givenply import check_rows, lowest_index
 from orthanc_stl_plugin.formats.glb import LPS_TO_GLTF
 from orthanc_stl_plugin.formats.glbcontainer import Json
 from orthanc_stl_plugin.formats.objpaint import no_pictures, painted_parts, read_paint
@@ -129,6 +129,8 @@ def _read(
     content = file.content
     if file.kind is MeshFormat.OBJ:
         content = _understood(file, lambda: plain_obj(file.content))
+    else:
+        _understood(file, lambda: check_rows(file.content))
     paint = read_paint(content, file.kind == MeshFormat.PLY, file.companions, textures)
     found = _parts(file, content, {"resolver": no_pictures(paint)})
     mesh = _joined(found, file.kind, limits.triangles)

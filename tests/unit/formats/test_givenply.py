@@ -56,3 +56,32 @@ def test_faces_that_name_no_vertices_are_refused():
     lists = "uchar int neighbours, uchar int groups"
     with pytest.raises(UnusableSource, match="no PLY"):
         given(text("3 0 1 2 1 0\n3 0 2 3 1 0\n", lists), MeshFormat.PLY)
+
+
+@pytest.mark.parametrize(
+    "faces",
+    ["", "3 0 1 2\n", "3 0 1 2\n3", "3 0 1 2\n3 0", "3 0 1 2\n3 0 2 ", "3 0 1 2\n4 0 1 2"],
+)
+def test_a_text_that_is_cut_within_its_faces_is_refused(faces: str):
+    number = faces.count("\n") + 1
+    with pytest.raises(UnusableSource, match=f"truncated: number {number} of the 2 face rows"):
+        given(text(faces), MeshFormat.PLY)
+
+
+def test_a_text_that_is_cut_within_its_vertices_is_refused():
+    with pytest.raises(UnusableSource, match="truncated: number 4 of the 4 vertex rows"):
+        given(text("")[:-3], MeshFormat.PLY)
+
+
+def test_the_last_face_needs_its_places_in_a_picture():
+    lists = "uchar int vertex_indices, uchar float texcoord"
+    faces = "3 0 1 2 6 0 0 1 0 1 1\n3 0 2 3 6 0 0 1 0 1 1\n"
+    assert len(given(text(faces, lists), MeshFormat.PLY).mesh.faces) == 2
+    with pytest.raises(UnusableSource, match="number 2 of the 2 face rows"):
+        given(text(faces[:-3], lists), MeshFormat.PLY)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\n\n", " \n"])
+def test_triangles_and_quadrilaterals_of_a_whole_text_are_read(ending: str):
+    content = text("3 0 1 2\n4 0 1 2 3").replace(b"\n", ending.strip("\n").encode() + b"\n")
+    assert len(given(content + ending.encode(), MeshFormat.PLY).mesh.faces) == 3
