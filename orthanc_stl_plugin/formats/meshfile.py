@@ -34,6 +34,10 @@ _MALFORMED: Final = (
     OSError, RecursionError, TypeError, ValueError, struct.error,
 )  # fmt: skip
 
+# Between the lowest and the highest coordinate that float32 can tell apart: with fewer, details of
+# the shape, and its sides, move visibly when they are rounded.
+_FEWEST_STEPS: Final = 4096
+
 
 class MeshFormat(StrEnum):
     """The file formats that are read; a ZIP archive holds a file of one of the others."""
@@ -102,13 +106,15 @@ def read_mesh(file: MeshFile, limits: MeshLimits) -> GivenModel:
 
     Raises:
         TooLarge: it is above a limit.
-        UnusableSource: it is not of that format, is truncated, or has no triangle.
+        UnusableSource: it is not of that format, is truncated, has no triangle, or lies so far from
+            the origin that float32 would round its shape away.
     """
     if file.kind is MeshFormat.ZIP:
         file = _unpacked(file, limits)
     scale = file.millimetres_per_unit or _MILLIMETRES.get(file.kind, 1.0)
     is_y_up = file.is_y_up if file.is_y_up is not None else file.kind in _Y_UP
     mesh, looks, missing = _read(file, limits, scale / 1000, is_y_up=is_y_up)
+    _check_place(mesh, file.kind)
     turned = Mesh(mesh.vertices @ LPS_TO_GLTF.astype(np.float32), mesh.faces) if is_y_up else mesh
     return GivenModel(turned.scaled(scale), looks, missing)
 
@@ -196,6 +202,16 @@ def _check_indices(part: trimesh.Trimesh, kind: MeshFormat) -> None:
         raise UnusableSource(
             f"a triangle of the {kind} document names the vertex {wrong}, counted from 0:"
             f" there are {len(part.vertices)}"
+        )
+
+
+def _check_place(mesh: Mesh, kind: MeshFormat) -> None:
+    extent = float(np.ptp(mesh.vertices, axis=0).max())
+    largest = np.abs(mesh.vertices).max()
+    if extent < _FEWEST_STEPS * float(np.spacing(largest)):
+        raise UnusableSource(
+            f"the {kind} document holds the coordinate {largest:.9g}, and its shape extends over"
+            f" {extent:.6g} alone: move it towards the origin, where its shape is not rounded away"
         )
 
 

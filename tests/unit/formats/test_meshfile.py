@@ -114,6 +114,21 @@ def test_coordinates_that_are_no_numbers_are_refused():
         read(content, MeshFormat.OBJ)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_shape_that_lies_too_far_from_the_origin_is_refused(kind: MeshFormat):
+    # In this place float32 goes in steps of 0.5, as with UTM coordinates in metres.
+    far = BOX.copy().apply_translation((512_345.3, 5_412_345.7, 120.1))
+    reason = f"{kind} document holds the coordinate 54123.*, and its shape extends over [456]"
+    with pytest.raises(UnusableSource, match=reason):
+        read(exported(far, kind), kind)
+
+
+def test_a_small_shape_far_down_the_table_is_read():
+    far = BOX.copy().apply_translation((0, 0, -1500))
+    told = report(read(exported(far, MeshFormat.OBJ), MeshFormat.OBJ).mesh)
+    assert told.volume_mm3 == pytest.approx(30, rel=1e-3)  # of steps of 0.0001 mm
+
+
 def test_vertices_of_two_coordinates_are_refused():
     with pytest.raises(UnusableSource, match="OBJ document have fewer than 3 coordinates"):
         read(b"v 0 1\nv 1 2\nv 2 4\nf 1 2 3\n", MeshFormat.OBJ)
