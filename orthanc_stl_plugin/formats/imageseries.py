@@ -47,6 +47,7 @@ class ImageVolume:
     Attributes:
         values: (columns, rows, slices) int16 when that holds every value exactly, else float32;
             rescaled to `unit`.
+        padding: the voxels that have no value, of the same shape; None where all have one.
         grid: where they lie.
         unit: "HU", "BQML" and the like, "" when the source does not tell.
         modality: of the source.
@@ -56,6 +57,7 @@ class ImageVolume:
     """
 
     values: NDArray[np.int16] | NDArray[np.float32]
+    padding: NDArray[np.bool_] | None
     grid: Grid
     unit: str
     modality: str
@@ -91,7 +93,7 @@ def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> I
 
     Slices are sorted by position. What has another size or orientation than three quarters of the
     frames, or says that it is a localizer, is left out with a note. Padding takes the lowest other
-    value of its image. Only one image is in memory beside the volume.
+    value of its image, or of the volume. Only one image is in memory beside the volume.
 
     Raises:
         TooLarge: at two bytes a voxel, the volume takes more than `max_bytes`.
@@ -103,13 +105,14 @@ def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> I
     with tolerating("the geometry of the series"):
         lattice, grid = _grid(frames)
     grid.require_at_most(max_bytes, bytes_per_voxel=2)
-    values = _values(sources, frames, lattice, grid.shape)
+    values, padding = _values(sources, frames, lattice, grid.shape)
     ordered = [frames[index] for index in np.argsort(lattice.indices, kind="stable").tolist()]
     first = ordered[0].header
     with tolerating("the description of the series"):
         unit, modality = _unit(first), str(first.get("Modality") or "")
     return ImageVolume(
         values=values.transpose(2, 1, 0),
+        padding=padding.transpose(2, 1, 0) if padding is not None else None,
         grid=grid,
         unit=unit,
         modality=modality,
@@ -206,9 +209,10 @@ def _values(
     frames: Sequence[_Frame],
     lattice: Lattice,
     shape: tuple[int, int, int],
-) -> NDArray[np.int16] | NDArray[np.float32]:
-    """(slices, rows, columns) values after the Modality LUT."""
+) -> tuple[NDArray[np.int16] | NDArray[np.float32], NDArray[np.bool_] | None]:
+    """(slices, rows, columns) values after the Modality LUT, and where they are padding."""
     volume: NDArray[np.int16] | NDArray[np.float32] = np.empty(shape[::-1], dtype=np.int16)
+    padding = np.zeros(volume.shape, dtype=np.bool_)  # takes no memory where it is not written
     by_source: dict[int, list[tuple[_Frame, int]]] = defaultdict(list)
     for frame, level in zip(frames, lattice.indices.tolist(), strict=True):
         by_source[frame.source].append((frame, level))
@@ -223,11 +227,17 @@ def _values(
                 raise UnusableSource(f"a frame of {raw.shape} pixels, not {frame.shape}")
             with tolerating("the Modality LUT"):
                 image = _rescaled(raw, dataset, groups[frame.index])
-                image = _without_padding(image, raw, dataset)
+                if (ends := _padding_values(dataset)) is not None:
+                    padding[level] = (raw >= ends[0]) & (raw <= ends[1])
+            image = _without_padding(image, padding[level])
             if volume.dtype == np.int16 and not _fits_int16(image):
                 volume = volume.astype(np.float32)
             volume[level] = image
-    return volume
+    is_blank = padding.all(axis=(1, 2))
+    if is_blank.any() and not is_blank.all():
+        volume[is_blank] = min(volume[level].min() for level in np.flatnonzero(~is_blank))
+    # Padding beside nothing else tells nothing: the values then are as stored.
+    return volume, padding if padding.any() and not is_blank.all() else None
 
 
 def _fits_int16(image: NDArray[np.integer] | NDArray[np.floating]) -> bool:
@@ -251,15 +261,19 @@ def _rescaled(
     return (raw * slope + intercept).astype(np.float32)
 
 
+def _padding_values(dataset: Dataset) -> tuple[int, int] | None:
+    """The least and the greatest stored value of padding (PS3.3 C.7.5.1.1.2)."""
+    value, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
+    if value is None:
+        return None
+    first, last = sorted((int(value), int(value if limit is None else limit)))
+    return first, last
+
+
 def _without_padding(
-    image: NDArray[np.integer] | NDArray[np.floating], raw: NDArray[np.integer], dataset: Dataset
+    image: NDArray[np.integer] | NDArray[np.floating], is_padded: NDArray[np.bool_]
 ) -> NDArray[np.integer] | NDArray[np.floating]:
-    """The image with its lowest other value where it is padded (PS3.3 C.7.5.1.1.2)."""
-    padding = dataset.get("PixelPaddingValue")
-    if padding is None:
-        return image
-    ends = sorted((int(padding), int(dataset.get("PixelPaddingRangeLimit", padding))))
-    is_padded = (raw >= ends[0]) & (raw <= ends[1])
+    """The image with its lowest other value where it is padded, if there is another."""
     if not is_padded.any() or is_padded.all():
         return image
     return np.where(is_padded, image[~is_padded].min(), image)

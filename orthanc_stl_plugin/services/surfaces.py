@@ -203,12 +203,15 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
     inside = values >= level
     if chosen.upper is not None:
         inside &= values <= chosen.upper
+    if volume.padding is not None:  # whose values are not its own
+        values = _changed(values, inside & volume.padding, np.nan)
+        inside &= ~volume.padding
     voxels = int(np.count_nonzero(inside))
     if not voxels:
         bound = "" if chosen.upper is None else f" up to {chosen.upper:g}"
         raise UnusableSource(
             f"no voxel has a value from {level:g}{bound}:"
-            f" they go from {values.min():g} to {values.max():g} {volume.unit}"
+            f" they go from {volume.values.min():g} to {volume.values.max():g} {volume.unit}"
         )
     progress.plan([voxels])
     if chosen.keep_largest:

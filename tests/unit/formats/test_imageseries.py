@@ -152,7 +152,51 @@ def test_padding_takes_the_lowest_other_value_of_its_image() -> None:
         dataset.add_new(0x00280120, "SS", -2000)
     expected = stored - 1024
     expected[0] = 2 - 1024
-    np.testing.assert_array_equal(read(datasets).values, expected)
+    volume = read(datasets)
+    np.testing.assert_array_equal(volume.values, expected)
+    np.testing.assert_array_equal(volume.padding, stored == -2000)
+
+
+def test_an_image_of_padding_alone_takes_the_lowest_value_of_the_volume() -> None:
+    stored = np.maximum(STORED, 5)
+    stored[:, :, 0] = -2000
+    stored[4, 4, 2] = 2
+    datasets = slices(stored)
+    for dataset in datasets:
+        dataset.add_new(0x00280120, "SS", -2000)
+    volume = read(datasets)
+    assert (volume.values[:, :, 0] == 2 - 1024).all()
+    np.testing.assert_array_equal(volume.values[:, :, 1:], stored[:, :, 1:] - 1024)
+    np.testing.assert_array_equal(volume.padding, stored == -2000)
+
+
+def test_padding_may_be_a_range_of_values() -> None:
+    datasets = slices(np.maximum(STORED, 5))
+    for dataset in datasets:
+        dataset.add_new(0x00280120, "SS", 1200)
+        dataset.add_new(0x00280121, "SS", 1000)
+    is_padded = (STORED >= 1000) & (STORED <= 1200)
+    np.testing.assert_array_equal(read(datasets).padding, is_padded)
+
+
+def test_an_empty_limit_of_padding_is_none() -> None:
+    stored = np.maximum(STORED, 5)
+    stored[0, :, :] = -2000
+    datasets = slices(stored)
+    for dataset in datasets:
+        dataset.add_new(0x00280120, "SS", -2000)
+        dataset.add_new(0x00280121, "SS", None)
+    np.testing.assert_array_equal(read(datasets).padding, stored == -2000)
+
+
+@pytest.mark.parametrize("padding", [-2000, 0])
+def test_a_volume_without_padding_or_of_nothing_else_is_as_stored(padding: int) -> None:
+    datasets = slices(STORED * 0)
+    for dataset in datasets:
+        dataset.add_new(0x00280120, "SS", padding)
+    volume = read(datasets)
+    assert volume.padding is None
+    assert (volume.values == -1024).all()
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ def as_series(folder: Path) -> Source:
 WAYS = [as_nifti, as_left_handed_nifti, as_rtstruct, as_seg, as_series]
 
 
-def only(source: Source) -> Surface:
-    [surface] = surfaces(source, MeshOptions())
+def only(source: Source, options: MeshOptions | None = None) -> Surface:
+    [surface] = surfaces(source, options or MeshOptions())
     return surface
 
 
@@ -145,6 +145,36 @@ def test_an_upper_bound_leaves_out_what_is_above(tmp_path: Path):
     source = SeriesSource(shells(tmp_path), LIMIT, Inside(threshold=-50, upper=50))
     outside = 30 * 26 * 24 - 16**3 + 8**3 - 4**3
     assert report(only(source).mesh).volume_mm3 == pytest.approx(outside, rel=0.03)
+
+
+def with_padding(folder: Path) -> tuple[Path, ...]:
+    """A block of 0 within padding, with 100 in its middle; the last three images are blank."""
+    values = np.full((30, 26, 24), -2000, dtype=np.int16)
+    values[6:24, 5:21, :21] = 0
+    values[12:18, 10:16, 8:14] = 100
+    datasets = samples.ct_datasets(values, np.eye(4), intercept=0)
+    paths = tuple(folder / f"{number}.dcm" for number in range(len(datasets)))
+    for path, dataset in zip(paths, datasets, strict=True):
+        dataset.add_new(0x00280120, "SS", -2000)
+        path.write_bytes(samples.file_bytes(dataset))
+    return paths
+
+
+@pytest.mark.parametrize("resolution", [256, 12])
+@pytest.mark.parametrize(("upper", "voxels"), [(50, 18 * 16 * 21 - 6**3), (None, 18 * 16 * 21)])
+def test_padding_is_outside_whatever_the_bounds(
+    upper: float | None, voxels: int, resolution: int, tmp_path: Path
+):
+    source = SeriesSource(with_padding(tmp_path), LIMIT, Inside(threshold=-50, upper=upper))
+    mesh = only(source, MeshOptions(resolution)).mesh
+    # Blocks of two or three voxels round the edges.
+    assert report(mesh).volume_mm3 == pytest.approx(voxels, rel=0.02 if resolution > 12 else 0.1)
+
+
+def test_padding_alone_within_the_bounds_is_refused(tmp_path: Path):
+    source = SeriesSource(with_padding(tmp_path), LIMIT, Inside(threshold=-3000, upper=-1500))
+    with pytest.raises(UnusableSource, match="no voxel has a value from -3000 .* 0 to 100"):
+        only(source)
 
 
 def test_a_threshold_that_nothing_reaches_is_refused_with_the_range(tmp_path: Path):
