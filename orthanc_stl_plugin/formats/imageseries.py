@@ -168,9 +168,8 @@ def _one_family(frames: Sequence[_Frame]) -> tuple[list[_Frame], list[str]]:
     if len(candidates) < len(frames):
         notes.append(f"{len(frames) - len(candidates)} localizers left out")
     if len(largest) < len(candidates):
-        notes.append(
-            f"{len(candidates) - len(largest)} images of another size or orientation left out"
-        )
+        others = len(candidates) - len(largest)
+        notes.append(f"{others} images of another size, spacing or orientation left out")
     return largest, notes
 
 

@@ -52,6 +52,7 @@ class Surface:
         is_given: the source held the surface itself: it may be open, and nothing was computed.
         write_looks: see `GivenModel`.
         missing: see `GivenModel`.
+        left_out: see the notes of `ImageVolume`.
     """
 
     segment: Segment
@@ -63,6 +64,7 @@ class Surface:
     is_given: bool = False
     write_looks: Callable[[Path], None] | None = None
     missing: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def surfaces(
@@ -229,7 +231,8 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
     note = f"threshold {level:g}{bound} {volume.unit} ({found})"
     frame = volume.grid.frame_of_reference_uid
     segment = Segment(1, source.title)
-    yield Surface(segment, mesh, frame, references, volume.modality, note)
+    modality, left_out = volume.modality, volume.notes
+    yield Surface(segment, mesh, frame, references, modality, note, left_out=left_out)
 
 
 def _changed(values: Grey, where: NDArray[np.bool_], value: float) -> Grey:

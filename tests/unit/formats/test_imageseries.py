@@ -234,7 +234,7 @@ def test_a_lone_image_of_another_size_is_left_out_with_a_note() -> None:
     stranger = image_dataset(np.zeros((32, 16), np.int16), 99)
     volume = read([*slices(), stranger])
     np.testing.assert_array_equal(volume.values, STORED - 1024)
-    assert volume.notes == ("1 images of another size or orientation left out",)
+    assert volume.notes == ("1 images of another size, spacing or orientation left out",)
 
 
 def test_mixed_orientations_are_refused() -> None:

@@ -8,7 +8,8 @@ import trimesh
 from orthanc_stl_plugin.errors import TooLarge
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.services.convert import ConversionTask, make_models
-from orthanc_stl_plugin.services.sources import NiftiSource
+from orthanc_stl_plugin.services.sources import Inside, NiftiSource, SeriesSource
+from tests import dicom_samples as samples
 
 
 def task(folder: Path, labels: np.ndarray, max_triangles: int = 10_000) -> ConversionTask:
@@ -38,6 +39,25 @@ def test_each_model_has_an_icon_and_its_parameters(tmp_path: Path):
     model = make_models(task(tmp_path, two_blocks()))[0]
     assert (model.icon["Rows"], model.icon["Columns"]) == ("64", "64")
     assert model.parameters == "resolution 256, smoothing Taubin x 15"
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "warnings"),
+    [([1, 1], ()), ([2, 2], ("1 images of another size, spacing or orientation left out",))],
+)
+def test_images_that_were_left_out_are_told(
+    spacing_mm: list[float], warnings: tuple[str, ...], tmp_path: Path
+):
+    values = np.zeros((12, 14, 9), dtype=np.int16)
+    values[3:9, 4:10, 2:7] = 100
+    datasets = samples.ct_datasets(values, np.eye(4), intercept=0)
+    datasets[-1].PixelSpacing = spacing_mm
+    paths = tuple(tmp_path / f"{number}.dcm" for number in range(len(datasets)))
+    for path, dataset in zip(paths, datasets, strict=True):
+        path.write_bytes(samples.file_bytes(dataset))
+    source = SeriesSource(paths, 1 << 20, Inside(threshold=50))
+    [model] = make_models(ConversionTask(source, tmp_path, MeshOptions(), 10_000))
+    assert model.warnings == warnings
 
 
 def test_a_surface_with_too_many_triangles_is_refused_with_the_limit(tmp_path: Path):
