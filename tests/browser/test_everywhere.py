@@ -1,14 +1,18 @@
 """What holds on every page: languages, phones, accessibility, headers."""
 
 import base64
+import time
 from itertools import pairwise
 
 import nibabel as nib
 import numpy as np
 import pytest
+import trimesh
 from playwright.sync_api import Browser, Route, expect
+from pydicom.uid import generate_uid
 
 from tests.browser.conftest import Watched, watch
+from tests.dicom_samples import file_bytes, image_dataset
 from tests.orthanc_server import OrthancServer
 
 PAGES = ("index", "create", "create-ct", "create-study", "viewer")
@@ -130,6 +134,32 @@ def test_the_explorer_of_orthanc_shows_a_bar_while_a_job_goes_on(
     assert all(early <= late for early, late in pairwise(seen))
     assert len(set(seen)) > 2
     expect(watched.page.locator("#job-info")).to_contain_text("State: Success")
+
+
+def test_the_start_page_asks_orthanc_for_the_latest(
+    watched: Watched, orthanc: OrthancServer, addresses: dict[str, str]
+):
+    time.sleep(1.1)  # Orthanc notes the second of a change
+    dataset = image_dataset(np.zeros((8, 8), np.int16))
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
+    dataset.StudyDescription = "Latest study"
+    model = {
+        "File": base64.b64encode(trimesh.creation.box().export(file_type="stl")).decode(),
+        "Format": "STL",
+        "ParentStudy": orthanc.upload(file_bytes(dataset))["ParentStudy"],
+        "Tags": {"SeriesDescription": "Latest model"},
+    }
+    answer = orthanc.post("/stl/attach", model)
+    assert answer.ok, answer.text
+
+    def find_one(route: Route) -> None:
+        question = route.request.post_data_json or {}
+        route.continue_(post_data={**question, "Limit": 1})
+
+    watched.page.route("**/tools/find", find_one)
+    page = watched.open(addresses["index"])
+    expect(page.locator("#studies strong")).to_have_text("Latest study")
+    expect(page.locator("#models li")).to_have_text("Latest model")
 
 
 def test_pages_follow_jobs_that_orthanc_does_not_show(

@@ -10,7 +10,8 @@ const MEBIBYTE = 1 << 20;
 const MOST_JOBS = 10;
 const MOST_STUDIES = 8;
 const MOST_MODELS = 6;
-const MOST_FOUND = 200; // the archive does not sort by time
+const MOST_FOUND = 200;
+const LATEST_FIRST = [{ Type: 'Metadata', Key: 'LastUpdate', Direction: 'DESC' }];
 
 startPage('indexTitle', async () => {
   const status = await getJson('stl/status');
@@ -85,9 +86,10 @@ function moment(stamp) {
 
 /** The latest models, as pictures. */
 async function gallery() {
-  const found = await postJson('tools/find', { Level: 'Series', Query: { Modality: 'M3D' }, Expand: true, Limit: MOST_FOUND });
-  found.sort(latestFirst);
-  byId('models').append(...found.slice(0, MOST_MODELS).map((series) => element(
+  const found = await postJson('tools/find', {
+    Level: 'Series', Query: { Modality: 'M3D' }, Expand: true, Limit: MOST_MODELS, OrderBy: LATEST_FIRST,
+  });
+  byId('models').append(...found.map((series) => element(
     'li', {}, element('a', { href: pageAddress('viewer.html', { series: series.ID }) },
       element('img', { src: address(`instances/${series.Instances[0]}/preview-3d?size=320`), alt: '', loading: 'lazy', width: 160, height: 160 }),
       element('span', {}, series.MainDicomTags.SeriesDescription || text('unnamed'))),
@@ -95,18 +97,14 @@ async function gallery() {
   byId('gallery').hidden = found.length === 0;
 }
 
-function latestFirst(one, other) {
-  return String(other.LastUpdate || '').localeCompare(String(one.LastUpdate || ''));
-}
-
 async function studies() {
   const place = byId('studies');
   try {
     const found = await postJson('tools/find', {
-      Level: 'Study', Query: {}, Expand: true, Limit: MOST_FOUND, RequestedTags: ['ModalitiesInStudy'],
+      Level: 'Study', Query: {}, Expand: true, Limit: MOST_STUDIES, OrderBy: LATEST_FIRST,
+      RequestedTags: ['ModalitiesInStudy'],
     });
-    found.sort(latestFirst);
-    place.append(...found.slice(0, MOST_STUDIES).map(studyEntry));
+    place.append(...found.map(studyEntry));
     if (!found.length) place.append(element('li', { className: 'quiet' }, text('noStudies')));
   } catch (error) {
     place.append(element('li', {}, errorMessage(error)));
