@@ -14,6 +14,7 @@ from orthanc_stl_plugin.errors import ConfigurationError
 
 _URL: Final = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # A check takes the JSON value, and gives what the setting holds; Unfit says what the value must be.
 Check = Callable[[Any], object]
@@ -22,6 +23,11 @@ Check = Callable[[Any], object]
 def whole(key: str, default: int, lowest: int, highest: int) -> Any:
     """A whole number within limits."""
     return _setting(key, default, partial(_whole, lowest=lowest, highest=highest))
+
+
+def bound(key: str, lowest: int, highest: int) -> Any:
+    """A whole number within limits, or 0 for no bound."""
+    return _setting(key, 0, partial(_bound, lowest=lowest, highest=highest))
 
 
 def switch(key: str, *, default: bool) -> Any:
@@ -42,6 +48,11 @@ def address(key: str) -> Any:
 def header_name(key: str) -> Any:
     """The name of an HTTP header (RFC 9110 section 5.1), or an empty text."""
     return _setting(key, "", _header_name)
+
+
+def study_label(key: str) -> Any:
+    """A label as Orthanc takes it, or an empty text."""
+    return _setting(key, "", _study_label)
 
 
 def lines(key: str, default: list[str]) -> Any:
@@ -135,6 +146,13 @@ def _whole(value: object, lowest: int, highest: int) -> int:
     return value
 
 
+def _bound(value: object, lowest: int, highest: int) -> int:
+    try:
+        return _whole(value, lowest, highest) if value != 0 else _whole(value, 0, 0)
+    except Unfit as error:
+        raise Unfit(f"{error}, or be 0") from error
+
+
 def _switch(value: object) -> bool:
     if not isinstance(value, bool):
         raise Unfit("be true or false")
@@ -156,6 +174,12 @@ def _url(value: object) -> str:
 def _header_name(value: object) -> str:
     if value != "" and (not isinstance(value, str) or _HEADER.fullmatch(value) is None):
         raise Unfit("be the name of an HTTP header")
+    return str(value)
+
+
+def _study_label(value: object) -> str:
+    if value != "" and (not isinstance(value, str) or _LABEL.fullmatch(value) is None):
+        raise Unfit("be a label of Orthanc: at most 64 letters, digits, hyphens and underscores")
     return str(value)
 
 

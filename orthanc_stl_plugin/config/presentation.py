@@ -12,6 +12,7 @@ from orthanc_stl_plugin.config.kinds import (
     lines,
     named_texts,
     section,
+    study_label,
     switch,
     text,
 )
@@ -112,7 +113,7 @@ class Publish:
         staff_value: its value; every other request is a public one.
     """
 
-    label: str = text("Label")
+    label: str = study_label("Label")
     staff_header: str = header_name("StaffHeader")
     staff_value: str = text("StaffValue")
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from orthanc_stl_plugin.config.kinds import (
+    address,
+    bound,
     defaults,
     key_of,
     read_section,
@@ -27,8 +29,9 @@ class Settings:
     Attributes:
         workers: processes that make models; 0 stands for one less than the machine's cores, at
             least 1.
-        max_task_seconds: the longest that making one model may take.
-        max_task_memory_mib: the most address space of one worker process; 0 for no bound.
+        max_task_seconds: the longest that making the models of one order may take.
+        max_task_memory_mib: the most address space of one worker process; 0 for no bound. With
+            less than 512, a worker cannot load what it needs.
         max_volume_mib: the most bytes of a volume after decompression.
         max_triangles: the most triangles of a model that is stored; an STL has 50 bytes for each.
         max_texture_pixels: the most pixels of all pictures on one model that is attached.
@@ -56,14 +59,14 @@ class Settings:
 
     workers: int = whole("Workers", 0, 0, 256)
     max_task_seconds: int = whole("MaxTaskSeconds", 900, 1, 86_400)
-    max_task_memory_mib: int = whole("MaxTaskMemoryMiB", 0, 0, 1 << 20)
+    max_task_memory_mib: int = bound("MaxTaskMemoryMiB", 512, 1 << 20)
     max_volume_mib: int = whole("MaxVolumeMiB", 2048, 1, 1 << 20)
     max_triangles: int = whole("MaxTriangles", 8_000_000, 100, 40_000_000)
     max_texture_pixels: int = whole("MaxTexturePixels", 134_217_728, 1 << 16, 1 << 32)
     max_pending_jobs: int = whole("MaxPendingJobs", 100, 1, 100_000)
     kept_jobs: int = whole("KeptJobs", 100, 0, 10_000)
     jobs_in_orthanc: bool = switch("JobsInOrthanc", default=True)
-    public_url: str = text("PublicUrl")
+    public_url: str = address("PublicUrl")
     max_pixels: int = whole("MaxPixels", 25_000_000, 1 << 16, 1 << 30)
     tile_cache_mib: int = whole("TileCacheMiB", 384, 1, 1 << 20)
     pyramid_cache_mib: int = whole("PyramidCacheMiB", 10_240, 1, 1 << 30)

@@ -118,6 +118,30 @@ def test_an_address_is_one_of_http(value: object):
         read_settings({"Presentation": {"Rights": value}})
 
 
+@pytest.mark.parametrize("value", ["iiif.museum.example", "ftp://x y"])
+def test_the_public_address_is_one_of_http(value: str):
+    with pytest.raises(ConfigurationError, match=r'PublicUrl" is .*: it must be an address'):
+        read_settings({"PublicUrl": value})
+
+
+@pytest.mark.parametrize("value", ["for all", "öffentlich", "x" * 65, "a/b", "public\n", 3])
+def test_a_label_that_orthanc_refuses_is_refused(value: object):
+    staff = {"StaffHeader": "X-Staff", "StaffValue": "word"}
+    with pytest.raises(ConfigurationError, match=r'Publish.Label" is .*: it must be a label'):
+        read_settings({"Publish": {"Label": value, **staff}})
+
+
+@pytest.mark.parametrize("value", [-1, 1, 511, False, 1.5])
+def test_memory_with_which_no_worker_can_start_is_refused(value: object):
+    with pytest.raises(ConfigurationError, match=r'MaxTaskMemoryMiB" is .*, or be 0'):
+        read_settings({"MaxTaskMemoryMiB": value})
+
+
+@pytest.mark.parametrize("value", [0, 512, 4096])
+def test_memory_is_bounded_by_512_mib_and_more_or_not_at_all(value: int):
+    assert read_settings({"MaxTaskMemoryMiB": value}).max_task_memory_mib == value
+
+
 def test_a_label_for_the_public_needs_a_way_to_know_staff():
     with pytest.raises(ConfigurationError, match=r'Publish" must have StaffHeader and StaffValue'):
         read_settings({"Publish": {"Label": "public", "StaffHeader": "X-Staff"}})
