@@ -70,7 +70,9 @@ packages=(ca-certificates python3 python3-venv)
 # The orthancteam images bring an Orthanc of their own, outside the package manager, with all its plugins.
 orthanc=$(command -v Orthanc || true)
 if [ -z "$orthanc" ] || dpkg-query --search "$orthanc" >/dev/null 2>&1; then
-    packages+=(orthanc orthanc-python orthanc-gdcm orthanc-neuro orthanc-wsi)
+    packages+=(orthanc orthanc-python)
+    # Not for others: Debian's configuration loads every plugin there is, and this one would take our addresses.
+    [ -z "$with_tests" ] || packages+=(orthanc-wsi)
 fi
 [ -z "$with_tests" ] || packages+=(chromium curl dicom3tools fonts-dejavu-core libmagic1 tini wrk)
 
