@@ -15,6 +15,7 @@ from orthanc_stl_plugin.model.job import JobRecord, JobState
 from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work, without_traceback
 
 _RETRY_AFTER_S: Final = 10
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _CLOSED: Final = "the server is shutting down"
 _log = logging.getLogger(__name__)
 
@@ -226,9 +227,10 @@ class JobEngine:
         job.result, job.error = result, None if error is None else without_traceback(error)
         if error is None or not job.is_repeatable:
             job.work = None
-        finished = [one.record.job_id for one in self._jobs.values() if one.record.is_finished]
-        for job_id in finished[: max(0, len(finished) - self._kept)]:
-            del self._jobs[job_id]
+        finished = [one.record for one in self._jobs.values() if one.record.is_finished]
+        finished.sort(key=lambda one: one.completed_at or _LONG_AGO)
+        for record in finished[: max(0, len(finished) - self._kept)]:
+            del self._jobs[record.job_id]
         self._save()
         job.ended.set()
 

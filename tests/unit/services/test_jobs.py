@@ -216,6 +216,17 @@ def test_only_so_many_finished_jobs_are_kept(engine: JobEngine, journal: MemoryJ
     assert [record.job_id for record in journal.records] == ids[-3:]
 
 
+def test_a_job_that_took_long_is_kept_when_it_ends(journal: MemoryJournal):
+    engine = JobEngine(runners=2, max_pending=9, kept=3, journal=journal)
+    slow, gate = blocked(engine)
+    for _ in range(5):
+        engine.submit("Add", lambda watch: 2).wait()
+    gate.opened.set()
+    slow.wait()
+    assert slow.job_id in [record.job_id for record in engine.records()]
+    engine.close()
+
+
 def test_a_finished_job_can_be_forgotten(engine: JobEngine, journal: MemoryJournal):
     ticket = engine.submit("Add", lambda watch: 2)
     ticket.wait()
