@@ -47,6 +47,8 @@ class JobEngine:
         self._kept = kept
         self._journal = journal
         self._guard = threading.Condition()
+        self._writing = threading.Lock()  # taken before the guard, never while it is held
+        self._saved: list[JobRecord] = []
         self._is_closed = False
         self._remembers = False
         self._jobs: dict[str, Job] = {}
@@ -59,7 +61,7 @@ class JobEngine:
             earlier = {one.job_id: Job(one.interrupted(), None) for one in self._journal.load()}
             self._jobs = {**earlier, **self._jobs}
             self._remembers = True
-            self._save()
+        self._save()
 
     def submit(
         self, kind: str, work: Work, priority: int = 0, *, is_repeatable: bool = True
@@ -80,6 +82,7 @@ class JobEngine:
             record = JobRecord(str(uuid4()), kind, priority, JobState.PENDING, 0, now)
             job = self._jobs[record.job_id] = Job(record, work, is_repeatable)
             self._guard.notify_all()
+        self._save()
         return Ticket(job)
 
     def records(self) -> list[JobRecord]:
@@ -106,8 +109,10 @@ class JobEngine:
         with self._guard:
             job = self._unfinished(job_id)
             job.is_cancelling = True
-            if job.record.state is not JobState.RUNNING:
-                self._end(job, error=Cancelled(f"job {job_id} was cancelled"))
+            if job.record.state is JobState.RUNNING:
+                return
+            self._end(job, error=Cancelled(f"job {job_id} was cancelled"))
+        self._tell_end(job)
 
     def pause(self, job_id: str) -> None:
         """Keeps a waiting job from being started.
@@ -153,6 +158,7 @@ class JobEngine:
             )  # fmt: skip
             again = self._jobs[job_id] = Job(fresh, job.work, is_repeatable=True)
             self._guard.notify_all()
+        self._save()
         return Ticket(again)
 
     def forget(self, job_id: str) -> None:
@@ -166,20 +172,24 @@ class JobEngine:
             if not self._job(job_id).record.is_finished:
                 raise Conflict(f"job {job_id} has not ended: cancel it first")
             del self._jobs[job_id]
-            self._save()
+        self._save()
 
     def close(self) -> None:
         """Starts no more jobs, ends those that wait, and asks the running ones to stop."""
         with self._guard:
             self._is_closed = True
-            for job in [one for one in self._jobs.values() if not one.record.is_finished]:
+            unfinished = [job for job in self._jobs.values() if not job.record.is_finished]
+            waiting = [job for job in unfinished if job.record.state is not JobState.RUNNING]
+            for job in unfinished:
                 job.is_cancelling = True
-                if job.record.state is not JobState.RUNNING:
-                    self._end(job, error=Busy(_CLOSED))
+            for job in waiting:
+                self._end(job, error=Busy(_CLOSED))
             self._guard.notify_all()
+        self._tell_end(*waiting)
 
     def _run(self) -> None:
         while (taken := self._next()) is not None:
+            self._save()
             self._carry_out(*taken)
             del taken  # an idle thread holds nothing of its last job
 
@@ -213,6 +223,12 @@ class JobEngine:
     def _finish(self, job: Job, result: Any = None, error: BaseException | None = None) -> None:
         with self._guard:
             self._end(job, result, error)
+        self._tell_end(job)
+
+    def _tell_end(self, *jobs: Job) -> None:
+        self._save()
+        for job in jobs:
+            job.ended.set()
 
     def _end(self, job: Job, result: Any = None, error: BaseException | None = None) -> None:
         sentence = "" if error is None else "internal error: the log of Orthanc tells more"
@@ -231,12 +247,17 @@ class JobEngine:
         finished.sort(key=lambda one: one.completed_at or _LONG_AGO)
         for record in finished[: max(0, len(finished) - self._kept)]:
             del self._jobs[record.job_id]
-        self._save()
-        job.ended.set()
 
     def _save(self) -> None:
-        if self._remembers:
-            self._journal.save([job.shown() for job in self._jobs.values()])
+        """Writes how the jobs are when it is its turn; the queue goes on meanwhile."""
+        with self._writing:
+            with self._guard:
+                if not self._remembers:
+                    return
+                records = [job.shown() for job in self._jobs.values()]
+            if records != self._saved:
+                self._journal.save(records)
+                self._saved = records
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -264,3 +285,4 @@ class JobEngine:
                 raise Conflict(f"job {job_id} is {job.record.state}: {rule}")
             job.record = replace(job.record, state=new)
             self._guard.notify_all()
+        self._save()

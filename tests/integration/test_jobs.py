@@ -1,6 +1,7 @@
 """Jobs in a real Orthanc: ours among its own, watched, cancelled, remembered."""
 
 import base64
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -191,6 +192,21 @@ def test_jobs_survive_a_restart_and_interrupted_ones_say_so():
         after = server.get(done).json()
         assert {**after, "Timestamp": ""} == {**before, "Timestamp": ""}
         assert server.get(interrupted).json()["State"] == "Failure"
+        assert finished(server, order(server, study).json()["Path"])["State"] == "Success"
+
+
+def test_jobs_that_a_crash_interrupts_say_so():
+    with OrthancServer(ONE_WORKER) as server:
+        study = server.upload(next(figurine.ct_series(figurine.scan())))["ParentStudy"]
+        running, waiting, paused = (order(server, study, NOISE).json()["Path"] for _ in range(3))
+        server.post(f"{paused}/pause", {}).raise_for_status()
+        until(lambda: server.get(running).json()["Content"].get("Stage") == "surface")
+        server.stop(signal.SIGKILL)
+        server.session.close()
+        server.__enter__()
+        for path in (running, waiting, paused):
+            job = server.get(path).json()
+            assert (job["State"], "interrupted" in job["ErrorDetails"]) == ("Failure", True)
         assert finished(server, order(server, study).json()["Path"])["State"] == "Success"
 
 

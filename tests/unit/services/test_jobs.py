@@ -2,14 +2,14 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
 import pytest
 
 from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, UnusableSource
-from orthanc_stl_plugin.model.job import JobState
+from orthanc_stl_plugin.model.job import JobRecord, JobState
 from orthanc_stl_plugin.services.job import Ticket, Watch
 from orthanc_stl_plugin.services.jobs import JobEngine
 from tests.memory_journal import MemoryJournal
@@ -250,7 +250,6 @@ def test_an_interrupted_job_says_so_after_the_restart(engine: JobEngine, journal
     running, gate = blocked(engine)
     waiting = engine.submit("Wait", lambda watch: None)
     engine.pause(waiting.job_id)
-    journal.save(engine.records())
     again = JobEngine(1, 3, 3, MemoryJournal(journal.records))
     again.remember()
     assert again.record(running.job_id).error.startswith(
@@ -259,6 +258,34 @@ def test_an_interrupted_job_says_so_after_the_restart(engine: JobEngine, journal
     assert "paused" in again.record(waiting.job_id).error
     again.close()
     gate.opened.set()
+
+
+class SlowJournal(MemoryJournal):
+    """A journal that writes when it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started, self.opened = threading.Event(), threading.Event()
+
+    def save(self, records: Sequence[JobRecord]) -> None:
+        self.started.set()
+        assert self.opened.wait(10)
+        super().save(records)
+
+
+def test_the_queue_goes_on_while_the_journal_is_written_and_the_latest_state_is_kept():
+    journal = SlowJournal()
+    engine = JobEngine(1, 3, 3, journal)
+    ticket, gate = blocked(engine)
+    threading.Thread(target=engine.remember, daemon=True).start()
+    assert journal.started.wait(5)
+    gate.opened.set()
+    until(lambda: engine.record(ticket.job_id).is_finished)
+    assert journal.records == []
+    journal.opened.set()
+    assert ticket.wait() == "through"
+    assert journal.records == engine.records()
+    engine.close()
 
 
 def test_after_closing_nothing_is_taken_and_what_runs_is_stopped(engine: JobEngine):
