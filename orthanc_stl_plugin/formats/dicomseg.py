@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from scipy import ndimage
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.colour import rgb_from_cielab
@@ -27,6 +26,7 @@ from orthanc_stl_plugin.formats.functionalgroups import (
     frame_planes,
     group_of,
 )
+from orthanc_stl_plugin.formats.labelmapseg import background_of, structures_of
 from orthanc_stl_plugin.formats.lattice import LARGEST_DRIFT_PIXELS, fit_lattice
 from orthanc_stl_plugin.formats.pixelframes import PixelFrames
 from orthanc_stl_plugin.formats.selection import select
@@ -35,7 +35,6 @@ from orthanc_stl_plugin.model.labels import Code, Segment, Structure
 
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.7"
-LARGEST_LABEL: Final = 65535
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +98,7 @@ def read_seg(source: DicomSource) -> SegFile:
     with tolerating("the Segmentation"):
         kind = str(dataset.get("SegmentationType") or "BINARY").strip().upper()
         segments = tuple(_segment(item) for item in items(dataset, "SegmentSequence"))
-        background = _background(dataset, kind)
+        background = background_of(dataset) if kind == "LABELMAP" else 0
         references = list(_references(dataset))
         obstacle = _obstacle(dataset)
     listed = tuple(part for part in segments if part.number != background)
@@ -143,7 +142,7 @@ def structures(
     if frames.count != len(slices):
         raise UnusableSource(f"{frames.count} frames have {len(slices)} positions")
     if seg.kind == "LABELMAP":
-        found = _from_label_map(seg.background, frames, slices, wanted, grid)
+        found = structures_of(seg.background, frames, slices, wanted, grid)
     else:
         found = _from_planes(seg, frames, slices, wanted, grid)
     return _not_empty(found, is_demanded=numbers is not None)
@@ -181,44 +180,6 @@ def _from_planes(
             if patch is not None:
                 patches.append(patch)
         yield segment, _assembled(segment, patches, grid)
-
-
-def _from_label_map(
-    background: int,
-    frames: PixelFrames,
-    slices: NDArray[np.intp],
-    wanted: Sequence[Segment],
-    grid: Grid,
-) -> Iterator[tuple[Segment, Structure | None]]:
-    """LABELMAP: `labels` has 0 for the background, whose value stands for segment 0 in return."""
-    columns, rows, count = grid.shape
-    labels = np.zeros((count, rows, columns), dtype=np.uint16)
-    for index, level in enumerate(slices.tolist()):
-        frame = _labels(frames.read(index))
-        shown = np.where(frame, frame, background)
-        labels[level] = np.where(frame == background, labels[level], shown)
-    boxes = ndimage.find_objects(labels)
-    for segment in wanted:
-        label = segment.number or background
-        box = boxes[label - 1] if 0 < label <= len(boxes) else None
-        if box is None:
-            yield segment, None
-            continue
-        first = (int(box[2].start), int(box[1].start), int(box[0].start))
-        mask = np.ascontiguousarray((labels[box] == label).transpose(2, 1, 0))
-        yield segment, Structure(segment, mask, grid.window(first, mask.shape))
-
-
-def _labels(frame: NDArray[np.integer]) -> NDArray[np.uint16]:
-    """The frame of a label map, of 8 or 16 bits by the standard.
-
-    Raises:
-        UnusableSource: it has a value that no segment number can be.
-    """
-    for value in (int(frame.min()), int(frame.max())):
-        if not 0 <= value <= LARGEST_LABEL:
-            raise UnusableSource(f"label {value} is no segment number: 0 to {LARGEST_LABEL} are")
-    return frame.astype(np.uint16)
 
 
 def _patch(inside: NDArray[np.bool_], slice_index: int) -> _Patch | None:
@@ -276,17 +237,6 @@ def _owners(seg: SegFile) -> NDArray[np.intp]:
         else:
             raise UnusableSource("a frame does not tell which segment it shows")
     return np.array(owners, dtype=np.intp)
-
-
-def _background(dataset: Dataset, kind: str) -> int:
-    """PixelPaddingValue of a label map, 0 when it is absent (PS3.3 C.8.20.2)."""
-    padding = dataset.get("PixelPaddingValue") if kind == "LABELMAP" else None
-    value = 0 if padding is None else int(padding)
-    if not 0 <= value <= LARGEST_LABEL:
-        raise UnusableSource(
-            f"PixelPaddingValue {value} is no label: they are 0 to {LARGEST_LABEL}"
-        )
-    return value
 
 
 def _least_value(seg: SegFile) -> int:
