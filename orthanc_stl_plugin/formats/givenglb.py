@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.glb import LPS_TO_GLTF
 from orthanc_stl_plugin.formats.glbcontainer import Json, read_container, with_document
 from orthanc_stl_plugin.formats.textures import Textures
@@ -19,11 +19,11 @@ _INSTANCES: Final = "EXT_mesh_gpu_instancing"
 _TRIANGLE_FAN: Final = 6
 
 
-def check_glb(content: bytes, textures: Textures) -> Json:
+def check_glb(content: bytes, textures: Textures, max_triangles: int) -> Json:
     """The document of a file that needs nothing but itself.
 
     Raises:
-        TooLarge: its textures have too many pixels.
+        TooLarge: its textures have too many pixels, or its zeros would be too many numbers.
         UnusableSource: it is no binary glTF, names other files, needs an extension that is not
             known, or has its shape in ways that trimesh passes over.
     """
@@ -39,6 +39,7 @@ def check_glb(content: bytes, textures: Textures) -> Json:
             raise UnusableSource(
                 f"the GLB document has {kind} outside of itself: export all in one"
             )
+    _check_zeros(document, max_triangles)
     _check_shape(document)
     views = document.get("bufferViews", [])
     for number, image in enumerate(document.get("images", []), start=1):
@@ -73,6 +74,17 @@ def placed(content: bytes, document: Json, metres_per_unit: float, *, is_y_up: b
         # Column by column (glTF 2.0 section 3.5.3).
         nodes.append({"matrix": turned.T.ravel().tolist(), "children": scene.get("nodes", [])})
     return with_document(content, {**document, "nodes": nodes, "scenes": scenes})
+
+
+def _check_zeros(document: Json, max_triangles: int) -> None:
+    """Refuses many accessors without bytes: they are zeros (glTF 2.0 section 3.6.2.3)."""
+    accessors = document.get("accessors", [])
+    count = sum(max(0, one["count"]) for one in accessors if "bufferView" not in one)
+    if count > 3 * max_triangles:
+        raise TooLarge(
+            f"the GLB document has accessors of {count} zeros in all,"
+            f" above 3 for each of MaxTriangles = {max_triangles}"
+        )
 
 
 def _check_shape(document: Json) -> None:

@@ -127,7 +127,7 @@ def _read(
         return read_stl(file.content, limits.triangles), None, ()
     textures = Textures(limits.texture_pixels)
     if file.kind is MeshFormat.GLB:
-        document = _understood(file, lambda: check_glb(file.content, textures))
+        document = _understood(file, lambda: check_glb(file.content, textures, limits.triangles))
         mesh = _joined(_parts(file, file.content, {}), file.kind, limits.triangles)
         is_looked_at = _understood(file, lambda: has_looks(document))
         write = partial(_write_given, file.content, document, metres_per_unit, is_y_up)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.meshfile import MeshFormat
 from tests.mesh_samples import given
 
@@ -122,3 +122,12 @@ def test_instances_are_refused_also_where_they_are_not_required():
 def test_a_document_that_is_malformed_is_refused(change: dict[str, Any]):
     with pytest.raises(UnusableSource, match="no GLB"):
         given(glb(document() | change), MeshFormat.GLB)
+
+
+def test_zeros_that_no_bytes_stand_for_are_bounded():
+    told = document()
+    told["accessors"].append({"componentType": 5126, "count": 301, "type": "VEC3"})
+    with pytest.raises(TooLarge, match="301 zeros in all, above 3 for each of MaxTriangles = 100"):
+        given(glb(told), MeshFormat.GLB)
+    told["accessors"][-1]["count"] = 300
+    assert len(given(glb(told), MeshFormat.GLB).mesh.faces) == 4
