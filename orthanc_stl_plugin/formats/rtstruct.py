@@ -29,6 +29,7 @@ from orthanc_stl_plugin.model.labels import Segment
 
 RT_STRUCTURE_SET: Final = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFAULT_RESOLUTION: Final = 256
+INSIDE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +70,7 @@ class Occupancy:
 
     Attributes:
         segment: the structure.
-        values: (columns, rows, slices) float32, 0 to 1; the surface is at .5.
+        values: (columns, rows, slices) float32, 0 to 1; the surface is at `INSIDE`.
         grid: where these voxels lie.
     """
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
 
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.rtstruct import INSIDE, Occupancy
+from orthanc_stl_plugin.mesh.reduce import block_means
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.labels import Segment, Structure
 
 _NAME_SEPARATOR: Final = " + "
 _LONGEST_NAME: Final = 64
 _MARGIN: Final = 1
+_LARGEST_CHANGE: Final = 0.5
 _LARGEST_TILT: Final = 1e-4
 
 
@@ -50,39 +54,104 @@ def united_masks(parts: Sequence[Structure]) -> Structure:
     return Structure(united_segment([part.segment for part in parts]), mask, grid)
 
 
-def united_occupancy(
-    parts: Sequence[tuple[NDArray[np.float32], Grid]], resolution: int
-) -> tuple[NDArray[np.float32], Grid]:
-    """The greatest share at each voxel, on a grid around all, and that grid.
+def united_occupancies(parts: Sequence[Occupancy], resolution: int) -> Iterator[Occupancy]:
+    """What any of the parts fills, at each voxel the greatest share; parts far apart stay apart.
 
-    The voxels are as fine as the finest part's along each axis, or as `resolution`, the most
-    voxels along an axis, demands. Values between voxel centres are interpolated linearly.
+    Parts that come close are put on a grid around them. Its voxels are as fine as the finest part's
+    along each axis, or as coarse as `resolution`, the most voxels along an axis, demands. Values
+    between voxel centres are interpolated linearly.
 
     Raises:
-        UnusableSource: the axes of the parts are not parallel.
+        UnusableSource: the parts lie in several frames of reference, their axes are not parallel,
+            or one would lose or win half of its volume on such a grid.
     """
+    _check_common([part.grid for part in parts])
+    for group in _groups([part.grid for part in parts], resolution):
+        yield _united([parts[index] for index in group], resolution)
+
+
+def _check_common(grids: Sequence[Grid]) -> None:
+    frames = list(dict.fromkeys(filter(None, (grid.frame_of_reference_uid for grid in grids))))
+    if len(frames) > 1:
+        raise UnusableSource(
+            f"the structures lie in {len(frames)} frames of reference, whose coordinates have"
+            f" nothing to do with each other: {', '.join(frames[:4])}"
+        )
+    axes = _directions(grids[0])
+    if any(np.abs(_directions(grid) - axes).max() > _LARGEST_TILT for grid in grids):
+        raise UnusableSource("the structures lie on planes that are not parallel")
+
+
+def _groups(grids: Sequence[Grid], resolution: int) -> list[list[int]]:
+    """The numbers of the grids whose common grid meets that of no other group."""
+    axes = _directions(grids[0])
+    groups = [[number] for number in range(len(grids))]
+    while True:
+        common = [_common_grid([grids[n] for n in group], resolution) for group in groups]
+        boxes = np.array([_bounds_mm([grid], axes) for grid in common])
+        low, high = boxes[:, 0], boxes[:, 1]
+        meets = ((low[:, np.newaxis] <= high) & (high[:, np.newaxis] >= low)).all(axis=2)
+        count, group_of = connected_components(meets, directed=False)
+        if count == len(groups):
+            return groups
+        merged: list[list[int]] = [[] for _ in range(count)]
+        for number, group in zip(group_of, groups, strict=True):
+            merged[number] += group
+        groups = merged
+
+
+def _united(parts: Sequence[Occupancy], resolution: int) -> Occupancy:
     if len(parts) == 1:
         return parts[0]
-    grid = _common_grid([grid for _, grid in parts], resolution)
+    grid = _common_grid([part.grid for part in parts], resolution)
     values = np.zeros(grid.shape, dtype=np.float32)
-    for part, part_grid in parts:
-        matrix = np.linalg.solve(part_grid.affine, grid.affine)
-        moved = ndimage.affine_transform(
-            part, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=1
+    lost = []
+    for part in parts:
+        moved = _resampled(part, grid)
+        if _keeps_volume(part, moved, grid):
+            np.maximum(values, moved, out=values)
+        else:
+            lost.append(part)
+    for part in lost:
+        _check_hidden(part, values, grid)
+    segments = dict.fromkeys(part.segment for part in parts)
+    return Occupancy(united_segment(list(segments)), values, grid)
+
+
+def _resampled(part: Occupancy, grid: Grid) -> NDArray[np.float32]:
+    """The part's shares on another grid, averaged first where its voxels are larger."""
+    ratios = np.array(grid.voxel_size_mm) / part.grid.voxel_size_mm
+    first, second, third = np.maximum(1, np.floor(ratios + 1e-6).astype(int)).tolist()
+    factors = (first, second, third)
+    shares, own = block_means(part.values, factors), part.grid.reduced(factors)
+    matrix = np.linalg.solve(own.affine, grid.affine)
+    moved = ndimage.affine_transform(
+        shares, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=1
+    )
+    return np.asarray(moved, dtype=np.float32)
+
+
+def _keeps_volume(part: Occupancy, moved: NDArray[np.float32], grid: Grid) -> bool:
+    own = np.count_nonzero(part.values >= INSIDE) * part.grid.voxel_volume_mm3
+    kept = np.count_nonzero(moved >= INSIDE) * grid.voxel_volume_mm3
+    return bool(abs(kept - own) <= _LARGEST_CHANGE * own and own)
+
+
+def _check_hidden(part: Occupancy, values: NDArray[np.float32], grid: Grid) -> None:
+    """Refuses a part that is not wholly inside."""
+    filled = np.argwhere(part.values > 0).astype(np.float64)
+    nearest = np.rint(grid.to_index(part.grid.to_world(filled))).astype(np.intp)
+    if (values[tuple(nearest.T)] < INSIDE).any():
+        raise UnusableSource(
+            f"ROI {part.segment.number} {part.segment.name!r} is too small to be seen among voxels"
+            f" of {max(grid.voxel_size_mm):.3g} mm, as fine as Resolution lets them be around"
+            " what it is combined with: raise Resolution, or make a model of it alone"
         )
-        np.maximum(values, moved, out=values)
-    return values, grid
 
 
 def _common_grid(grids: Sequence[Grid], resolution: int) -> Grid:
     axes = _directions(grids[0])
-    if any(np.abs(_directions(grid) - axes).max() > _LARGEST_TILT for grid in grids):
-        raise UnusableSource("the structures lie on planes that are not parallel")
-    corners = np.concatenate(
-        [grid.to_world(np.array([(0, 0, 0), grid.shape]) - 0.5) for grid in grids]
-    )
-    along = np.linalg.solve(axes, corners.T).T
-    low, high = along.min(axis=0), along.max(axis=0)
+    low, high = _bounds_mm(grids, axes)
     finest = np.min([grid.voxel_size_mm for grid in grids], axis=0)
     sizes = np.maximum(finest, (high - low) / (resolution - 2 * _MARGIN))
     columns, rows, slices = (
@@ -92,6 +161,15 @@ def _common_grid(grids: Sequence[Grid], resolution: int) -> Grid:
     affine[:3, :3] = axes * sizes
     affine[:3, 3] = axes @ (low + sizes * (0.5 - _MARGIN))
     return Grid((columns, rows, slices), affine, grids[0].frame_of_reference_uid)
+
+
+def _bounds_mm(grids: Sequence[Grid], axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(2, 3) float64: the lowest and the highest corners of the voxels, along the axes."""
+    corners = np.concatenate(
+        [grid.to_world(np.array([(0, 0, 0), grid.shape]) - 0.5) for grid in grids]
+    )
+    along = np.linalg.solve(axes, corners.T).T
+    return np.array([along.min(axis=0), along.max(axis=0)])
 
 
 def _directions(grid: Grid) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from orthanc_stl_plugin.formats.imageseries import read_series
 from orthanc_stl_plugin.formats.meshfile import read_mesh
 from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.roi import Roi
-from orthanc_stl_plugin.formats.union import united_masks, united_occupancy, united_segment
+from orthanc_stl_plugin.formats.union import united_masks, united_occupancies, united_segment
 from orthanc_stl_plugin.mesh.components import cavities, outside_largest
 from orthanc_stl_plugin.mesh.surface import isosurface, joined, mask_surface, reduced
 from orthanc_stl_plugin.model.identity import Reference
@@ -34,7 +34,6 @@ from orthanc_stl_plugin.services.sources import (
 )
 
 Grey = NDArray[np.int16] | NDArray[np.float32]
-_HALF: Final = 0.5
 _UNKNOWN_VOXELS: Final = 50_000
 
 
@@ -146,20 +145,16 @@ def _rtstruct(
     if source.split or len(rois) == 1:
         progress.plan([_drawn(roi) for roi in rois])
         for roi in rois:
-            mesh = _roi_mesh(roi, options, progress)
+            pieces = rtstruct.occupancies(roi, resolution=_raster_resolution(options))
+            mesh = _pieces_mesh(pieces, options, progress)
             yield Surface(roi.segment, mesh, roi.frame_of_reference_uid, (reference,))
         return
     progress.plan([sum(map(_drawn, rois))])
     resolution = _raster_resolution(options)
-    parts = [
-        (piece.values, piece.grid)
-        for roi in rois
-        for piece in rtstruct.occupancies(roi, resolution=resolution)
-    ]
-    values, grid = united_occupancy(parts, resolution)
-    mesh = isosurface(values, _HALF, grid, options, progress=progress)
+    parts = [piece for roi in rois for piece in rtstruct.occupancies(roi, resolution=resolution)]
+    mesh = _pieces_mesh(united_occupancies(parts, resolution), options, progress)
     segment = united_segment([roi.segment for roi in rois])
-    yield Surface(segment, mesh, grid.frame_of_reference_uid, (reference,))
+    yield Surface(segment, mesh, parts[0].grid.frame_of_reference_uid, (reference,))
 
 
 def _drawn(roi: Roi) -> float:
@@ -167,13 +162,16 @@ def _drawn(roi: Roi) -> float:
     return roi.volume_mm3
 
 
-def _roi_mesh(roi: Roi, options: MeshOptions, progress: Progress) -> Mesh:
-    """The surfaces of all pieces of a ROI, each as fine as it needs, as one mesh."""
+def _pieces_mesh(
+    pieces: Iterable[rtstruct.Occupancy], options: MeshOptions, progress: Progress
+) -> Mesh:
+    """The surfaces of all pieces as one mesh."""
     unbounded = replace(options, triangles=None)
+    level = rtstruct.INSIDE
     mesh = joined(
         [
-            isosurface(piece.values, _HALF, piece.grid, unbounded, progress=progress)
-            for piece in rtstruct.occupancies(roi, resolution=_raster_resolution(options))
+            isosurface(piece.values, level, piece.grid, unbounded, progress=progress)
+            for piece in pieces
         ]
     )
     return reduced(mesh, options.triangles, progress)
