@@ -15,6 +15,8 @@ LARGEST_DEVIATION: Final = 0.1
 LARGEST_DRIFT_PIXELS: Final = 0.25
 SAME_DIRECTION: Final = 1e-3
 SAME_SLICE_FRACTION: Final = 0.02
+LARGEST_UNEVENNESS_DRIFTS: Final = 0.5
+LEAST_UNEVEN_RATIO: Final = 4
 MOST_PARTS_OF_A_GAP: Final = 5
 LEAST_ABSENT_RATIO: Final = 2.5
 
@@ -94,7 +96,7 @@ def fit_lattice(
     heights = positions_mm @ normal
     order = np.argsort(heights, kind="stable")
     gaps = np.diff(heights[order])
-    limit = SAME_SLICE_FRACTION * float(np.median(gaps[gaps > 1e-6])) if (gaps > 1e-6).any() else 1
+    limit = _same_slice_mm(gaps, spacing_mm, LARGEST_UNEVENNESS_DRIFTS * largest_drift_mm)
     level = np.zeros(len(heights), dtype=np.intp)
     level[order[1:]] = np.cumsum(gaps > limit)
     count = int(level.max()) + 1
@@ -117,6 +119,22 @@ def fit_lattice(
         )
     origin, step, index = found
     return Lattice(origin, step, index[level], int(index[-1]) + 1)
+
+
+def _same_slice_mm(gaps: NDArray[np.float64], spacing_mm: float | None, uneven_mm: float) -> float:
+    """The largest gap between positions of one slice, which several frames may tell unevenly.
+
+    Gaps up to `uneven_mm` are none between slices if all others, or else the stated spacing, are
+    far wider: frames of many segments make more of these than there are slices.
+    """
+    gaps = gaps[gaps > 1e-6]
+    if not gaps.size:
+        return 1
+    near, wide = gaps[gaps <= uneven_mm], gaps[gaps > uneven_mm]
+    next_mm = float(wide.min()) if wide.size else spacing_mm or 0
+    if near.size and next_mm >= LEAST_UNEVEN_RATIO * near.max():
+        return float(near.max())
+    return SAME_SLICE_FRACTION * float(np.median(gaps))
 
 
 def _candidates(

@@ -44,6 +44,24 @@ def test_a_stated_spacing_is_used_only_where_the_positions_need_it() -> None:
     assert fit([0.0, 2.0, 5.0]).indices.tolist() == [0, 2, 5]
 
 
+@pytest.mark.parametrize("jitter", [1e-5, 1e-3, 0.05, 0.1])
+def test_frames_that_tell_the_place_of_a_slice_unevenly_are_on_one_slice(jitter: float) -> None:
+    heights = [slice_mm + jitter * part for slice_mm in (0.0, 3, 6, 12) for part in (0, 0.3, 1)]
+    lattice = fit_lattice(at_heights(heights), AXIAL, None, 0.25, is_sparse=True)
+    assert lattice.indices.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 4, 4, 4]
+    assert lattice.step_mm[2] == pytest.approx(3, abs=1e-6)
+
+
+def test_uneven_frames_of_a_single_slice_are_as_thick_as_the_file_says() -> None:
+    lattice = fit([5.0, 5.01], spacing_mm=3)
+    assert lattice.count == 1
+    assert lattice.step_mm[2] == pytest.approx(3)
+
+
+def test_slices_nearer_than_their_pixels_are_wide_stay_apart() -> None:
+    assert fit([0.0, 0.01, 0.02, 0.03], spacing_mm=0.01).count == 4
+
+
 def between(heights: list[float], between_slices_mm: float) -> Lattice:
     return fit_lattice(
         at_heights(heights), AXIAL, None, 0.1, is_sparse=True, between_slices_mm=between_slices_mm
