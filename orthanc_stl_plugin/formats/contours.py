@@ -21,15 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.loops import without_repeats
 
 BRIDGED_SPACINGS: Final = 2.05
 DEFAULT_SPACING_MM: Final = 3.0
 MERGED_FRACTION: Final = 0.1
 MERGED_MM: Final = 0.15
 SCANLINES_PER_ROW: Final = 16
-SAME_POINT_DECIMALS: Final = 3
-THINNEST_MM: Final = 1e-3
-THINNEST_FRACTION: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +52,6 @@ class PlaneStack:
         return points.min(axis=0), points.max(axis=0)
 
 
-def is_line(contour: NDArray[np.float64]) -> bool:
-    """Whether the points, (N, 3) millimetres, lie on a line or in one place, but for rounding."""
-    centred = contour - contour.mean(axis=0)
-    extents = np.linalg.svd(centred, compute_uv=False) / np.sqrt(len(contour))
-    return bool(extents[1] <= max(THINNEST_MM, THINNEST_FRACTION * extents[0]))
-
-
 def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:
     """The planes of closed contours, (N, 3) LPS millimetres each; repeated contours count once.
 
@@ -81,7 +72,7 @@ def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:
     plane_of = _cluster(heights, spreads)
     count = int(plane_of.max()) + 1
     loops = tuple(
-        _without_repeats([local[i][:, :2] for i in np.flatnonzero(plane_of == plane)])
+        without_repeats([local[i][:, :2] for i in np.flatnonzero(plane_of == plane)])
         for plane in range(count)
     )
     positions = np.array([heights[plane_of == plane].mean() for plane in range(count)])
@@ -89,17 +80,18 @@ def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:
 
 
 def _common_normal(contours: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The direction that is normal to most of the enclosed area, either way round."""
+    """The direction along which each contour extends least, either way round.
+
+    The area of a contour tells its direction too, but that of a figure of eight is none.
+    """
     scatter = np.zeros((3, 3))
     for contour in contours:
         centred = contour - contour.mean(axis=0)
-        area = np.cross(centred, np.roll(centred, -1, axis=0)).sum(axis=0) / 2
-        size = np.linalg.norm(area)
-        if size > 0:
-            scatter += np.outer(area, area) / size
-    if np.trace(scatter) < 1e-9:
+        scatter += centred.T @ centred / len(contour)
+    sizes, directions = np.linalg.eigh(scatter)
+    if sizes[1] < 1e-9:
         raise UnusableSource("its closed contours enclose no area")
-    normal = np.asarray(np.linalg.eigh(scatter)[1][:, -1], dtype=np.float64)
+    normal = np.asarray(directions[:, 0], dtype=np.float64)
     main = int(np.abs(normal).argmax())
     if abs(normal[main]) > 1 - 1e-12:
         normal = np.eye(3)[main]
@@ -129,21 +121,6 @@ def _cluster(heights: NDArray[np.float64], spreads_mm: NDArray[np.float64]) -> N
     plane_of = np.zeros(len(heights), dtype=np.intp)
     plane_of[order[1:]] = np.cumsum(gaps > limit)
     return plane_of
-
-
-def _without_repeats(
-    loops: Sequence[NDArray[np.float64]],
-) -> tuple[NDArray[np.float64], ...]:
-    """The loops, each once: a contour that is stored twice would erase itself."""
-    return tuple({_edge_key(loop): loop for loop in loops}.values())
-
-
-def _edge_key(loop: NDArray[np.float64]) -> bytes:
-    """The same for all loops of the same edges, wherever they start and whichever way they run."""
-    rounded = np.round(loop, SAME_POINT_DECIMALS) + 0.0
-    points = np.ascontiguousarray(rounded).view(np.complex128)[:, 0]
-    edges = np.sort(np.column_stack([points, np.roll(points, -1)]), axis=1)
-    return edges[np.lexsort((edges[:, 1], edges[:, 0]))].tobytes()
 
 
 def typical_gap_mm(positions_mm: NDArray[np.float64]) -> float | None:

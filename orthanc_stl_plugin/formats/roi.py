@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import contours as planar
 from orthanc_stl_plugin.formats.dicomfile import items, uid_of
+from orthanc_stl_plugin.formats.loops import is_line
 from orthanc_stl_plugin.model.labels import Segment
 
 CLOSED_TYPES: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
@@ -71,7 +72,7 @@ def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None)
     except (TypeError, ValueError):
         obstacle = "has contour data that are not triplets of numbers"
     cornered = [loop for loop in loops if len(loop) >= 3]
-    usable = tuple(loop for loop in cornered if not planar.is_line(loop))
+    usable = tuple(loop for loop in cornered if not is_line(loop))
     if len(cornered) < len(loops):
         notes.append(f"{len(loops) - len(cornered)} contours of fewer than 3 points ignored")
     if len(usable) < len(cornered):

@@ -282,6 +282,48 @@ def test_a_thin_contour_and_a_bow_tie_have_area() -> None:
         assert roi.notes == ()
 
 
+def test_a_sliver_between_two_planes_does_not_notch_the_structure() -> None:
+    sliver = on_plane(np.array([[1.0, 0.0], [9, 0], [9, 0.04]]), 0.9)
+    roi = only_roi(*prism(F_OUTLINE, HEIGHTS), sliver)
+    assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
+    assert roi.notes == ("1 contours without area ignored",)
+
+
+@pytest.mark.parametrize("turn", [np.eye(3), rotation(0.3, -0.5, 0.9)])
+@pytest.mark.parametrize("crossing", [0.0, 0.01, 4.0])
+def test_a_figure_of_eight_encloses_both_of_its_loops(
+    crossing: float, turn: NDArray[np.float64]
+) -> None:
+    # Two triangles of 10 x 8 mm / 2 that touch in a point, or cross there within rounding.
+    eight = np.array(
+        [[0, 0], [10, 4 + crossing / 2], [20, 0], [20, 8], [10, 4 - crossing / 2], [0, 8]]
+    )
+    if crossing == 4.0:
+        eight = np.array([[0.0, 0], [20, 8], [20, 0], [0, 8]])
+    contours = [np.round(points @ turn.T, 2) for points in prism(eight, [0.0, 2, 4, 6])]
+    roi = only_roi(*contours)
+    assert roi.obstacle is None
+    assert roi.volume_mm3 == pytest.approx(2 * 40 * 8, rel=0.01)
+    assert volume_mm3(filled(roi)) == pytest.approx(2 * 40 * 8, rel=0.02)
+
+
+@pytest.mark.parametrize("repeat", [SQUARE + 0.008, SQUARE[::-1] * 1.001, SQUARE - [0, 0.0006]])
+def test_a_contour_stored_again_with_other_rounding_does_not_erase_itself(
+    repeat: NDArray[np.float64],
+) -> None:
+    roi = only_roi(*prism(SQUARE, [0.0, 2, 4, 6]), *prism(repeat, [2.0, 4]))
+    assert roi.volume_mm3 == pytest.approx(81 * 8, rel=2e-3)
+
+
+def test_contours_that_may_be_one_or_the_sides_of_a_wall_are_refused() -> None:
+    square = SQUARE * 3
+    roi = only_roi(*prism(square, [0.0, 2, 4]), *prism(square[::-1] + 0.1, [2.0]))
+    assert roi.obstacle is not None
+    assert "within 0.14 mm of each other all along" in roi.obstacle
+    wall = only_roi(*prism(square, [0.0, 2, 4]), *prism(square * 0.98 + 0.27, [0.0, 2, 4]))
+    assert wall.volume_mm3 == pytest.approx(27**2 * (1 - 0.98**2) * 6, rel=0.02)
+
+
 def test_a_repeated_name_is_chosen_by_number() -> None:
     rois = [RoiSample(n, "PTV", prism(SQUARE, [0.0, 2.0])) for n in (3, 8)]
     found = read_rtstruct(rtstruct_bytes(rois))

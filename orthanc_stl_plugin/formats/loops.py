@@ -1,0 +1,83 @@
+"""Closed contours of one plane: which have an area, and which are one contour stored twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from orthanc_stl_plugin.errors import UnusableSource
+
+SAME_POINT_DECIMALS: Final = 3
+THINNEST_MM: Final = 0.02
+THINNEST_FRACTION: Final = 1e-3
+# Two outlines nearer than these, or this part of their width, are one; those between could be.
+SAME_OUTLINE_MM: Final = 0.02
+THINNEST_WALL_MM: Final = 0.25
+SAME_OUTLINE_FRACTION: Final = 0.01
+_PAIRS_AT_ONCE: Final = 1 << 20
+
+
+def is_line(contour: NDArray[np.float64]) -> bool:
+    """Whether the points, (N, 3) millimetres, lie on a line or in one place, but for rounding."""
+    centred = contour - contour.mean(axis=0)
+    extents = np.linalg.svd(centred, compute_uv=False) / np.sqrt(len(contour))
+    return bool(extents[1] <= max(THINNEST_MM, THINNEST_FRACTION * extents[0]))
+
+
+def without_repeats(
+    loops: Sequence[NDArray[np.float64]],
+) -> tuple[NDArray[np.float64], ...]:
+    """The loops, (N, 2) millimetres each, each once: two of the same erase each other (even-odd).
+
+    Raises:
+        UnusableSource: two run so near to each other all along that they may be one or two.
+    """
+    once = list({_edge_key(loop): loop for loop in loops}.values())
+    if len(once) == 1:
+        return tuple(once)
+    bounds = np.array([(*loop.min(axis=0), *loop.max(axis=0)) for loop in once])
+    pairs = KDTree(bounds).query_pairs(THINNEST_WALL_MM, p=np.inf)
+    widths = np.minimum(bounds[:, 2] - bounds[:, 0], bounds[:, 3] - bounds[:, 1])
+    repeats = {
+        max(pair) for pair in pairs if _is_one(once[pair[0]], once[pair[1]], widths[[*pair]].min())
+    }
+    return tuple(loop for number, loop in enumerate(once) if number not in repeats)
+
+
+def _is_one(one: NDArray[np.float64], other: NDArray[np.float64], width_mm: float) -> bool:
+    apart = max(_farthest_mm(one, other), _farthest_mm(other, one))
+    if apart <= min(SAME_OUTLINE_MM, SAME_OUTLINE_FRACTION * width_mm):
+        return True
+    limit = min(THINNEST_WALL_MM, SAME_OUTLINE_FRACTION * width_mm)
+    if apart <= limit:
+        raise UnusableSource(
+            f"two of its contours run within {apart:.2g} mm of each other all along: that is too"
+            f" far for one contour stored twice, and too near, below {limit:.2g} mm, for a wall"
+        )
+    return False
+
+
+def _farthest_mm(loop: NDArray[np.float64], outline: NDArray[np.float64]) -> float:
+    """How far the corners and the middles of the edges of a loop lie from an outline, at most."""
+    points = np.concatenate([loop, (loop + np.roll(loop, -1, axis=0)) / 2])
+    edges = np.roll(outline, -1, axis=0) - outline
+    squares = np.maximum((edges**2).sum(axis=1), np.finfo(np.float64).tiny)
+    farthest = 0.0
+    for part in np.array_split(points, 1 + len(points) * len(outline) // _PAIRS_AT_ONCE):
+        away = part[:, np.newaxis] - outline
+        along = np.clip((away * edges).sum(axis=2) / squares, 0, 1)
+        distances = np.linalg.norm(away - along[..., np.newaxis] * edges, axis=2).min(axis=1)
+        farthest = max(farthest, float(distances.max()))
+    return farthest
+
+
+def _edge_key(loop: NDArray[np.float64]) -> bytes:
+    """The same for all loops of the same edges, wherever they start and whichever way they run."""
+    rounded = np.round(loop, SAME_POINT_DECIMALS) + 0.0
+    points = np.ascontiguousarray(rounded).view(np.complex128)[:, 0]
+    edges = np.sort(np.column_stack([points, np.roll(points, -1)]), axis=1)
+    return edges[np.lexsort((edges[:, 1], edges[:, 0]))].tobytes()
