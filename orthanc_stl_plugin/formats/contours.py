@@ -6,6 +6,8 @@ keyholes close (PS3.3 C.8.8.6.3). Along the normal:
 
 - two planes no further apart than `BRIDGED_SPACINGS` spacings are joined, the shape between them
   being interpolated from their signed distances; a wider gap splits the structure;
+- the spacing may change along the structure: two wider gaps in a row that are alike are one, up to
+  `COARSEST_SPACING_MM`;
 - where nothing is joined, a plane reaches half a spacing beyond itself;
 - so a plane is as thick as half of what separates it from either neighbour, and the volume is the
   sum of area times thickness.
@@ -13,6 +15,7 @@ keyholes close (PS3.3 C.8.8.6.3). Along the normal:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -24,6 +27,8 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.loops import without_repeats
 
 BRIDGED_SPACINGS: Final = 2.05
+ALIKE_GAPS: Final = 0.25
+COARSEST_SPACING_MM: Final = 10.5
 DEFAULT_SPACING_MM: Final = 3.0
 MERGED_FRACTION: Final = 0.1
 MERGED_MM: Final = 0.15
@@ -135,22 +140,48 @@ def typical_gap_mm(positions_mm: NDArray[np.float64]) -> float | None:
     return float(gaps[np.abs(gaps - median) <= 0.05 * median].mean())
 
 
-def reaches_mm(positions_mm: NDArray[np.float64], spacing_mm: float) -> NDArray[np.float64]:
+def local_spacings_mm(positions_mm: NDArray[np.float64], spacing_mm: float) -> NDArray[np.float64]:
+    """(P,) float64: the spacing of the planes around each, `spacing_mm` or a wider regular one."""
+    gaps = np.diff(positions_mm)
+    local = np.full(len(positions_mm), spacing_mm)
+    for below, above in itertools.pairwise(range(len(gaps))):
+        wider, narrower = max(gaps[below], gaps[above]), min(gaps[below], gaps[above])
+        if wider <= min(COARSEST_SPACING_MM, (1 + ALIKE_GAPS) * narrower):
+            local[below : above + 2] = np.maximum(local[below : above + 2], wider)
+    return local
+
+
+def reaches_mm(
+    positions_mm: NDArray[np.float64], spacings_mm: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """(P, 2) float64: how far each plane reaches down and up.
 
-    That is half of the gap to a neighbour that it is joined with, else half a spacing.
+    That is half of the gap to a neighbour that it is joined with, else half the spacing around it.
     """
     gaps = np.diff(positions_mm)
-    halves = np.where(is_bridged(gaps, spacing_mm), gaps, spacing_mm) / 2
-    halves = np.minimum(halves, gaps / 2)
-    ends = np.minimum(spacing_mm, gaps[[0, -1]] if gaps.size else spacing_mm) / 2
-    first, last = np.broadcast_to(ends, 2)
-    return np.column_stack([np.append(first, halves), np.append(halves, last)])
+    bridged = is_bridged(gaps, spacings_mm[:-1], spacings_mm[1:])
+    last = gaps[[0, -1]] if gaps.size else spacings_mm[[0, 0]]
+    down = np.where(bridged, gaps, np.minimum(spacings_mm[1:], gaps))
+    up = np.where(bridged, gaps, np.minimum(spacings_mm[:-1], gaps))
+    first, end = np.minimum(spacings_mm[[0, -1]], last)
+    return np.column_stack([np.append(first, down), np.append(up, end)]) / 2
 
 
-def is_bridged(gaps_mm: NDArray[np.float64], spacing_mm: float) -> NDArray[np.bool_]:
-    """Whether the planes on the two sides of each gap belong to one piece."""
-    return np.asarray(gaps_mm <= BRIDGED_SPACINGS * spacing_mm)
+def is_bridged(
+    gaps_mm: NDArray[np.float64],
+    spacings_mm: NDArray[np.float64] | float,
+    others_mm: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Whether the planes on the two sides of each gap, of those spacings, belong to one piece."""
+    return np.asarray(gaps_mm <= BRIDGED_SPACINGS * np.minimum(spacings_mm, others_mm))
+
+
+def is_facing(stack: PlaneStack) -> NDArray[np.bool_]:
+    """(P - 1,) whether the rectangles around the contours of a plane and of the next overlap."""
+    points = [np.concatenate(loops) for loops in stack.loops]
+    low = np.array([plane.min(axis=0) for plane in points])
+    high = np.array([plane.max(axis=0) for plane in points])
+    return np.asarray(((low[:-1] <= high[1:]) & (high[:-1] >= low[1:])).all(axis=1))
 
 
 def coverage(
@@ -238,6 +269,6 @@ def areas_mm2(stack: PlaneStack, lines: int = 512) -> NDArray[np.float64]:
     return np.bincount(line[order] // lines, x[order] * signs, len(stack.loops))
 
 
-def volume_mm3(stack: PlaneStack, spacing_mm: float) -> float:
+def volume_mm3(stack: PlaneStack, spacings_mm: NDArray[np.float64]) -> float:
     """Sum over the planes of enclosed area times thickness."""
-    return float(areas_mm2(stack) @ reaches_mm(stack.positions_mm, spacing_mm).sum(axis=1))
+    return float(areas_mm2(stack) @ reaches_mm(stack.positions_mm, spacings_mm).sum(axis=1))

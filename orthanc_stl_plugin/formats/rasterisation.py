@@ -91,16 +91,19 @@ class Raster:
 
 
 def occupancy(
-    stack: PlaneStack, spacing_mm: float, resolution: int, frame_of_reference_uid: str | None
+    stack: PlaneStack,
+    spacings_mm: NDArray[np.float64],
+    resolution: int,
+    frame_of_reference_uid: str | None,
 ) -> tuple[NDArray[np.float32], Grid]:
     """(columns, rows, slices) float32 share of each voxel that is inside, and the grid.
 
     A pixel is as fine as the structure's lesser width needs (see `_needed_pixel_mm`), or as coarse
-    as `resolution` demands; a slice is a whole fraction of the spacing, near to that.
+    as `resolution` demands; a slice is a whole fraction of the least spacing, near to that.
 
     Args:
         stack: the contours.
-        spacing_mm: of the planes: its half is the reach of a plane without neighbour.
+        spacings_mm: (P,) around each plane: its half is the reach of a plane without neighbour.
         resolution: the most voxels along each axis.
         frame_of_reference_uid: of the contours.
 
@@ -109,9 +112,9 @@ def occupancy(
     """
     if resolution < SMALLEST_RESOLUTION:
         raise BadRequest(f"resolution {resolution} is below the least, {SMALLEST_RESOLUTION}")
-    raster = _raster(stack, spacing_mm, resolution)
+    raster = _raster(stack, spacings_mm, resolution)
     values = np.zeros((raster.slices, *raster.shape), dtype=np.float32)
-    for layer, image in _layer_images(stack, spacing_mm, raster):
+    for layer, image in _layer_images(stack, spacings_mm, raster):
         _deposit(values, layer, image, raster)
     np.clip(values, 0, 1, out=values)
     affine = np.eye(4)
@@ -125,7 +128,7 @@ def occupancy(
     )
 
 
-def _raster(stack: PlaneStack, spacing_mm: float, resolution: int) -> Raster:
+def _raster(stack: PlaneStack, spacings_mm: NDArray[np.float64], resolution: int) -> Raster:
     low, high = stack.bounds_mm
     extent = high - low
     pixel = max(
@@ -133,7 +136,8 @@ def _raster(stack: PlaneStack, spacing_mm: float, resolution: int) -> Raster:
         _needed_pixel_mm(float(extent.min())),
     )
     columns, rows = (np.ceil(extent / pixel).astype(int) + 2 * MARGIN_PIXELS).tolist()
-    reach = reaches_mm(stack.positions_mm, spacing_mm)
+    spacing_mm = float(spacings_mm.min())
+    reach = reaches_mm(stack.positions_mm, spacings_mm)
     first = float(stack.positions_mm[0] - reach[0, 0])
     length = float(stack.positions_mm[-1] + reach[-1, 1]) - first
     planes = length / spacing_mm
@@ -163,11 +167,14 @@ def _needed_pixel_mm(width_mm: float) -> float:
     return min(FINEST_NEEDED_MM, max(width_mm / FINE_PIXELS_ACROSS, small))
 
 
-def _layers(stack: PlaneStack, spacing_mm: float, raster: Raster) -> Iterator[list[Layer]]:
+def _layers(
+    stack: PlaneStack, spacings_mm: NDArray[np.float64], raster: Raster
+) -> Iterator[list[Layer]]:
     """For each plane, the layers from it up to the next; the last reaches up to the end."""
     positions = stack.positions_mm.tolist()
-    reach = reaches_mm(stack.positions_mm, spacing_mm).tolist()
-    bridged = [*is_bridged(np.diff(stack.positions_mm), spacing_mm).tolist(), False]
+    reach = reaches_mm(stack.positions_mm, spacings_mm).tolist()
+    gaps = np.diff(stack.positions_mm)
+    bridged = [*is_bridged(gaps, spacings_mm[:-1], spacings_mm[1:]).tolist(), False]
     yield [Layer(positions[0] - reach[0][0], positions[0], 0, 0.0)]
     for plane, position in enumerate(positions):
         if not bridged[plane]:
@@ -185,12 +192,12 @@ def _layers(stack: PlaneStack, spacing_mm: float, raster: Raster) -> Iterator[li
 
 
 def _layer_images(
-    stack: PlaneStack, spacing_mm: float, raster: Raster
+    stack: PlaneStack, spacings_mm: NDArray[np.float64], raster: Raster
 ) -> Iterator[tuple[Layer, NDArray[np.float32]]]:
     """Every layer and its (rows, columns) float32 coverage."""
     corner = raster.origin_mm - raster.pixel_mm / 2
     drawn: dict[int, DrawnPlane] = {}
-    for layers in _layers(stack, spacing_mm, raster):
+    for layers in _layers(stack, spacings_mm, raster):
         plane = layers[0].plane
         needed = range(plane, plane + 1 if len(layers) == 1 else plane + 2)
         drawn = {

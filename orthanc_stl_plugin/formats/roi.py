@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,7 +29,7 @@ class Roi:
         contour_count: contours in the file, of any kind.
         contours: the closed ones, (N, 3) float64 LPS millimetres each.
         obstacle: why it encloses no volume, as the end of a sentence; None when it does.
-        notes: what was ignored in reading it.
+        notes: what was ignored in reading it, and which gaps it has.
         volume_mm3: sum of enclosed area times thickness; 0 when there is an obstacle.
         spacing_mm: of its planes, else that of the other planes in the set, else None.
         slab_thickness_mm: ContourSlabThickness, when the file tells.
@@ -172,5 +172,24 @@ def _with_volume(roi: Roi, stack: planar.PlaneStack, usual_mm: float | None) -> 
         spacing = min(own, usual_mm or own)
     else:
         spacing = own
-    volume = planar.volume_mm3(stack, spacing or planar.DEFAULT_SPACING_MM)
-    return replace(roi, spacing_mm=spacing, volume_mm3=volume)
+    local = planar.local_spacings_mm(stack.positions_mm, spacing or planar.DEFAULT_SPACING_MM)
+    return replace(
+        roi,
+        spacing_mm=spacing,
+        volume_mm3=planar.volume_mm3(stack, local),
+        notes=(*roi.notes, *_wide_gaps(stack, local)),
+    )
+
+
+def _wide_gaps(stack: planar.PlaneStack, spacings_mm: NDArray[np.float64]) -> Iterator[str]:
+    """What became of gaps of more than one absent plane, as far as contours face each other."""
+    gaps = np.diff(stack.positions_mm)
+    usual = spacings_mm.min()
+    is_wide = (gaps > planar.BRIDGED_SPACINGS * usual) & planar.is_facing(stack)
+    bridged = planar.is_bridged(gaps, spacings_mm[:-1], spacings_mm[1:])
+    for what, which in (("filled", is_wide & bridged), ("left open", is_wide & ~bridged)):
+        if which.any():
+            yield (
+                f"{which.sum()} gaps between planes, of up to {gaps[which].max():.3g} mm where"
+                f" {usual:.3g} mm is usual, are {what}"
+            )

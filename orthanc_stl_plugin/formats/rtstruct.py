@@ -129,8 +129,10 @@ def occupancies(
         raise UnusableSource(f"ROI {roi.segment.number} {roi.segment.name!r} {roi.obstacle}")
     spacing = roi.spacing_mm or image_spacing_mm or planar.DEFAULT_SPACING_MM
     frame = roi.frame_of_reference_uid
-    for piece in pieces(planar.stack_planes(roi.contours), spacing):
-        values, grid = rasterisation.occupancy(piece, spacing, resolution, frame)
+    stack = planar.stack_planes(roi.contours)
+    local = planar.local_spacings_mm(stack.positions_mm, spacing)
+    for piece, spacings in pieces(stack, local):
+        values, grid = rasterisation.occupancy(piece, spacings, resolution, frame)
         yield Occupancy(roi.segment, values, grid)
 
 

@@ -41,8 +41,8 @@ class MadeModel:
 
     `parameters` tells how the surface was made; it is empty for one that was given. `looks` is the
     same with its pictures and colours, as binary glTF; None where there is nothing but the shape.
-    `missing` names files of pictures and materials that did not come along; `left_out` tells which
-    images did not become part of the volume.
+    `missing` names files of pictures and materials that did not come along; `notes` tells what of
+    the source was left out or filled in.
     """
 
     path: Path
@@ -55,14 +55,14 @@ class MadeModel:
     icon: Mapping[str, str]
     looks: Path | None = None
     missing: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences for who wants to print it: made surfaces are closed, a given one may not be."""
         name = self.segment.name
         told = [f"{file!r}, which {name!r} names, did not come along" for file in self.missing]
-        told += self.left_out
+        told += self.notes
         if not self.report.is_watertight:
             told.append(f"the surface of {name!r} is not closed: its volume is unknown")
         elif self.report.volume_mm3 <= 0:
@@ -113,7 +113,7 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
         icon=icon_item(shaded(mesh, size_px=ICON_PX, rgb=surface.segment.rgb)),
         looks=looks,
         missing=surface.missing,
-        left_out=surface.left_out,
+        notes=surface.notes,
     )
 
 

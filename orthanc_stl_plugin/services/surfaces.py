@@ -51,7 +51,7 @@ class Surface:
         is_given: the source held the surface itself: it may be open, and nothing was computed.
         write_looks: see `GivenModel`.
         missing: see `GivenModel`.
-        left_out: see the notes of `ImageVolume`.
+        notes: see `ImageVolume` and `Roi`.
     """
 
     segment: Segment
@@ -63,7 +63,7 @@ class Surface:
     is_given: bool = False
     write_looks: Callable[[Path], None] | None = None
     missing: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def surfaces(
@@ -147,19 +147,25 @@ def _rtstruct(
         for roi in rois:
             pieces = rtstruct.occupancies(roi, resolution=_raster_resolution(options))
             mesh = _pieces_mesh(pieces, options, progress)
-            yield Surface(roi.segment, mesh, roi.frame_of_reference_uid, (reference,))
+            frame = roi.frame_of_reference_uid
+            yield Surface(roi.segment, mesh, frame, (reference,), notes=_told([roi]))
         return
     progress.plan([sum(map(_drawn, rois))])
     resolution = _raster_resolution(options)
     parts = [piece for roi in rois for piece in rtstruct.occupancies(roi, resolution=resolution)]
     mesh = _pieces_mesh(united_occupancies(parts, resolution), options, progress)
     segment = united_segment([roi.segment for roi in rois])
-    yield Surface(segment, mesh, parts[0].grid.frame_of_reference_uid, (reference,))
+    frame = parts[0].grid.frame_of_reference_uid
+    yield Surface(segment, mesh, frame, (reference,), notes=_told(rois))
 
 
 def _drawn(roi: Roi) -> float:
     """About how many voxels a ROI has: it is made as fine as it needs."""
     return roi.volume_mm3
+
+
+def _told(rois: Iterable[Roi]) -> tuple[str, ...]:
+    return tuple(f"{roi.segment.name!r}: {note}" for roi in rois for note in roi.notes)
 
 
 def _pieces_mesh(
@@ -229,8 +235,7 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
     note = f"threshold {level:g}{bound} {volume.unit} ({found})"
     frame = volume.grid.frame_of_reference_uid
     segment = Segment(1, source.title)
-    modality, left_out = volume.modality, volume.notes
-    yield Surface(segment, mesh, frame, references, modality, note, left_out=left_out)
+    yield Surface(segment, mesh, frame, references, volume.modality, note, notes=volume.notes)
 
 
 def _changed(values: Grey, where: NDArray[np.bool_], value: float) -> Grey:

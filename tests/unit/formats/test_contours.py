@@ -16,12 +16,14 @@ from orthanc_stl_plugin.formats import rasterisation
 from orthanc_stl_plugin.formats.contours import (
     areas_mm2,
     coverage,
+    local_spacings_mm,
     reaches_mm,
     stack_planes,
     typical_gap_mm,
     volume_mm3,
 )
 from orthanc_stl_plugin.formats.distances import signed_distance
+from orthanc_stl_plugin.model.geometry import Grid
 from tests.dicom_samples import F_AREA_MM2, F_OUTLINE, on_plane, prism, rotation
 
 SQUARE = np.array([[0, 0], [8, 0], [8, 8], [0, 8]], dtype=np.float64)
@@ -208,18 +210,24 @@ def test_the_typical_gap_is_not_misled_by_missing_planes() -> None:
 
 
 def test_a_plane_reaches_half_way_to_a_joined_neighbour_and_half_a_spacing_else() -> None:
-    reaches = reaches_mm(np.array([0.0, 3.0, 9.0, 19.0]), 3.0)
+    reaches = reaches_mm(np.array([0.0, 3.0, 9.0, 19.0]), np.full(4, 3.0))
     np.testing.assert_allclose(reaches, [[1.5, 1.5], [1.5, 3.0], [3.0, 1.5], [1.5, 1.5]])
 
 
 def test_the_reaches_of_a_narrow_gap_do_not_overlap() -> None:
-    reaches = reaches_mm(np.array([0.0, 1.0, 4.0, 7.0]), 3.0)
+    reaches = reaches_mm(np.array([0.0, 1.0, 4.0, 7.0]), np.full(4, 3.0))
     np.testing.assert_allclose(reaches, [[0.5, 0.5], [0.5, 1.5], [1.5, 1.5], [1.5, 1.5]])
+
+
+def test_two_wider_gaps_in_a_row_that_are_alike_are_a_spacing_of_their_own() -> None:
+    heights = np.array([0.0, 2, 4, 9, 14.5, 16.5, 24, 40, 56])
+    spacings = local_spacings_mm(heights, 2.0)
+    np.testing.assert_allclose(spacings, [2, 2, 5.5, 5.5, 5.5, 2, 2, 2, 2])
 
 
 def test_volume_is_the_sum_of_area_times_thickness() -> None:
     stack = stack_planes([on_plane(SQUARE, 0), on_plane(SQUARE / 2, 2), on_plane(SQUARE, 12)])
-    assert volume_mm3(stack, 2.0) == pytest.approx(64 * 2 + 16 * 2 + 64 * 2, rel=2e-3)
+    assert volume_mm3(stack, np.full(3, 2.0)) == pytest.approx(64 * 2 + 16 * 2 + 64 * 2, rel=2e-3)
 
 
 def test_signed_distances_of_a_disc_are_right_to_a_third_of_a_pixel() -> None:
@@ -232,29 +240,37 @@ def test_signed_distances_of_a_disc_are_right_to_a_third_of_a_pixel() -> None:
     assert errors.mean() < 0.06
 
 
+def rasterised(
+    contours: Sequence[NDArray[np.float64]], spacing_mm: float, resolution: int
+) -> tuple[NDArray[np.float32], Grid]:
+    stack = stack_planes(contours)
+    spacings = np.full(len(stack.loops), spacing_mm)
+    return rasterisation.occupancy(stack, spacings, resolution, None)
+
+
 def grey_volume(contours: list[NDArray[np.float64]], spacing_mm: float, resolution: int) -> float:
-    values, grid = rasterisation.occupancy(stack_planes(contours), spacing_mm, resolution, None)
+    values, grid = rasterised(contours, spacing_mm, resolution)
     return float(values.sum(dtype=np.float64)) * grid.voxel_volume_mm3
 
 
 @pytest.mark.parametrize("resolution", [16, 40, 256])
 def test_interpolation_keeps_the_volume_of_a_cone(resolution: int) -> None:
     contours = [circle(radius, 3.0 * i) for i, radius in enumerate([2.0, 6.0, 11.0, 15.0])]
-    expected = volume_mm3(stack_planes(contours), 3.0)
+    expected = volume_mm3(stack_planes(contours), np.full(4, 3.0))
     assert grey_volume(contours, 3.0, resolution) == pytest.approx(expected, rel=0.01)
 
 
 def test_a_part_that_ends_on_a_plane_ends_half_way_to_the_next() -> None:
     contours = [circle(10, 3.0 * i) for i in range(8)]
     contours += [circle(6, 3.0 * i, (30, 0)) for i in range(3)]
-    values, grid = rasterisation.occupancy(stack_planes(contours), 3.0, 256, None)
+    values, grid = rasterised(contours, 3.0, 256)
     heights = [grid.to_index(np.array([[30.0, 0.0, z]]))[0].round().astype(int) for z in (7, 8)]
     assert [float(values[tuple(index)]) > 0.5 for index in heights] == [True, False]
 
 
 def test_a_tube_between_distant_sections_is_not_cut() -> None:
     contours = [circle(2, 3.0 * i, (5.0 * i, 0)) for i in range(4)]
-    values, grid = rasterisation.occupancy(stack_planes(contours), 3.0, 128, None)
+    values, grid = rasterised(contours, 3.0, 128)
     between = np.array([[2.5, 0, 1.5], [7.5, 0, 4.5], [12.5, 0, 7.5]])
     found = [float(values[tuple(i)]) for i in grid.to_index(between).round().astype(int)]
     assert min(found) > 0.5
@@ -262,10 +278,10 @@ def test_a_tube_between_distant_sections_is_not_cut() -> None:
 
 def test_no_axis_has_more_voxels_than_the_resolution() -> None:
     contours = [circle(50, 1.0 * i) for i in range(100)]
-    values, _ = rasterisation.occupancy(stack_planes(contours), 1.0, 48, None)
+    values, _ = rasterised(contours, 1.0, 48)
     assert max(values.shape) <= 48
 
 
 def test_a_resolution_that_shows_nothing_is_refused() -> None:
     with pytest.raises(BadRequest, match="resolution 3 is below the least, 16"):
-        rasterisation.occupancy(stack_planes(prism(SQUARE, [0.0])), 1.0, 3, None)
+        rasterised(prism(SQUARE, [0.0]), 1.0, 3)

@@ -11,8 +11,9 @@ HEIGHTS = [0.0, 3, 6, 9]
 
 def counted(*contours: np.ndarray) -> list[int]:
     """How many contours each piece has."""
-    found = pieces(stack_planes(contours), spacing_mm=3)
-    return [sum(len(plane) for plane in piece.loops) for piece in found]
+    stack = stack_planes(contours)
+    found = pieces(stack, np.full(len(stack.loops), 3.0))
+    return [sum(len(plane) for plane in piece.loops) for piece, _ in found]
 
 
 def test_one_prism_is_one_piece():
@@ -41,7 +42,7 @@ def test_a_missing_plane_does_not_part_a_piece_but_a_wide_gap_does():
 def test_every_contour_lands_in_exactly_one_piece_where_it_was():
     contours = [*prism(SQUARE, HEIGHTS), *prism(SQUARE + 50, HEIGHTS)]
     stack = stack_planes(contours)
-    [low, high] = pieces(stack, 3)
+    [(low, _), (high, _)] = pieces(stack, np.full(4, 3.0))
     assert np.allclose(low.positions_mm, stack.positions_mm)
     assert np.allclose(np.subtract(high.bounds_mm, low.bounds_mm), 50)
 

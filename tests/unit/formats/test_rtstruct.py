@@ -190,6 +190,27 @@ def test_two_missing_planes_split_the_structure() -> None:
     assert contains(pieces, (5, 25, 6))
 
 
+def test_planes_that_become_sparser_are_joined_and_that_is_told() -> None:
+    heights = [*np.arange(0.0, 24, 2), *np.arange(27.0, 60, 5)]
+    roi = only_roi(*prism(SQUARE, heights))
+    assert roi.notes == ("7 gaps between planes, of up to 5 mm where 2 mm is usual, are filled",)
+    expected_mm3 = 81 * (1 + 57 + 2.5)
+    assert roi.volume_mm3 == pytest.approx(expected_mm3, rel=2e-3)
+    assert volume_mm3(filled(roi)) == pytest.approx(expected_mm3, rel=0.02)
+
+
+def test_planes_that_become_denser_for_a_while_are_joined() -> None:
+    roi = only_roi(*prism(SQUARE, [0.0, 10, 20, 20.5, 21, 21.5, 22, 32, 42]))
+    assert volume_mm3(filled(roi)) == pytest.approx(81 * (5 + 42 + 5), rel=0.02)
+
+
+def test_a_wide_gap_that_is_left_open_is_told_where_contours_face_each_other() -> None:
+    roi = only_roi(*prism(SQUARE, [0.0, 2, 4, 11, 13]))
+    assert roi.notes == ("1 gaps between planes, of up to 7 mm where 2 mm is usual, are left open",)
+    apart = only_roi(*prism(SQUARE, [0.0, 2, 4]), *prism(SQUARE + 30, [11.0, 13]))
+    assert apart.notes == ()
+
+
 def test_irregular_planes_are_as_thick_as_what_separates_them() -> None:
     heights = [0.0, 2.0, 5.0, 6.5, 9.0]
     roi = only_roi(*prism(F_OUTLINE, heights))

@@ -8,7 +8,7 @@ import trimesh
 from orthanc_stl_plugin.errors import TooLarge
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.services.convert import ConversionTask, make_models
-from orthanc_stl_plugin.services.sources import Inside, NiftiSource, SeriesSource
+from orthanc_stl_plugin.services.sources import Inside, NiftiSource, RtStructSource, SeriesSource
 from tests import dicom_samples as samples
 
 
@@ -58,6 +58,16 @@ def test_images_that_were_left_out_are_told(
     source = SeriesSource(paths, 1 << 20, Inside(threshold=50))
     [model] = make_models(ConversionTask(source, tmp_path, MeshOptions(), 10_000))
     assert model.warnings == warnings
+
+
+def test_gaps_between_contours_are_told(tmp_path: Path):
+    outline = np.array([(0.0, 0), (20, 0), (20, 12), (0, 12)])
+    roi = samples.RoiSample(1, "a", samples.prism(outline, [0.0, 2, 4, 11, 13]))
+    (tmp_path / "r.dcm").write_bytes(samples.rtstruct_bytes([roi]))
+    source = RtStructSource(tmp_path / "r.dcm")
+    [model] = make_models(ConversionTask(source, tmp_path, MeshOptions(), 100_000))
+    told = "'a': 1 gaps between planes, of up to 7 mm where 2 mm is usual, are left open"
+    assert model.warnings == (told,)
 
 
 def test_a_surface_with_too_many_triangles_is_refused_with_the_limit(tmp_path: Path):
