@@ -19,4 +19,10 @@ def outside_largest(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def cavities(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The voxels outside that no path by faces connects to the border of the volume."""
-    return np.asarray(ndimage.binary_fill_holes(inside)) & ~inside
+    labels, count = ndimage.label(~inside)
+    is_cavity = np.ones(count + 1, dtype=bool)
+    is_cavity[0] = False  # the inside
+    for axis in range(inside.ndim):
+        for side in (0, -1):
+            is_cavity[labels.take(side, axis)] = False
+    return np.asarray(is_cavity[labels])
