@@ -77,26 +77,61 @@ def isosurface(
         UnusableSource: no value is inside, or float32 cannot tell neighbouring vertices apart.
     """
     progress.begin(Stage.SURFACE)
+    fitted_values, fitted_grid = fitted(values, level, grid, options.resolution, upper)
+    return fitted_surface(fitted_values, level, fitted_grid, options, upper, progress)
+
+
+def within(values: Voxels, level: float, upper: float | None) -> NDArray[np.bool_]:
+    """Which values are inside, see `isosurface`."""
+    inside = values >= level
+    if upper is not None:
+        inside &= values <= upper
+    return inside
+
+
+def fitted(
+    values: Voxels, level: float, grid: Grid, resolution: int, upper: float | None = None
+) -> tuple[Voxels, Grid]:
+    """What surrounds the inside, see `isosurface`, with as few voxels as `resolution` asks for.
+
+    Their means may join parts that were apart, part what was one, and open cavities or close them.
+
+    Raises:
+        UnusableSource: no value is inside.
+    """
     volume, grid = _by_memory(values, grid)
-    inside = _within(volume, level, upper)
+    inside = within(volume, level, upper)
     if not inside.any():
         bounds = f"from {level:g}" if upper is None else f"between {level:g} and {upper:g}"
         raise UnusableSource(f"no voxel has a value {bounds}")
     box = bounding_box(inside)
-    factors = block_factors(tuple(s.stop - s.start for s in box), options.resolution)
+    factors = block_factors(tuple(s.stop - s.start for s in box), resolution)
     wide = _widened(box, factors, volume.shape)
     grid, volume = _window(grid, wide), volume[wide]
     if max(factors) > 1:
         volume, grid = block_means(volume, factors), grid.reduced(factors)
-        inside = _within(volume, level, upper)
-        if not inside.any():
+        if not within(volume, level, upper).any():
             raise UnusableSource(
-                f"nothing is left at a resolution of {options.resolution}: the object is too thin"
+                f"nothing is left at a resolution of {resolution}: the object is too thin"
             )
-    else:
-        inside = inside[wide]
-    surface = crossings(inside)
-    start = _interpolated(surface, volume, level, upper)
+    return volume, grid
+
+
+def fitted_surface(
+    values: Voxels,
+    level: float,
+    grid: Grid,
+    options: MeshOptions,
+    upper: float | None = None,
+    progress: Progress = SILENT,
+) -> Mesh:
+    """The surface of `isosurface` for values that are `fitted`: they are not reduced again.
+
+    Raises:
+        UnusableSource: float32 cannot tell neighbouring vertices apart.
+    """
+    surface = crossings(within(values, level, upper))
+    start = _interpolated(surface, values, level, upper)
     return _finished(surface, start, grid, options, GREY_REACH, progress)
 
 
@@ -200,13 +235,6 @@ def _values_at(values: Voxels, nodes: NDArray[np.int32]) -> NDArray[np.float64]:
     first, second, third = np.clip(nodes, 0, last).T
     is_beyond = ((nodes < 0) | (nodes > last)).any(axis=1)
     return np.where(is_beyond, np.nan, values[first, second, third].astype(np.float64))
-
-
-def _within(values: Voxels, level: float, upper: float | None) -> NDArray[np.bool_]:
-    inside = values >= level
-    if upper is not None:
-        inside &= values <= upper
-    return inside
 
 
 def _by_memory(values: Voxels, grid: Grid) -> tuple[Voxels, Grid]:

@@ -19,12 +19,22 @@ from orthanc_stl_plugin.formats.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.roi import Roi
 from orthanc_stl_plugin.formats.union import united_masks, united_occupancies, united_segment
 from orthanc_stl_plugin.mesh.components import cavities, outside_largest
-from orthanc_stl_plugin.mesh.surface import isosurface, joined, mask_surface, reduced
+from orthanc_stl_plugin.mesh.reduce import Voxels
+from orthanc_stl_plugin.mesh.surface import (
+    fitted,
+    fitted_surface,
+    isosurface,
+    joined,
+    mask_surface,
+    reduced,
+    within,
+)
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
-from orthanc_stl_plugin.model.progress import SILENT, Progress
+from orthanc_stl_plugin.model.progress import SILENT, Progress, Stage
 from orthanc_stl_plugin.services.sources import (
+    Inside,
     MeshFileSource,
     NiftiSource,
     RtStructSource,
@@ -33,7 +43,7 @@ from orthanc_stl_plugin.services.sources import (
     Source,
 )
 
-Grey = NDArray[np.int16] | NDArray[np.float32]
+_COARSER: Final = 1.5
 _UNKNOWN_VOXELS: Final = 50_000
 
 
@@ -204,11 +214,10 @@ def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterato
 
 def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
     volume = read_series(source.paths, source.max_bytes)
-    values, chosen = volume.values, source.inside
-    level = GreyHistogram(values).otsu() if chosen.threshold is None else chosen.threshold
-    inside = values >= level
-    if chosen.upper is not None:
-        inside &= values <= chosen.upper
+    values: Voxels = volume.values
+    chosen = source.inside
+    level = GreyHistogram(volume.values).otsu() if chosen.threshold is None else chosen.threshold
+    inside = within(values, level, chosen.upper)
     if volume.padding is not None:  # whose values are not its own
         values = _changed(values, inside & volume.padding, np.nan)
         inside &= ~volume.padding
@@ -220,12 +229,13 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
             f" they go from {volume.values.min():g} to {volume.values.max():g} {volume.unit}"
         )
     progress.plan([voxels])
-    if chosen.keep_largest:
-        values = _changed(values, outside_largest(inside), np.nan)
-        inside &= ~np.isnan(values)
-    if chosen.fill_holes:
-        values = _changed(values, cavities(inside), level)
-    mesh = isosurface(values, level, volume.grid, options, chosen.upper, progress)
+    progress.begin(Stage.SURFACE)
+    values = _parts_alone(values, inside, level, chosen)
+    fewer, grid = fitted(values, level, volume.grid, options.resolution, chosen.upper)
+    if grid.voxel_volume_mm3 > _COARSER * volume.grid.voxel_volume_mm3:
+        # Means of blocks join parts, and part what was one; they close cavities, and open them.
+        fewer = _parts_alone(fewer, within(fewer, level, chosen.upper), level, chosen)
+    mesh = fitted_surface(fewer, level, grid, options, chosen.upper, progress)
     references = tuple(
         Reference(source.series_instance_uid, volume.sop_class_uid, uid)
         for uid in volume.source_instance_uids
@@ -238,7 +248,17 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
     yield Surface(segment, mesh, frame, references, volume.modality, note, notes=volume.notes)
 
 
-def _changed(values: Grey, where: NDArray[np.bool_], value: float) -> Grey:
+def _parts_alone(values: Voxels, inside: NDArray[np.bool_], level: float, chosen: Inside) -> Voxels:
+    """The values without the parts and the cavities that are not wanted."""
+    if chosen.keep_largest:
+        values = _changed(values, outside_largest(inside), np.nan)
+        inside = inside & ~np.isnan(values)
+    if chosen.fill_holes:
+        values = _changed(values, cavities(inside), level)
+    return values
+
+
+def _changed(values: Voxels, where: NDArray[np.bool_], value: float) -> Voxels:
     if not where.any():
         return values
     changed = values.astype(np.float32)

@@ -141,6 +141,34 @@ def test_parts_and_cavities_can_be_left_out(choices: dict[str, bool], voxels: in
     assert report(only(source).mesh).volume_mm3 == pytest.approx(voxels, rel=0.03)
 
 
+def stored_series(folder: Path, values: np.ndarray) -> tuple[Path, ...]:
+    paths = []
+    for number, dataset in enumerate(samples.ct_datasets(values, np.eye(4), intercept=0)):
+        paths.append(folder / f"{number}.dcm")
+        paths[-1].write_bytes(samples.file_bytes(dataset))
+    return tuple(paths)
+
+
+def test_parts_that_a_reduction_makes_are_left_out(tmp_path: Path):
+    values = np.zeros((40, 24, 22), dtype=np.int16)
+    values[2:22, 4:20, 2:20] = 100
+    values[22:30, 10, 10] = 100  # a bridge of one voxel, which means of blocks take away
+    values[30:38, 4:20, 2:20] = 100
+    source = SeriesSource(stored_series(tmp_path, values), LIMIT, Inside(50, keep_largest=True))
+    volume_mm3 = report(only(source, MeshOptions(9)).mesh).volume_mm3
+    assert volume_mm3 == pytest.approx(20 * 16 * 18, rel=0.2)
+
+
+def test_cavities_that_a_reduction_makes_are_filled(tmp_path: Path):
+    values = np.zeros((30, 26, 24), dtype=np.int16)
+    values[3:27, 3:23, 3:21] = 100
+    values[7:23, 7:19, 7:17] = 0
+    values[13, 12, 17:21] = 0  # a way out of one voxel, which means of blocks close
+    source = SeriesSource(stored_series(tmp_path, values), LIMIT, Inside(50, fill_holes=True))
+    volume_mm3 = report(only(source, MeshOptions(12)).mesh).volume_mm3
+    assert volume_mm3 == pytest.approx(24 * 20 * 18, rel=0.1)
+
+
 def test_an_upper_bound_leaves_out_what_is_above(tmp_path: Path):
     source = SeriesSource(shells(tmp_path), LIMIT, Inside(threshold=-50, upper=50))
     outside = 30 * 26 * 24 - 16**3 + 8**3 - 4**3
