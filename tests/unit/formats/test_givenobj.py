@@ -1,8 +1,12 @@
+import re
+
+import numpy as np
 import pytest
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.meshfile import MeshFormat
 from orthanc_stl_plugin.mesh.measure import report
+from tests.dicom_samples import F_AREA_MM2, F_OUTLINE
 from tests.mesh_samples import given
 
 # A tetrahedron of volume 1, of edges of 1, 2 and 3, and its faces.
@@ -83,3 +87,33 @@ def test_every_spelling_of_a_line_is_read(content: str):
 def test_an_index_that_is_no_number_is_refused(index: str):
     with pytest.raises(UnusableSource, match="no OBJ"):
         volume(f"{VERTICES}{FACES}f 1 2 {index}\n")
+
+
+def f_prism(*starts: int, corner: str = "{0}") -> str:
+    """An F of 796 mm2, 5 mm thick, its two ends polygons that begin at these of their corners."""
+    count = len(F_OUTLINE)
+    lines = [f"v {x} {y} {z}" for z in (0, 5) for x, y in F_OUTLINE]
+    ends = (range(count)[::-1], range(count, 2 * count))
+    rings = [np.roll(end, -start).tolist() for end, start in zip(ends, starts, strict=True)]
+    sides = [(at, (at + 1) % count, (at + 1) % count + count, at + count) for at in range(count)]
+    lines += ["f " + " ".join(corner.format(at + 1) for at in face) for face in [*rings, *sides]]
+    return "\n".join(lines) + "\n"
+
+
+OUTLINE_MM = float(np.linalg.norm(F_OUTLINE - np.roll(F_OUTLINE, 1, axis=0), axis=1).sum())
+
+
+@pytest.mark.parametrize("corner", ["{0}", "{0}/1", "{0}//1", "{0}/1/1"])
+@pytest.mark.parametrize("start", [0, 1, 3, 5, 7])
+def test_concave_polygons_are_not_folded(start: int, corner: str):
+    content = "vt 0 0\nvn 0 0 1\n" + f_prism(start, start + 2, corner=corner)
+    told = report(given(content.encode(), MeshFormat.OBJ).mesh)
+    assert told.is_watertight
+    assert told.volume_mm3 == pytest.approx(F_AREA_MM2 * 5)
+    assert told.area_mm2 == pytest.approx(2 * F_AREA_MM2 + 5 * OUTLINE_MM)
+
+
+def test_vertices_with_colours_are_those_of_concave_polygons_too():
+    content = re.sub(r"(?m)^(v .*)$", r"\1 1 0 0", f_prism(1, 1))
+    told = report(given(content.encode(), MeshFormat.OBJ).mesh)
+    assert told.area_mm2 == pytest.approx(2 * F_AREA_MM2 + 5 * OUTLINE_MM)
