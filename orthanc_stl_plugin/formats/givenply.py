@@ -3,64 +3,49 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.plyheader import PlyElement, PlyHeader, read_header
+from orthanc_stl_plugin.formats.plypolygons import CORNERS, with_triangles
 
-_CORNERS: Final = ("vertex_index", "vertex_indices")
 
-
-def check_rows(content: bytes) -> None:
-    """Does nothing when each row that the header of an ASCII file tells of is there, and whole.
+def plain_ply(content: bytes) -> bytes:
+    """The file, with triangles where trimesh would read polygons wrongly (see `with_triangles`).
 
     Raises:
-        UnusableSource: one is not, or lacks numbers.
+        UnusableSource: a row that the header of an ASCII file tells of is not there, or lacks
+            numbers; see also `folded`.
+        ValueError, LookupError: it is malformed.
     """
+    header = read_header(content)
+    if header.is_ascii:
+        _check_rows(content, header)
+    return with_triangles(content, header)
+
+
+def _check_rows(content: bytes, header: PlyHeader) -> None:
     rows = io.BytesIO(content)
-    next(rows, b"")
-    if b"ascii" not in next(rows, b"").lower():
-        return
-    for element in _elements(rows):
+    rows.seek(header.length)
+    for element in header.elements:
         for number in range(1, element.count + 1):
-            if not element.is_whole(next(rows, b"").split()):
+            if not _is_whole(element, next(rows, b"").split()):
                 raise UnusableSource(
                     f"the ASCII PLY document is truncated: number {number} of the {element.count}"
-                    f" {element.name} rows is missing, or lacks numbers"
+                    f" {element.name[:40]} rows is missing, or lacks numbers"
                 )
 
 
-def _elements(header: Iterable[bytes]) -> list[_Element]:
-    elements: list[_Element] = []
-    for line in header:
-        match line.split():
-            case [b"end_header", *_]:
-                break
-            case [b"element", name, count]:
-                elements.append(_Element(name.decode("utf-8", "replace")[:40], int(count)))
-            case [b"property", kind, *_]:
-                elements[-1].has_lists.append(kind == b"list")
-    return elements
-
-
-@dataclass(frozen=True, slots=True)
-class _Element:
-    """What the header tells of an element; of each property, whether it is a list."""
-
-    name: str
-    count: int
-    has_lists: list[bool] = field(default_factory=list)
-
-    def is_whole(self, row: list[bytes]) -> bool:
-        at = 0
-        for is_list in self.has_lists:
-            if is_list and at < len(row):
-                at += int(float(row[at]))
-            at += 1
-        return at <= len(row)
+def _is_whole(element: PlyElement, row: list[bytes]) -> bool:
+    at = 0
+    for one in element.properties:
+        if one.count is not None and at < len(row):
+            at += int(float(row[at]))
+        at += 1
+    return at <= len(row)
 
 
 def lowest_index(elements: Mapping[str, Any]) -> int:
@@ -69,7 +54,7 @@ def lowest_index(elements: Mapping[str, Any]) -> int:
     if faces is None:
         return 0
     names = faces if isinstance(faces, dict) else faces.dtype.names
-    corners = faces[next((name for name in _CORNERS if name in names), next(iter(names)))]
+    corners = faces[next((name for name in CORNERS if name in names), next(iter(names)))]
     if corners.dtype.names:
         corners = corners["f1"]  # of a binary file, behind their count
     if corners.dtype == object:

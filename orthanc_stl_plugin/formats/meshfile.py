@@ -19,7 +19,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.companions import Companions, unzipped
 from orthanc_stl_plugin.formats.givenglb import check_glb, has_looks, placed
 from orthanc_stl_plugin.formats.givenobj import plain_obj
-from orthanc_stl_plugin.formats.givenply import check_rows, lowest_index
+from orthanc_stl_plugin.formats.givenply import lowest_index, plain_ply
 from orthanc_stl_plugin.formats.glb import LPS_TO_GLTF
 from orthanc_stl_plugin.formats.glbcontainer import Json
 from orthanc_stl_plugin.formats.objpaint import no_pictures, painted_parts, read_paint
@@ -132,11 +132,8 @@ def _read(
         is_looked_at = _understood(file, lambda: has_looks(document))
         write = partial(_write_given, file.content, document, metres_per_unit, is_y_up)
         return mesh, write if is_looked_at else None, ()
-    content = file.content
-    if file.kind is MeshFormat.OBJ:
-        content = _understood(file, lambda: plain_obj(file.content))
-    else:
-        _understood(file, lambda: check_rows(file.content))
+    plain = plain_obj if file.kind is MeshFormat.OBJ else plain_ply
+    content = _understood(file, lambda: plain(file.content))
     paint = read_paint(content, file.kind == MeshFormat.PLY, file.companions, textures)
     found = _parts(file, content, {"resolver": no_pictures(paint)})
     mesh = _joined(found, file.kind, limits.triangles)
