@@ -63,11 +63,29 @@ def united_occupancies(parts: Sequence[Occupancy], resolution: int) -> Iterator[
 
     Raises:
         UnusableSource: the parts lie in several frames of reference, their axes are not parallel,
-            or one would lose or win half of its volume on such a grid.
+            or one segment would lose or win half of its volume on such grids.
     """
     _check_common([part.grid for part in parts])
+    blurred: list[Occupancy] = []
     for group in _groups([part.grid for part in parts], resolution):
-        yield _united([parts[index] for index in group], resolution)
+        united, some = _united([parts[number] for number in group], resolution)
+        blurred += some
+        yield united
+    for segment in dict.fromkeys(part.segment for part in blurred):
+        whole, lost = (
+            sum(_volume_mm3(part.values, part.grid) for part in some if part.segment == segment)
+            for some in (parts, blurred)
+        )
+        if lost >= _LARGEST_CHANGE * whole:
+            raise UnusableSource(
+                f"ROI {segment.number} {segment.name!r} is too small to be seen at Resolution"
+                f" {resolution} beside what it is combined with: raise it, or make a model of this"
+                " ROI alone"
+            )
+
+
+def _volume_mm3(values: NDArray[np.float32], grid: Grid) -> float:
+    return np.count_nonzero(values >= INSIDE) * grid.voxel_volume_mm3
 
 
 def _check_common(grids: Sequence[Grid]) -> None:
@@ -100,22 +118,24 @@ def _groups(grids: Sequence[Grid], resolution: int) -> list[list[int]]:
         groups = merged
 
 
-def _united(parts: Sequence[Occupancy], resolution: int) -> Occupancy:
+def _united(parts: Sequence[Occupancy], resolution: int) -> tuple[Occupancy, list[Occupancy]]:
+    """The parts as one, and those whose volume that changes much, unless others cover them."""
     if len(parts) == 1:
-        return parts[0]
+        return parts[0], []
     grid = _common_grid([part.grid for part in parts], resolution)
     values = np.zeros(grid.shape, dtype=np.float32)
-    lost = []
+    changed = []
     for part in parts:
         moved = _resampled(part, grid)
         if _keeps_volume(part, moved, grid):
             np.maximum(values, moved, out=values)
         else:
-            lost.append(part)
-    for part in lost:
-        _check_hidden(part, values, grid)
+            changed.append(part)
+    blurred = [part for part in changed if not _is_covered(part, values, grid)]
+    for part in blurred:
+        np.maximum(values, _resampled(part, grid), out=values)
     segments = dict.fromkeys(part.segment for part in parts)
-    return Occupancy(united_segment(list(segments)), values, grid)
+    return Occupancy(united_segment(list(segments)), values, grid), blurred
 
 
 def _resampled(part: Occupancy, grid: Grid) -> NDArray[np.float32]:
@@ -132,21 +152,14 @@ def _resampled(part: Occupancy, grid: Grid) -> NDArray[np.float32]:
 
 
 def _keeps_volume(part: Occupancy, moved: NDArray[np.float32], grid: Grid) -> bool:
-    own = np.count_nonzero(part.values >= INSIDE) * part.grid.voxel_volume_mm3
-    kept = np.count_nonzero(moved >= INSIDE) * grid.voxel_volume_mm3
-    return bool(abs(kept - own) <= _LARGEST_CHANGE * own and own)
+    own, kept = _volume_mm3(part.values, part.grid), _volume_mm3(moved, grid)
+    return own > 0 and abs(kept - own) <= _LARGEST_CHANGE * own
 
 
-def _check_hidden(part: Occupancy, values: NDArray[np.float32], grid: Grid) -> None:
-    """Refuses a part that is not wholly inside."""
+def _is_covered(part: Occupancy, values: NDArray[np.float32], grid: Grid) -> bool:
     filled = np.argwhere(part.values > 0).astype(np.float64)
     nearest = np.rint(grid.to_index(part.grid.to_world(filled))).astype(np.intp)
-    if (values[tuple(nearest.T)] < INSIDE).any():
-        raise UnusableSource(
-            f"ROI {part.segment.number} {part.segment.name!r} is too small to be seen among voxels"
-            f" of {max(grid.voxel_size_mm):.3g} mm, as fine as Resolution lets them be around"
-            " what it is combined with: raise Resolution, or make a model of it alone"
-        )
+    return bool((values[tuple(nearest.T)] >= INSIDE).all())
 
 
 def _common_grid(grids: Sequence[Grid], resolution: int) -> Grid:

@@ -59,7 +59,7 @@ def ring() -> samples.RoiSample:
 @pytest.mark.parametrize("shift", [0.0, 0.8, 1.6, 2.4])
 def test_a_speck_too_small_for_the_voxels_around_all_is_refused(shift: float, tmp_path: Path):
     speck = box(2, (100 + shift, 100.0), (0.3, 0.25), np.arange(5.0, 5.4, 0.1))
-    with pytest.raises(UnusableSource, match=r"ROI 2 'box 2' is too small .* 3.44 mm"):
+    with pytest.raises(UnusableSource, match="ROI 2 'box 2' is too small .* Resolution 64"):
         combined(tmp_path, ring(), speck)
 
 
@@ -67,3 +67,12 @@ def test_a_speck_within_another_roi_adds_nothing(tmp_path: Path):
     speck = box(2, (4.1, 100.0), (0.3, 0.25), np.arange(5.0, 5.4, 0.1))
     volume_mm3 = report(combined(tmp_path, ring(), speck)).volume_mm3
     assert volume_mm3 == pytest.approx((200**2 - 180**2) * 20, rel=0.02)
+
+
+def test_a_speck_of_a_roi_whose_rest_is_seen_is_no_reason_to_refuse(tmp_path: Path):
+    speck = box(2, (100.0, 100.0), (0.3, 0.25), np.arange(5.0, 5.4, 0.1))
+    roi = box(2, (50, 50), (40, 30), np.arange(0.0, 20, 2))
+    both = samples.RoiSample(2, "box and speck", (*roi.contours, *speck.contours))
+    volume_mm3 = report(combined(tmp_path, ring(), both)).volume_mm3
+    expected_mm3 = (200**2 - 180**2) * 20 + 40 * 30 * 20
+    assert volume_mm3 == pytest.approx(expected_mm3, rel=0.04)
