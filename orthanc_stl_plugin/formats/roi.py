@@ -129,7 +129,7 @@ def _points(contour: Dataset) -> NDArray[np.float64]:
     The stored text is parsed as it is: pydicom's decimal strings cost a hundred times more, and do
     not come about when the value representation is lost (UN).
     """
-    value = contour.get_item("ContourData").value
+    value = contour.get_item("ContourData").value if "ContourData" in contour else None
     if isinstance(value, str):
         value = value.encode()
     parts = value.strip(b"\0 \\\r\n").split(b"\\") if isinstance(value, bytes) else value

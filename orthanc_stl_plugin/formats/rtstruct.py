@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,7 @@ from orthanc_stl_plugin.model.labels import Segment
 RT_STRUCTURE_SET: Final = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFAULT_RESOLUTION: Final = 256
 INSIDE: Final = 0.5
+_AMBIGUOUS: Final = "has the number of another ROI: whose the contours are cannot be told"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +101,11 @@ def read_rtstruct(source: DicomSource) -> RtStruct:
         ]
     if not rois:
         raise UnusableSource("the RT Structure Set has no ROI")
+    numbers = Counter(roi.segment.number for roi in rois)
+    rois = [
+        roi if numbers[roi.segment.number] == 1 else replace(roi, obstacle=_AMBIGUOUS)
+        for roi in rois
+    ]
     return RtStruct(
         rois=with_volumes(rois),
         sop_instance_uid=str(dataset.SOPInstanceUID),

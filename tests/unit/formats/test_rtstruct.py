@@ -303,6 +303,25 @@ def test_a_thin_contour_and_a_bow_tie_have_area() -> None:
         assert roi.notes == ()
 
 
+def test_a_contour_without_points_is_ignored_with_a_note() -> None:
+    dataset = rtstruct_dataset([RoiSample(1, "F", prism(F_OUTLINE, [*HEIGHTS, 40.0]))])
+    del dataset.ROIContourSequence[0].ContourSequence[-1].ContourData
+    roi = read_rtstruct(file_bytes(dataset)).rois[0]
+    assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
+    assert roi.notes == ("1 contours of fewer than 3 points ignored",)
+
+
+def test_rois_of_one_number_do_not_get_the_contours_of_each_other() -> None:
+    rois = [RoiSample(number, name, prism(SQUARE, HEIGHTS)) for number, name in enumerate("abc")]
+    dataset = rtstruct_dataset(rois)
+    dataset.StructureSetROISequence[2].ROINumber = 1
+    dataset.ROIContourSequence[2].ReferencedROINumber = 1
+    found = read_rtstruct(file_bytes(dataset))
+    assert [roi.obstacle is None for roi in found.rois] == [True, False, False]
+    with pytest.raises(UnusableSource, match="^ROI 1 'b' has the number of another ROI"):
+        filled(found.roi("b"))
+
+
 def test_a_sliver_between_two_planes_does_not_notch_the_structure() -> None:
     sliver = on_plane(np.array([[1.0, 0.0], [9, 0], [9, 0.04]]), 0.9)
     roi = only_roi(*prism(F_OUTLINE, HEIGHTS), sliver)
