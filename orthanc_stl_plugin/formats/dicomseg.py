@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -100,7 +101,7 @@ def read_seg(source: DicomSource) -> SegFile:
         segments = tuple(_segment(item) for item in items(dataset, "SegmentSequence"))
         background = background_of(dataset) if kind == "LABELMAP" else 0
         references = list(_references(dataset))
-        obstacle = _obstacle(dataset)
+        obstacle = _obstacle(dataset, segments)
     listed = tuple(part for part in segments if part.number != background)
     if not listed:
         raise UnusableSource("the Segmentation lists no segment")
@@ -248,10 +249,13 @@ def _least_value(seg: SegFile) -> int:
     return -(-largest // 2)
 
 
-def _obstacle(dataset: Dataset) -> str | None:
+def _obstacle(dataset: Dataset, segments: Sequence[Segment]) -> str | None:
     tiling = str(dataset.get("DimensionOrganizationType") or "")
     if "TotalPixelMatrixColumns" in dataset or tiling.startswith("TILED"):
         return "the Segmentation is of a slide: its tiles lie on one plane and form no volume"
+    for number, count in Counter(part.number for part in segments).items():
+        if count > 1:
+            return f"{count} segments have the number {number}: whose the voxels are is not told"
     return None
 
 

@@ -285,6 +285,15 @@ def test_a_segmentation_of_a_slide_has_segments_and_no_volume() -> None:
         structures(seg)
 
 
+def test_segments_of_one_number_do_not_get_the_voxels_of_each_other() -> None:
+    dataset = seg_dataset(seg_frames(F), AFFINE)
+    dataset.SegmentSequence[2].SegmentNumber = 2
+    seg = read(dataset)
+    assert [segment.number for segment in seg.segments] == [1, 2, 2]
+    with pytest.raises(UnusableSource, match="2 segments have the number 2"):
+        structures(seg)
+
+
 def test_frames_without_position_are_refused() -> None:
     dataset = seg_dataset(seg_frames(F), AFFINE)
     del dataset.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence
