@@ -76,6 +76,11 @@ class FrameDecoder:
         )
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, samples of a frame."""
+        return self._layout.rows, self._layout.columns, self._layout.samples
+
+    @property
     def is_native(self) -> bool:
         """The frames are not encapsulated: they follow each other without a gap."""
         return self._codec is None

@@ -40,12 +40,20 @@ _SCAN: Final = bytes((0xFF, START_OF_SCAN))
 _EMPTY_SCAN: Final = _SCAN + b"\0\2"
 
 
-def is_baseline_8bit(jpeg: bytes) -> bool:
-    """A browser can show it: 8 bits, Huffman-coded, sequential or progressive, grey or colour."""
+type Shape = tuple[int, int, int]
+"""Rows, columns, samples."""
+
+
+def is_baseline_8bit(jpeg: bytes, shape: Shape | None = None) -> bool:
+    """A browser can show it: 8 bits, Huffman-coded, sequential or progressive, grey or colour.
+
+    With a `shape`, it has to be an image of that shape too.
+    """
     try:
-        return read_header(jpeg).is_baseline_8bit
+        header = read_header(jpeg)
     except UnusableSource:
         return False
+    return header.is_baseline_8bit and shape in (None, header.shape)
 
 
 def decode(jpeg: bytes, photometric: str = "", reduce_by: int = 1) -> NDArray[np.uint8]:
@@ -112,23 +120,31 @@ def displayable(jpeg: bytes, photometric: str, icc_profile: bytes | None = None)
     return with_profile(recoloured, icc_profile) if icc_profile else recoloured
 
 
-def browser_jpeg(jpeg: bytes, photometric: str, icc_profile: bytes | None = None) -> bytes | None:
-    """`displayable`, or None without `is_baseline_8bit`: fast where tiles share their header."""
+def browser_jpeg(
+    jpeg: bytes, photometric: str, icc_profile: bytes | None = None, shape: Shape | None = None
+) -> bytes | None:
+    """`displayable`, or None without `is_baseline_8bit`: fast where tiles share their header.
+
+    None too of one that is truncated: browsers would show the half of it.
+    """
     scan = jpeg.find(_SCAN)
-    if scan < 0:
+    if scan < 0 or not is_complete(jpeg):
         return None
     header = jpeg[:scan]
-    shown = _browser_header(header, photometric, icc_profile)
+    shown = _browser_header(header, photometric, icc_profile, shape)
     if shown is None:  # or these two bytes are part of something else, as of a thumbnail
-        return displayable(jpeg, photometric, icc_profile) if is_baseline_8bit(jpeg) else None
+        is_shown = is_baseline_8bit(jpeg, shape)
+        return displayable(jpeg, photometric, icc_profile) if is_shown else None
     return jpeg if shown == header else b"".join((shown, memoryview(jpeg)[scan:]))
 
 
 @lru_cache(maxsize=16)
-def _browser_header(header: bytes, photometric: str, icc_profile: bytes | None) -> bytes | None:
+def _browser_header(
+    header: bytes, photometric: str, icc_profile: bytes | None, shape: Shape | None
+) -> bytes | None:
     """What stands before the scan of a displayable JPEG; None if `header` is no such part of it."""
     jpeg = header + _EMPTY_SCAN
-    if not is_baseline_8bit(jpeg):
+    if not is_baseline_8bit(jpeg, shape):
         return None
     return displayable(jpeg, photometric, icc_profile).removesuffix(_EMPTY_SCAN)
 

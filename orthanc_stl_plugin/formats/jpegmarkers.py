@@ -60,6 +60,11 @@ class JpegHeader:
         return self.process in (0, 1, 2) and self.precision_bits == 8 and has_colours
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows, columns, components."""
+        return self.rows, self.columns, len(self.component_ids)
+
+    @property
     def is_lossless(self) -> bool:
         """Coded by prediction, not by DCT."""
         return self.process in _LOSSLESS
@@ -165,8 +170,8 @@ def read_header(jpeg: bytes) -> JpegHeader:
 
 
 def is_complete(jpeg: bytes) -> bool:
-    """Its end marker is there, with a little padding after it."""
-    return END in jpeg[-_MOST_PADDING:]
+    """Its end marker is there, with a little padding after it, or with zeros."""
+    return END in jpeg[-_MOST_PADDING:] or jpeg.rstrip(b"\0").endswith(END)
 
 
 def _starts_frame(marker: int) -> bool:

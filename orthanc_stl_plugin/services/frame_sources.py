@@ -136,7 +136,7 @@ class StoredFrames:
         if not (self._may_be_jpeg and display.shows_as_stored):
             return None
         stored = self._read(frame_index)
-        shown = jpeg.browser_jpeg(stored, self._photometric, self.icc_profile)
+        shown = self._shown(stored)
         if shown is None:
             return None
         part = None
@@ -148,7 +148,10 @@ class StoredFrames:
 
     def _browser_jpeg(self, frame_index: int) -> bytes:
         stored = self._read(frame_index)
-        return jpeg.browser_jpeg(stored, self._photometric, self.icc_profile) or stored
+        return self._shown(stored) or stored
+
+    def _shown(self, stored: bytes) -> bytes | None:
+        return jpeg.browser_jpeg(stored, self._photometric, self.icc_profile, self._decoder.shape)
 
     def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
         """See FrameSource."""

@@ -76,6 +76,33 @@ def test_a_jpeg_with_a_window_is_not_given_as_it_is_stored():
     assert set(np.unique(narrow.pixels(0))) >= {0, 255}
 
 
+@pytest.mark.parametrize(
+    ("picture", "kept"),
+    [
+        (photograph(80, 48), 1.0),
+        (photograph(64, 60), 1.0),
+        (photograph(32, 24), 1.0),
+        (PICTURE[..., 0], 1.0),
+        (PICTURE, 0.5),
+    ],
+    ids=["wider", "higher", "smaller", "grey", "truncated"],
+)
+def test_a_jpeg_that_is_not_the_image_is_neither_given_nor_shown(picture: Any, kept: float):
+    encoded = jpeg_ybr(picture)
+    encoded = encoded[: int(len(encoded) * kept) // 2 * 2]
+    source = frames(frame_file(PICTURE, **{**AS_JPEG, "encoded": encoded}))
+    assert source.jpeg_reader(0) is None
+    with pytest.raises(UnusableSource):
+        source.pixels(0)
+
+
+def test_a_jpeg_with_much_padding_is_given():
+    encoded = AS_JPEG["encoded"] + bytes(1000)
+    source = frames(frame_file(PICTURE, **{**AS_JPEG, "encoded": encoded}))
+    assert jpeg(source) == encoded
+    assert source.pixels(0).shape == (48, 64, 3)
+
+
 def test_the_profile_goes_along_unless_colours_are_converted():
     content = frame_file(PICTURE, ICCProfile=SRGB, **AS_JPEG)
     kept, converted = frames(content), frames(content, converts_colours=True)

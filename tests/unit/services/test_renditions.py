@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import BadRequest, NotFound, NotSupported
+from orthanc_stl_plugin.errors import BadRequest, NotFound, NotSupported, UnusableSource
 from orthanc_stl_plugin.iiif.request import Version
 from orthanc_stl_plugin.services.images import FrameImage, ImageName, SeriesImage
 from tests.frame_encoders import JPEG, jpeg_ybr
@@ -49,6 +49,17 @@ def test_a_tile_at_the_edge_is_cropped_without_loss(images_here: Gallery):
     assert shown.shape == (48, 8, 3)
     # A decoder mixes the colour of the last columns with that of what follows.
     assert np.array_equal(shown[:, :6], expected[:, :6])
+
+
+@pytest.mark.parametrize("request_", ["full/max/0/default.jpg", "0,0,32,32/max/0/default.jpg"])
+def test_a_stored_jpeg_of_another_size_than_its_image_is_no_answer(
+    images_here: Gallery, request_: str
+):
+    encoded = jpeg_ybr(photograph(80, 60))
+    content = frame_file(photograph(64, 48), transfer_syntax_uid=JPEG, encoded=encoded)
+    images_here.archive.store("photograph", content, "other")
+    with pytest.raises(UnusableSource, match="the frame has 80 x 60 pixels, the image 64 x 48"):
+        images_here.rendition(FRAME, request_).content()
 
 
 def test_a_region_over_tiles_is_the_picture(images_here: Gallery):
