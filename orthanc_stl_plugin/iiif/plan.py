@@ -93,7 +93,6 @@ with 2, none with 3.
 """
 
 _MOST_TILES: Final = 1 << 20  # listed one by one
-_UNTOUCHED: Final = (Quality.DEFAULT, Quality.COLOR)
 
 
 def plan(
@@ -298,7 +297,7 @@ def _stored_tile(
         or down[0] % level.tile_height
         or resolved.rotation_degrees
         or resolved.mirrored
-        or resolved.quality not in _UNTOUCHED
+        or resolved.quality is not Quality.DEFAULT
     ):
         return None
     return StoredTile(

@@ -56,6 +56,7 @@ class Resolved:
         x, y, width, height: the region in pixels of the full image, inside it and never empty.
         output_width, output_height: the size that the region is scaled to, before the rotation.
         rotation_degrees: clockwise, at least 0, below 360, after mirroring.
+        quality: `default` by whatever name it was asked for.
     """
 
     x: int
@@ -70,8 +71,12 @@ class Resolved:
     format: Format
 
 
-def resolve(request: ImageRequest, width: int, height: int, limits: Limits) -> Resolved:
+def resolve(
+    request: ImageRequest, width: int, height: int, limits: Limits, *, has_colour: bool = True
+) -> Resolved:
     """The image that `request` asks for of a full image of `width` x `height` pixels.
+
+    Without colour, `gray` is what `default` means; `color` always is.
 
     Raises:
         BadRequest: the region lies outside the image, the size enlarges without leave, or the
@@ -86,22 +91,14 @@ def resolve(request: ImageRequest, width: int, height: int, limits: Limits) -> R
     turned = rotated_extent(*output, rotation_degrees) if rotation_degrees else output
     _require_area_within(turned, limits)
     _require_format_holds(turned, request.format)
-    return Resolved(
-        *box, *output, rotation_degrees, request.mirrored, request.quality, request.format
-    )
+    quality = request.quality
+    if quality is Quality.COLOR or (quality is Quality.GRAY and not has_colour):
+        quality = Quality.DEFAULT
+    return Resolved(*box, *output, rotation_degrees, request.mirrored, quality, request.format)
 
 
-def canonical(
-    resolved: Resolved,
-    version: Version,
-    image: Extent,
-    limits: Limits,
-    default_quality: Quality = Quality.COLOR,
-) -> str:
-    """The canonical four segments of the path (3.0 section 4.8, 2.1.1 section 4.7).
-
-    `default_quality` is what `default` means for this image: gray for one without colour.
-    """
+def canonical(resolved: Resolved, version: Version, image: Extent, limits: Limits) -> str:
+    """The canonical four segments of the path (3.0 section 4.8, 2.1.1 section 4.7)."""
     region = f"{resolved.x},{resolved.y},{resolved.width},{resolved.height}"
     if (resolved.width, resolved.height) == image:
         region = "full"
@@ -110,10 +107,7 @@ def canonical(
     )
     rotation = f"{resolved.rotation_degrees:.6f}".rstrip("0").rstrip(".")
     mirror = "!" if resolved.mirrored else ""
-    quality = resolved.quality
-    if quality in (Quality.COLOR, default_quality):
-        quality = Quality.DEFAULT
-    return f"{region}/{size}/{mirror}{rotation}/{quality}.{resolved.format}"
+    return f"{region}/{size}/{mirror}{rotation}/{resolved.quality}.{resolved.format}"
 
 
 def rotated_extent(width: int, height: int, rotation_degrees: float) -> Extent:

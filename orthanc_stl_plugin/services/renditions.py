@@ -18,7 +18,7 @@ from orthanc_stl_plugin.iiif.encode import MEDIA_TYPES, encode
 from orthanc_stl_plugin.iiif.info import ImageDescription, info_v2, info_v3
 from orthanc_stl_plugin.iiif.plan import Placement, RenderPlan, StoredTile, plan
 from orthanc_stl_plugin.iiif.render import assemble, render
-from orthanc_stl_plugin.iiif.request import Format, Quality, Version, parse_request
+from orthanc_stl_plugin.iiif.request import Format, Version, parse_request
 from orthanc_stl_plugin.iiif.resolve import Limits, Resolved, canonical, resolve
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
 from orthanc_stl_plugin.services.frame_sources import Pixels
@@ -173,11 +173,9 @@ class Renditions:
     ) -> Rendition:
         request = parse_request(version, *segments)
         full = image.levels[0]
-        resolved = resolve(request, full.width, full.height, self._limits)
-        default_quality = Quality.COLOR if image.samples > 1 else Quality.GRAY
-        address = canonical(
-            resolved, version, (full.width, full.height), self._limits, default_quality
-        )
+        size = full.width, full.height
+        resolved = resolve(request, *size, self._limits, has_colour=image.samples > 1)
+        address = canonical(resolved, version, size, self._limits)
         # An image that lacks levels may get them before it is drawn.
         largest_canvas = self._canvas_of(resolved) if image.gap is None else None
         drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, largest_canvas)

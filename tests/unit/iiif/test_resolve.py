@@ -3,7 +3,7 @@
 import pytest
 
 from orthanc_stl_plugin.errors import BadRequest, ConfigurationError
-from orthanc_stl_plugin.iiif.request import Quality, Version, parse_request
+from orthanc_stl_plugin.iiif.request import Version, parse_request
 from orthanc_stl_plugin.iiif.resolve import Limits, Resolved, canonical, resolve, rotated_extent
 
 V2, V3 = Version.V2, Version.V3
@@ -260,6 +260,6 @@ def test_the_largest_permitted_size_has_a_name_of_its_own() -> None:
 
 
 def test_gray_is_the_default_of_an_image_without_colour() -> None:
-    made = resolved("full/max/0/gray.jpg")
-    path = canonical(made, V3, (WIDTH, HEIGHT), NO_LIMITS, default_quality=Quality.GRAY)
-    assert path == "full/max/0/default.jpg"
+    request = parse_request(V3, "full", "max", "0", "gray.jpg")
+    made = resolve(request, WIDTH, HEIGHT, NO_LIMITS, has_colour=False)
+    assert canonical(made, V3, (WIDTH, HEIGHT), NO_LIMITS) == "full/max/0/default.jpg"

@@ -81,6 +81,17 @@ def test_grey_slides_are_answered_in_grey(images_here: Gallery):
     assert information["extraQualities"] == ["gray", "bitonal"]
 
 
+@pytest.mark.parametrize("region", ["64,48,64,48", "192,0,8,48", "0,0,128,96"])
+def test_gray_of_a_grey_slide_is_default_to_the_byte(images_here: Gallery, region: str):
+    store(images_here, replace(LIKE, rgb=False), Codec(JPEG, jpeg_ybr, "MONOCHROME2"))
+    gray, default = (
+        images_here.rendition(SLIDE, f"{region}/max/0/{quality}.jpg")
+        for quality in ("gray", "default")
+    )
+    assert gray.etag == default.etag
+    assert gray.content() == default.content()
+
+
 @pytest.mark.parametrize("request_", [INNER, EDGE, "full/50,/0/default.png"])
 def test_a_replaced_slide_has_other_etags_and_bytes(images_here: Gallery, request_: str):
     store(images_here)
