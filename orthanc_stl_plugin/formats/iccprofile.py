@@ -24,10 +24,12 @@ def profile_of(header: Dataset) -> bytes | None:
     with tolerating("the ICC profile"):
         holders = [header, *items(header, "OpticalPathSequence")[:1]]
         profiles = [bytes(one.ICCProfile) for one in holders if one.get("ICCProfile")]
-    for profile in profiles:
-        if _transform(profile) is not None:
-            return profile
-    return None
+    return next(filter(is_sound, profiles), None)
+
+
+def is_sound(profile: bytes) -> bool:
+    """Whether it is one of RGB that colours can be converted from."""
+    return _transform(profile) is not None
 
 
 def to_srgb(image: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:

@@ -83,7 +83,7 @@ def encode(
     than half of it, and the mean error is a third.
     """
     jpeg = libturbojpeg.compress(image, quality)
-    return with_profile(jpeg, icc_profile) if icc_profile else jpeg
+    return _with_profile(jpeg, icc_profile) if icc_profile else jpeg
 
 
 def crop(jpeg: bytes, width: int, height: int) -> bytes:
@@ -110,14 +110,14 @@ def displayable(jpeg: bytes, photometric: str, icc_profile: bytes | None = None)
     Args:
         jpeg: one with `is_baseline_8bit`.
         photometric: the image's Photometric Interpretation.
-        icc_profile: embedded, unless the JPEG has a profile already.
+        icc_profile: embedded, in place of any that the JPEG has: made tiles get the same one.
 
     Raises:
         UnusableSource: these bytes are no JPEG, or end before the first scan.
     """
     plain = _without_metadata(jpeg)
     recoloured = _recoloured(plain, read_header(plain), photometric)
-    return with_profile(recoloured, icc_profile) if icc_profile else recoloured
+    return _with_profile(recoloured, icc_profile) if icc_profile else recoloured
 
 
 def browser_jpeg(
@@ -149,13 +149,29 @@ def _browser_header(
     return displayable(jpeg, photometric, icc_profile).removesuffix(_EMPTY_SCAN)
 
 
-def with_profile(jpeg: bytes, icc_profile: bytes) -> bytes:
-    """The JPEG with that ICC profile in it (ICC.1 annex B.4), or unchanged when it has one."""
+def embedded_profile(jpeg: bytes) -> bytes | None:
+    """The ICC profile in a JPEG, put together of its chunks (ICC.1 annex B.4), if it has one.
+
+    Raises:
+        UnusableSource: these bytes are no JPEG, or end before the first scan.
+    """
+    chunks = [
+        jpeg[segment.start + 4 + len(_ICC) : segment.end]
+        for segment in segments(jpeg)
+        if _has_profile(jpeg, segment)
+    ]
+    return b"".join(chunk[2:] for chunk in sorted(chunks, key=lambda one: one[:1])) or None
+
+
+def _has_profile(jpeg: bytes, segment: Segment) -> bool:
+    return segment.marker == APP2 and jpeg.startswith(_ICC, segment.start + 4, segment.end)
+
+
+def _with_profile(jpeg: bytes, icc_profile: bytes) -> bytes:
+    """The JPEG, which has no profile, with that ICC profile in it (ICC.1 annex B.4)."""
     at = len(START)
     for segment in segments(jpeg):
         body = jpeg[segment.start + 4 : segment.end]
-        if segment.marker == APP2 and body.startswith(_ICC):
-            return jpeg
         if segment.marker == APP0 and body.startswith(JFIF):
             at = segment.end  # JFIF comes first of all
     return b"".join((jpeg[:at], _profile_segments(icc_profile), jpeg[at:]))
@@ -195,7 +211,7 @@ def _recoloured(jpeg: bytes, header: JpegHeader, photometric: str) -> bytes:
 
 
 def _without_metadata(jpeg: bytes) -> bytes:
-    metadata = [one for one in segments(jpeg) if one.marker == APP1]
+    metadata = [one for one in segments(jpeg) if one.marker == APP1 or _has_profile(jpeg, one)]
     kept_from = [0, *(one.end for one in metadata)]
     kept_to = [*(one.start for one in metadata), len(jpeg)]
     return b"".join(jpeg[a:b] for a, b in zip(kept_from, kept_to, strict=True))

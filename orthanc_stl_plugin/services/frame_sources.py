@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
@@ -14,12 +15,13 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEG2000TransferSyntaxes, JPEGBaseline8Bit, JPEGExtended12Bit
 
+from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import jpeg
 from orthanc_stl_plugin.formats.dicomfile import tolerating
 from orthanc_stl_plugin.formats.display import Display
 from orthanc_stl_plugin.formats.frameindex import ITEM_HEADER
 from orthanc_stl_plugin.formats.framepixels import FrameDecoder
-from orthanc_stl_plugin.formats.iccprofile import profile_of, to_srgb
+from orthanc_stl_plugin.formats.iccprofile import is_sound, profile_of, to_srgb
 from orthanc_stl_plugin.formats.imagefile import ImageFile
 from orthanc_stl_plugin.formats.tilefile import TileFile, halved
 from orthanc_stl_plugin.services.local_files import LocalPart, read_part
@@ -83,7 +85,7 @@ class StoredFrames:
 
     Attributes:
         samples: of a pixel that is shown: 1, grey, or 3, RGB.
-        icc_profile: of the colours that are shown.
+        icc_profile: of the colours that are shown, all frames alike.
         is_lossy: whether the file says that it was compressed with loss.
         decodes_reduced: whether less is decoded for a smaller image.
 
@@ -101,20 +103,21 @@ class StoredFrames:
         converts_colours: bool = False,
     ) -> None:
         header = image.header
-        profile = profile_of(header)
         self._read = read
         self._groups = groups
         self.path = path
         self._header = header
         self._frames = image.frames
         self._decoder = FrameDecoder(header)
-        self._conversion = profile if converts_colours else None
-        self._may_be_jpeg = image.transfer_syntax_uid in _JPEG_SYNTAXES and not self._conversion
         self._photometric = str(header.get("PhotometricInterpretation") or "")
         self.is_lossy = _is_lossy(image)
         self.decodes_reduced = image.transfer_syntax_uid in _REDUCIBLE_SYNTAXES
         self.spread(None)
-        self.icc_profile = None if converts_colours or self.samples == 1 else profile
+        is_jpeg = image.transfer_syntax_uid in _JPEG_SYNTAXES
+        profile = self._profile(is_jpeg=is_jpeg) if self.samples > 1 else None
+        self._conversion = profile if converts_colours else None
+        self._may_be_jpeg = is_jpeg and not self._conversion
+        self.icc_profile = None if converts_colours else profile
 
     def spread(self, value_range: tuple[int, int] | None) -> None:
         """Shows these stored values from black to white, where no window says something else."""
@@ -162,6 +165,14 @@ class StoredFrames:
     def is_there(self) -> bool:
         """See FrameSource."""
         return self.path is None or self.path.exists()
+
+    def _profile(self, *, is_jpeg: bool) -> bytes | None:
+        """That of the data set, else of the first frame: some writers leave it in the JPEG."""
+        profile = profile_of(self._header)
+        if profile is None and is_jpeg:
+            with suppress(UnusableSource):  # the frame is damaged, as its pixels will tell
+                profile = jpeg.embedded_profile(self._read(0))
+        return profile if profile and is_sound(profile) else None
 
     def _new_display(self, value_range: tuple[int, int] | None, frame_index: int) -> Display:
         group = self._groups(frame_index) if self._groups else None

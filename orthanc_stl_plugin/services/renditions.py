@@ -210,13 +210,15 @@ class Renditions:
         """The stored bytes of a tile, if they can be given unchanged or cropped without loss."""
         shown = image.levels[rendition.drawn.level]
         source = image.sources[address.instance_id]
-        if (tile.width, tile.height) == (shown.tile_width, shown.tile_height):
-            rendition.read = source.jpeg_reader(address.frame_index)
-            return rendition.read() if rendition.read else None
         if not source.is_there():
             raise NotFound("the image is no longer in the archive")
         read = source.jpeg_reader(address.frame_index)
-        return jpeg.crop(read(), tile.width, tile.height) if read else None
+        if read is None:
+            return None
+        if (tile.width, tile.height) == (shown.tile_width, shown.tile_height):
+            rendition.read = read
+            return read()
+        return jpeg.crop(read(), tile.width, tile.height)
 
     def _drawn(self, image: OpenImage, resolved: Resolved, drawn: RenderPlan) -> bytes:
         if image.gap is not None:

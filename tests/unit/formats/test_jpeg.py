@@ -159,9 +159,20 @@ def test_a_profile_of_any_size_is_embedded_and_found(size: int) -> None:
     assert apart(in_a_browser(shown), PICTURE) < 2
 
 
-def test_a_profile_that_is_there_already_is_kept() -> None:
-    first = jpeg.encode(PICTURE, icc_profile=b"first")
-    assert jpeg.displayable(first, "YBR_FULL_422", b"second") == first
+def test_a_profile_that_is_there_already_makes_room() -> None:
+    plain = jpeg.encode(PICTURE)
+    for size in (5, 200_000):
+        first = jpeg.encode(PICTURE, icc_profile=bytes(size))
+        assert jpeg.displayable(first, "YBR_FULL_422") == plain
+        both = jpeg.displayable(first, "YBR_FULL_422", b"second")
+        assert both == jpeg.encode(PICTURE, icc_profile=b"second")
+
+
+@pytest.mark.parametrize("size", [1, 65519, 65520, 200_000])
+def test_an_embedded_profile_is_read_back(size: int) -> None:
+    profile = np.random.default_rng(size).bytes(size)
+    assert jpeg.embedded_profile(jpeg.encode(PICTURE, icc_profile=profile)) == profile
+    assert jpeg.embedded_profile(jpeg.encode(PICTURE)) is None
 
 
 @pytest.mark.parametrize(

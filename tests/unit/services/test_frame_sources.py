@@ -11,6 +11,7 @@ from PIL import Image, ImageCms
 
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.formats.imagefile import open_image
+from orthanc_stl_plugin.formats.jpeg import encode as encode_jpeg
 from orthanc_stl_plugin.formats.tilefile import LevelWriter, read_levels
 from orthanc_stl_plugin.services.frame_sources import (
     FrameSource,
@@ -24,6 +25,8 @@ from tests.frame_samples import frame_file, photograph
 
 PICTURE = photograph(64, 48)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+# The same primaries, red and blue exchanged: what follows it looks quite different.
+OTHER_RGB = SRGB.replace(b"rXYZ", b"----").replace(b"bXYZ", b"rXYZ").replace(b"----", b"bXYZ")
 AS_JPEG: dict[str, Any] = {
     "transfer_syntax_uid": JPEG,
     "encoded": jpeg_ybr(PICTURE),
@@ -47,6 +50,12 @@ def jpeg(source: FrameSource, frame_index: int = 0) -> bytes:
     assert read is not None
     assert read() == read()
     return read()
+
+
+def profile_in(content: bytes) -> bytes | None:
+    with Image.open(BytesIO(content)) as image:
+        profile: bytes | None = image.info.get("icc_profile")
+        return profile
 
 
 def test_a_native_frame_is_its_pixels():
@@ -111,6 +120,26 @@ def test_the_profile_goes_along_unless_colours_are_converted():
     assert converted.icc_profile is None
     assert converted.jpeg_reader(0) is None
     assert np.abs(converted.pixels(0).astype(int) - kept.pixels(0)).max() <= 2
+
+
+def test_a_profile_that_stands_in_the_jpeg_alone_is_that_of_the_image():
+    in_a_tile = {**AS_JPEG, "encoded": encode_jpeg(PICTURE, icc_profile=OTHER_RGB)}
+    alone, converted = (
+        frames(frame_file(PICTURE, **in_a_tile), converts_colours=converts)
+        for converts in (False, True)
+    )
+    told = frames(frame_file(PICTURE, ICCProfile=OTHER_RGB, **in_a_tile), converts_colours=True)
+    assert alone.icc_profile == OTHER_RGB
+    assert profile_in(jpeg(alone)) == OTHER_RGB
+    assert np.array_equal(converted.pixels(0), told.pixels(0))
+    assert np.abs(converted.pixels(0).astype(int) - alone.pixels(0)).max() > 20
+    assert converted.jpeg_reader(0) is None
+
+
+def test_the_profile_of_the_data_set_counts_where_the_jpeg_has_another():
+    in_a_tile = {**AS_JPEG, "encoded": encode_jpeg(PICTURE, icc_profile=OTHER_RGB)}
+    source = frames(frame_file(PICTURE, ICCProfile=SRGB, **in_a_tile))
+    assert source.icc_profile == profile_in(jpeg(source)) == SRGB
 
 
 def test_a_grey_picture_does_not_get_a_profile_of_colours():
