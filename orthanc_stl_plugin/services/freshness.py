@@ -32,6 +32,7 @@ class Freshness:
 
     Attributes:
         compared_at: the change of the archive at which they were last compared with it.
+        has_changed: the kernel has told of one of them, for good.
     """
 
     def __init__(self, changes: Changes, paths: Sequence[Path]) -> None:

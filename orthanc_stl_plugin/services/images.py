@@ -111,7 +111,8 @@ class Images:
             is_same = self._is_same(opened, members(identifier))
         except NotFound:
             is_same = False
-        if is_same:
+        # Files whose time or owner changed, or that were copied over, are opened and watched anew.
+        if is_same and not opened.freshness.has_changed:
             opened.freshness.compared_at = last_change
             return opened
         self._kept.forget(key)

@@ -60,13 +60,14 @@ class MadeLevels:
         """The image with the levels that have been made of it; the image itself without any."""
         if image.gap is None:
             return image
+        key = image.revision, image.freshness  # of an image that was opened anew, another one
         try:
-            extended = self._extended.get(image.revision, lambda: self._read(image, image.gap or 0))
+            extended = self._extended.get(key, lambda: self._read(image, image.gap or 0))
         except _NotMade:
             return image
         if all(source.is_there() for source in extended.sources.values()):
             return extended
-        self._extended.forget(image.revision)
+        self._extended.forget(key)
         return image
 
     def start(self, image: OpenImage) -> None:

@@ -48,6 +48,31 @@ def test_a_change_elsewhere_leaves_an_image_open(images_here: Gallery):
         images_here.images.open(FRAME)
 
 
+@pytest.mark.parametrize("is_large", [False, True], ids=["small", "with made levels"])
+def test_files_whose_time_or_rights_change_are_sure_again_after_one_look(
+    images_here: Gallery, is_large: bool
+):
+    picture = photograph(2600, 1700) if is_large else PICTURE
+    images_here.archive.store("photograph", frame_file(picture), "photographs")
+    path = images_here.archive.file_record("photograph").path
+    request = "0,0,20,20/max/0/default.png"
+    images_here.made_levels.completed(images_here.images.open(FRAME))
+    before = images_here.rendition(FRAME, request)
+    if path is None:
+        pytest.skip("the archive is always asked for what is no local file")
+    for change in (path.touch, lambda: path.chmod(0o600)):
+        assert before.is_sure()
+        change()
+        assert not before.is_sure()
+        after = images_here.rendition(FRAME, request)
+        assert after.is_sure()
+        assert after.etag == before.etag
+        assert np.array_equal(images_here.pixels(FRAME, request), picture[:20, :20])
+        before = after
+    images_here.archive.delete("photograph")
+    assert not before.is_sure()
+
+
 @pytest.mark.parametrize("is_told", [True, False])
 def test_a_deleted_level_is_missed_whether_or_not_the_archive_tells(
     images_here: Gallery, is_told: bool
