@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from tests.fake_catalogue import FakeCatalogue
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STL = "1.2.840.10008.5.1.4.1.1.104.3"
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
+MPEG_4 = "1.2.840.10008.1.2.4.102"
 BASE = "https://m"
 LATER = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
@@ -68,6 +70,13 @@ def image(name: str, series: str = "ct", **tags: object) -> InstanceEntry:
     """A CT slice of 64 columns and 48 rows."""
     known = {"Rows": "48", "Columns": "64", **tags}
     return InstanceEntry(name, series, CT, {key: value for key, value in known.items() if value})
+
+
+# Images of which no image service shows a pixel.
+UNSEEN = {
+    "video": replace(image("v"), transfer_syntax_uid=MPEG_4),
+    "floating point": replace(image("f"), sop_class_uid=PARAMETRIC_MAP, has_pixel_data=False),
+}
 
 
 def stack(count: int) -> list[InstanceEntry]:

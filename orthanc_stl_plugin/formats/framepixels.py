@@ -35,6 +35,11 @@ NATIVE: Final = (
 _HALF_CHROMA: Final = ("YBR_FULL_422", "YBR_PARTIAL_422")
 
 
+def can_be_decoded(transfer_syntax_uid: str) -> bool:
+    """Whether there is a decoder for frames in that transfer syntax: none for video."""
+    return codec_of(transfer_syntax_uid) is not None or transfer_syntax_uid in NATIVE
+
+
 class FrameDecoder:
     """Decodes the frames of one image, given everything but its pixels.
 
@@ -67,7 +72,7 @@ class FrameDecoder:
             self._is_planar = int(header.get("PlanarConfiguration") or 0) == 1
         self._check_layout(max_bytes)
         self._codec = codec_of(self._syntax)
-        if self._codec is None and self._syntax not in NATIVE:
+        if not can_be_decoded(self._syntax):
             raise UnusableSource(
                 f"there is no decoder for transfer syntax {self._syntax} ({self._syntax.name})"
             )

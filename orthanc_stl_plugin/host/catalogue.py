@@ -143,8 +143,15 @@ def _series_entry(series: Mapping[str, Any], study_id: str) -> SeriesEntry:
 
 
 def _instance_entry(instance: Mapping[str, Any]) -> InstanceEntry:
-    sop_class_uid = instance["Metadata"].get("SopClassUid", "")
-    return InstanceEntry(instance["ID"], instance["ParentSeries"], sop_class_uid, _tags(instance))
+    metadata = instance["Metadata"]
+    return InstanceEntry(
+        instance["ID"],
+        instance["ParentSeries"],
+        metadata.get("SopClassUid", ""),
+        _tags(instance),
+        metadata.get("TransferSyntax", ""),
+        "PixelDataOffset" in metadata,
+    )
 
 
 def _asking(path: str, keywords: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.formats.attributes import stored_values
+from orthanc_stl_plugin.formats.framepixels import can_be_decoded
 from orthanc_stl_plugin.formats.glb import MEDIA_TYPE as GLB
 from orthanc_stl_plugin.formats.stl import MEDIA_TYPE as STL
 from orthanc_stl_plugin.iiif.addresses import Addresses
@@ -23,6 +24,7 @@ from orthanc_stl_plugin.wsi.pyramid import Pyramid
 IMAGE_KEYWORDS: Final = ("Rows", "Columns", "ImageType")
 MODEL_KEYWORDS: Final = ("ContentDescription", "DocumentTitle")
 _PREVIEW_PX: Final = 1024
+_PARAMETRIC_MAP: Final = "1.2.840.10008.5.1.4.1.1.30"
 
 
 def flat_range(address: str, label: Texts, canvases: Sequence[Canvas]) -> Range:
@@ -44,8 +46,13 @@ def frame_picture(addresses: Addresses, image: InstanceEntry, frame: int) -> Pic
 
 
 def is_image(instance: InstanceEntry) -> bool:
-    """It has pixels."""
-    return all((number(instance.tags, side) or 0) > 0 for side in ("Columns", "Rows"))
+    """It has pixels that can be shown: they are neither video nor floating point numbers."""
+    has_size = all((number(instance.tags, side) or 0) > 0 for side in ("Columns", "Rows"))
+    syntax = instance.transfer_syntax_uid
+    is_decoded = not syntax or can_be_decoded(syntax)
+    # Of all objects, parametric maps alone may have Float Pixel Data instead (PS3.3 C.7.6.24).
+    is_float = instance.sop_class_uid == _PARAMETRIC_MAP and not instance.has_pixel_data
+    return has_size and is_decoded and not is_float
 
 
 def model_still(addresses: Addresses, instance_id: str) -> Still:

@@ -109,12 +109,16 @@ class InstanceEntry:
         series_id: that of its series.
         sop_class_uid: what it is; may be empty.
         tags: of the instance, and those asked for: by keyword.
+        transfer_syntax_uid: how it is written; may be empty.
+        has_pixel_data: the archive knows where its Pixel Data begin, which are integers.
     """
 
     instance_id: str
     series_id: str
     sop_class_uid: str
     tags: Tags
+    transfer_syntax_uid: str = ""
+    has_pixel_data: bool = True
 
 
 class Catalogue(Protocol):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.services.catalogue import (
@@ -90,7 +91,7 @@ def fake() -> Setting:
         study, series = f"study{one.StudyInstanceUID}", f"series{one.StudyInstanceUID}"
         names = {"SOPInstanceUID": one.SOPInstanceUID, "InstanceNumber": str(one.InstanceNumber)}
         tags = {**names, "Rows": "3", "Columns": "4"}
-        entry = InstanceEntry(f"instance{number}", series, CT, tags)
+        entry = InstanceEntry(f"instance{number}", series, CT, tags, ExplicitVRLittleEndian)
         catalogue.known_instances.setdefault(series, []).append(entry)
         specimen = [{"SpecimenShortDescription": "Clay"}]
         series_tags = {"Modality": "CT", "SpecimenDescriptionSequence": specimen}
@@ -204,6 +205,8 @@ def test_instances_are_told_with_the_tags_that_were_asked_for(setting: Setting):
     assert {one.instance_id for one in found} == set(setting.instances[:2])
     assert {one.series_id for one in found} == {setting.series[0]}
     assert {one.sop_class_uid for one in found} == {CT}
+    assert {one.transfer_syntax_uid for one in found} == {ExplicitVRLittleEndian}
+    assert all(one.has_pixel_data for one in found)
     assert {(one.tags["Rows"], one.tags["Columns"]) for one in found} == {("3", "4")}
     assert sorted(str(one.tags["InstanceNumber"]) for one in found) == ["1", "2"]
 

@@ -12,7 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
+from tests.collection_samples import MPEG_4, PARAMETRIC_MAP
 from tests.demo import figurine
 from tests.dicom_samples import composite, file_bytes, image_dataset, item
 from tests.iiif_crawler import PRESENTATION, SCENE, Crawler
@@ -79,9 +82,35 @@ def report() -> Dataset:
     return dataset
 
 
+def unseen(study: str, transfer_syntax_uid: str) -> bytes:
+    """A parametric map of floating point numbers, or a video, which has no frames to take out."""
+    dataset = composite(PARAMETRIC_MAP, 1, "OT")
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, f"{study}.1"
+    dataset.SOPInstanceUID = f"{study}.1.1"
+    dataset.Rows, dataset.Columns, dataset.NumberOfFrames = 4, 6, 2
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
+    if transfer_syntax_uid == MPEG_4:
+        dataset.BitsAllocated = 8
+        dataset.PixelData = encapsulate([bytes(100)])
+        dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+    else:
+        dataset.BitsAllocated = 32
+        dataset.FloatPixelData = bytes(4 * 6 * 2 * 4)
+    return file_bytes(dataset, UID(transfer_syntax_uid))
+
+
+def pdf() -> Dataset:
+    """An encapsulated document of a modality that images have too."""
+    dataset = composite("1.2.840.10008.5.1.4.1.1.104.1", 1, "OT")
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.80", "1.2.80.1"
+    dataset.SOPInstanceUID = "1.2.80.1.1"
+    dataset.EncapsulatedDocument = b"%PDF-1.4"
+    return dataset
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[OrthancServer]:
-    """A CT of the figurine with its model, photographs, a film, a slide and a report."""
+    """A CT of the figurine with its model, photographs, a film, a slide; what nobody can see."""
     with OrthancServer(MUSEUM) as server:
         scans = [server.upload(one) for one in islice(figurine.ct_series(figurine.scan()), 4)]
         nifti = base64.b64encode(figurine.nifti(figurine.mask(figurine.scan()))).decode()
@@ -94,8 +123,11 @@ def server() -> Iterator[OrthancServer]:
             photograph(2, noise(2, 150, 401)),
             film(),
             report(),
+            pdf(),
         ):
             server.upload(file_bytes(dataset))
+        server.upload(unseen("1.2.81", ExplicitVRLittleEndian))
+        server.upload(unseen("1.2.82", MPEG_4))
         for level in written_slide(((700, 500), (350, 250)), LevelSample(1, 1, 64, 64)):
             for file in level.files:
                 server.upload(file.content)
@@ -198,10 +230,13 @@ def test_the_model_of_the_figurine_is_a_picture_and_a_download(server: OrthancSe
     assert (model.status_code, model.headers["Content-Type"]) == (200, body["format"])
 
 
-def test_a_report_has_no_manifest(server: OrthancServer):
-    answer = server.get(f"/studies/{study_id(server, '1.2.79')}/iiif/manifest.json")
+@pytest.mark.parametrize("uid", ["1.2.79", "1.2.80", "1.2.81", "1.2.82"])
+def test_what_nobody_can_see_has_no_manifest_and_is_not_listed(server: OrthancServer, uid: str):
+    study = study_id(server, uid)
+    answer = server.get(f"/studies/{study}/iiif/manifest.json")
     assert answer.status_code == 422
     assert "holds no image" in answer.json()["Details"]
+    assert study not in server.get("/iiif/collection.json").text
 
 
 def test_a_study_has_properties_of_its_own(server: OrthancServer):

@@ -5,7 +5,7 @@ import pytest
 
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.services.documents import Document
-from tests.collection_samples import BASE, Stage, add_series, add_study, image
+from tests.collection_samples import BASE, UNSEEN, Stage, add_series, add_study, image
 
 
 @pytest.fixture
@@ -105,6 +105,14 @@ def test_a_study_without_images_and_models_is_left_out_whatever_its_modality(sta
         assert names(read(collector.collection(BASE))) == ["Object 0"]
     with pytest.raises(UnusableSource):
         stage.presenter().study_manifest("document", BASE)
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_a_study_of_video_or_floating_point_numbers_alone_is_left_out(stage: Stage, name: str):
+    add_objects(stage, 1)
+    add_study(stage.catalogue, "unseen")
+    add_series(stage.catalogue, "x", UNSEEN[name], study="unseen")
+    assert names(read(stage.collector().collection(BASE))) == ["Object 0"]
 
 
 def test_a_study_is_listed_whose_middle_instance_is_no_image(stage: Stage):

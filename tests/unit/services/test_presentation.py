@@ -20,7 +20,9 @@ from orthanc_stl_plugin.wsi.pyramid import (
 )
 from tests.collection_samples import (
     BASE,
+    PARAMETRIC_MAP,
     STL,
+    UNSEEN,
     WHOLE_SLIDE,
     FakeSlides,
     Stage,
@@ -276,6 +278,21 @@ def test_a_study_without_anything_to_see_is_refused(stage: Stage, modality: str)
 def test_an_instance_without_pixels_is_no_image(stage: Stage, tags: dict[str, str]):
     add_study(stage.catalogue)
     add_series(stage.catalogue, "ct", image("1"), image("2", **tags))
+    assert len(study_manifest(stage)["items"]) == 1
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_video_and_floating_point_numbers_are_not_painted(stage: Stage, name: str):
+    add_study(stage.catalogue)
+    add_series(stage.catalogue, "ct", image("1"), UNSEEN[name])
+    assert len(study_manifest(stage)["items"]) == 1
+    with pytest.raises(UnusableSource, match="holds no image"):
+        stage.presenter().instance_manifest(UNSEEN[name].instance_id, BASE)
+
+
+def test_a_parametric_map_of_integers_is_painted(stage: Stage):
+    add_study(stage.catalogue)
+    add_series(stage.catalogue, "map", replace(image("1"), sop_class_uid=PARAMETRIC_MAP))
     assert len(study_manifest(stage)["items"]) == 1
 
 
