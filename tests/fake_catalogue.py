@@ -58,6 +58,7 @@ class FakeCatalogue:
                 study.study_id,
                 tuple(str(study.tags.get("ModalitiesInStudy", "")).split("\\")),
                 study.metadata,
+                study.instance_count,
             )
             for study in self._labelled(label)
         ]

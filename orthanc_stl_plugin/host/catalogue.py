@@ -67,19 +67,12 @@ class OrthancCatalogue:
         """See the port."""
         question = _with_label(label) | {
             "ResponseContent": ("Metadata", "RequestedTags"),
-            "RequestedTags": COUNTED_KEYWORDS[:1],
+            "RequestedTags": COUNTED_KEYWORDS,
             # Both: else Orthanc's LimitFindResults cuts the answer.
             "Since": 0,
             "Limit": 0,
         }
-        return [
-            StudyState(
-                study["ID"],
-                tuple(str(study["RequestedTags"].get(COUNTED_KEYWORDS[0]) or "").split("\\")),
-                study["Metadata"],
-            )
-            for study in _found("Study", question)
-        ]
+        return [_study_state(study) for study in _found("Study", question)]
 
     def series_of(self, study_id: str, keywords: Sequence[str] = ()) -> list[SeriesEntry]:
         """See the port."""
@@ -133,6 +126,13 @@ def _study_entry(study: Mapping[str, Any]) -> StudyEntry:
         tags=tags,
         metadata=study["Metadata"],
         instance_count=int(tags.get("NumberOfStudyRelatedInstances") or 0),
+    )
+
+
+def _study_state(study: Mapping[str, Any]) -> StudyState:
+    modalities, count = (study["RequestedTags"].get(one) for one in COUNTED_KEYWORDS)
+    return StudyState(
+        study["ID"], tuple(str(modalities or "").split("\\")), study["Metadata"], int(count or 0)
     )
 
 

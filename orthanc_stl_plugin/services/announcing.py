@@ -11,6 +11,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final, Protocol
 
 from orthanc_stl_plugin.errors import NotFound
@@ -24,8 +25,9 @@ from orthanc_stl_plugin.iiif.discovery import (
 )
 from orthanc_stl_plugin.services.catalogue import Catalogue, StudyState
 from orthanc_stl_plugin.services.documents import Document, document
-from orthanc_stl_plugin.services.views import has_view
+from orthanc_stl_plugin.services.showing import may_show, study_shows
 
+_LOOKS_KEPT: Final = 20_000
 # The oldest are forgotten: a harvester that stayed away for so long starts anew.
 MOST_WITHDRAWN: Final = 10_000
 
@@ -95,6 +97,7 @@ class Announcer:
         self._now = now
         self._guard = threading.Lock()
         self._memory: Memory | None = None
+        self._looked = lru_cache(_LOOKS_KEPT)(self._look)
 
     def changes(self, base: str) -> Document:
         """The list of all pages; `base` is the server's root, as the client sees it."""
@@ -118,23 +121,30 @@ class Announcer:
             states = self._catalogue.study_states(self._label)
             now = self._now().replace(microsecond=0)
             before = self._memory or self._store.load()
-            after = compared(before, states, now)
+            after = compared(before, [one for one in states if self._shows(one, before)], now)
             self._memory = after
             if after != before:
                 self._store.save(after)
         return activities(after)
 
+    def _shows(self, study: StudyState, before: Memory) -> bool:
+        """What has been announced, and is still the same, is not looked at again."""
+        known, state = before.announced.get(study.study_id), _state(study)
+        is_same = known is not None and known.state == state
+        return is_same or (may_show(study.modalities) and self._looked(study.study_id, state))
+
+    def _look(self, study_id: str, _state: str) -> bool:
+        return study_shows(self._catalogue, study_id)
+
 
 def compared(memory: Memory, states: list[StudyState], now: dt.datetime) -> Memory:
-    """The memory after these studies were found to be public, and no others.
+    """The memory after these studies were found to be public, and to show something; no others.
 
     What is new is announced at the time it is found, however old the study: a harvester would
     never look back at the past. The very first time, studies are dated by their own last change.
     """
     announced: dict[str, Announced] = {}
     for study in states:
-        if not has_view(study.modalities):
-            continue
         state, known = _state(study), memory.announced.get(study.study_id)
         if known is None:
             time = min(_last_update(study) or now, now) if memory.is_new else now
@@ -168,8 +178,8 @@ def activities(memory: Memory) -> list[Activity]:
 
 
 def _state(study: StudyState) -> str:
-    """A digest of the metadata; Orthanc changes LastUpdate with every new instance."""
-    text = repr(sorted(study.metadata.items()))
+    """A digest: Orthanc changes LastUpdate with every new instance, the count with every other."""
+    text = repr((study.instance_count, sorted(study.metadata.items())))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

@@ -76,11 +76,13 @@ class StudyState:
         study_id: its identifier.
         modalities: of its series.
         metadata: Orthanc's metadata, by name; LastUpdate among them.
+        instance_count: of all its series.
     """
 
     study_id: str
     modalities: tuple[str, ...]
     metadata: Mapping[str, str]
+    instance_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

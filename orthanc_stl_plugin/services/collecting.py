@@ -15,7 +15,8 @@ from orthanc_stl_plugin.iiif.manifest import NO_LINKS, Links, Whole
 from orthanc_stl_plugin.services.catalogue import Catalogue, SeriesEntry, StudyChoice, StudyEntry
 from orthanc_stl_plugin.services.describing import Counts, Describer
 from orthanc_stl_plugin.services.documents import Document, StudyMemory, document
-from orthanc_stl_plugin.services.views import Viewer, is_showable, series_in_order
+from orthanc_stl_plugin.services.showing import is_showable
+from orthanc_stl_plugin.services.views import Viewer, series_in_order
 
 PAGE_SIZE: Final = 100
 

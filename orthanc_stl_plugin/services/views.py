@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -32,22 +32,15 @@ from orthanc_stl_plugin.services.canvases import (
     placed,
     pyramid_name,
 )
-from orthanc_stl_plugin.services.catalogue import Catalogue, InstanceEntry, SeriesEntry, StudyEntry
+from orthanc_stl_plugin.services.catalogue import Catalogue, InstanceEntry, SeriesEntry
 from orthanc_stl_plugin.services.describing import Describer
+from orthanc_stl_plugin.services.showing import MODEL_MODALITY, WITHOUT_VIEW
 from orthanc_stl_plugin.wsi.pyramid import Flavour, Slide
 
 SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 # What is made from images: a study shows it only where it holds nothing else.
 _DERIVED: Final = frozenset({"SEG", "RTDOSE"})
-_MODEL: Final = "M3D"
 _SLIDE: Final = "SM"
-# Series of these hold neither images nor models.
-WITHOUT_VIEW: Final = frozenset(
-    {
-        "ANN", "AU", "DOC", "ECG", "EPS", "FID", "HD", "KO", "PLAN", "PR", "REG", "RTPLAN",
-        "RTRECORD", "RTSTRUCT", "RWV", "SMR", "SR", "STAIN", "TEXTUREMAP",
-    }
-)  # fmt: skip
 _MOST_CANVASES: Final = 50_000
 
 
@@ -111,7 +104,7 @@ class Viewer:
         modality = str(series.tags.get("Modality", ""))
         if modality in WITHOUT_VIEW:
             return None
-        if modality == _MODEL:
+        if modality == MODEL_MODALITY:
             return self._models(addresses, series.series_id, label)
         if modality == _SLIDE and self._is_slide(series.series_id):
             return self._slide(addresses, series.series_id, label)
@@ -275,17 +268,6 @@ def series_in_order(catalogue: Catalogue, describer: Describer, study_id: str) -
     return sorted(catalogue.series_of(study_id, describer.keywords), key=_series_rank)
 
 
-def is_showable(study: StudyEntry) -> bool:
-    """The study has a series of a kind that may be seen."""
-    modalities = str(study.tags.get("ModalitiesInStudy", "")).split("\\")
-    return has_view(modalities)
-
-
-def has_view(modalities: Iterable[str]) -> bool:
-    """Not all of them are of a kind that nobody can see."""
-    return any(modality not in WITHOUT_VIEW for modality in modalities)
-
-
 def _check_count(frames: int) -> None:
     if frames > _MOST_CANVASES:
         raise TooLarge(f"there are {frames} frames, above {_MOST_CANVASES} canvases")
@@ -295,4 +277,4 @@ def _series_rank(series: SeriesEntry) -> tuple[bool, float, str]:
     """The place of a series among those of its study: by its number, models last."""
     rank = number(series.tags, "SeriesNumber")
     place = math.inf if rank is None else rank
-    return series.tags.get("Modality") == _MODEL, place, series.series_id
+    return series.tags.get("Modality") == MODEL_MODALITY, place, series.series_id

@@ -35,7 +35,7 @@ class RemoteCatalogue:
 
     def study_states(self, label: str) -> list[StudyState]:
         return [
-            StudyState(one["study_id"], tuple(one["modalities"]), one["metadata"])
+            StudyState(**{**one, "modalities": tuple(one["modalities"])})
             for one in self._call("study_states", label=label)
         ]
 

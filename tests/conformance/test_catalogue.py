@@ -176,9 +176,10 @@ def test_all_studies_are_counted_without_a_label(setting: Setting):
     assert {one.study_id for one in setting.catalogue.study_states("")} == set(setting.studies)
 
 
-def test_the_state_of_a_study_has_its_modalities_and_metadata(setting: Setting):
+def test_the_state_of_a_study_has_its_modalities_metadata_and_size(setting: Setting):
     (state,) = setting.catalogue.study_states("public")
     assert state.modalities == ("CT",)
+    assert state.instance_count == 2
     assert state.metadata == setting.catalogue.study(setting.studies[0]).metadata
 
 

@@ -231,12 +231,13 @@ def test_the_model_of_the_figurine_is_a_picture_and_a_download(server: OrthancSe
 
 
 @pytest.mark.parametrize("uid", ["1.2.79", "1.2.80", "1.2.81", "1.2.82"])
-def test_what_nobody_can_see_has_no_manifest_and_is_not_listed(server: OrthancServer, uid: str):
+def test_what_nobody_can_see_has_no_manifest_and_is_told_nowhere(server: OrthancServer, uid: str):
     study = study_id(server, uid)
     answer = server.get(f"/studies/{study}/iiif/manifest.json")
     assert answer.status_code == 422
     assert "holds no image" in answer.json()["Details"]
     assert study not in server.get("/iiif/collection.json").text
+    assert study not in {name for _, name in changes(server)}
 
 
 def test_a_study_has_properties_of_its_own(server: OrthancServer):

@@ -14,8 +14,8 @@ from orthanc_stl_plugin.services.announcing import (
     activities,
     compared,
 )
-from orthanc_stl_plugin.services.catalogue import StudyState
-from tests.collection_samples import BASE, add_study
+from orthanc_stl_plugin.services.catalogue import InstanceEntry, StudyEntry, StudyState
+from tests.collection_samples import BASE, STL, UNSEEN, add_series, add_study, image
 from tests.fake_catalogue import FakeCatalogue
 from tests.memory_of_announcements import MemoryInMemory
 
@@ -82,9 +82,15 @@ class SlowMemory(MemoryInMemory):
         super().save(memory)
 
 
+def add_object(catalogue: FakeCatalogue, name: str) -> StudyEntry:
+    """A study of one image."""
+    add_series(catalogue, f"{name}-ct", image(f"{name}-1"), study=name)
+    return add_study(catalogue, name)
+
+
 def withdraw_while_someone_asks(scene: Scene, hindrance: Hindrance) -> None:
     """A study is published, someone asks and is held up, it is withdrawn, someone else asks."""
-    add_study(scene.catalogue, "a")
+    add_object(scene.catalogue, "a")
     first, second = (
         threading.Thread(target=scene.announcer.changes, args=(BASE,)) for _ in range(2)
     )
@@ -100,21 +106,21 @@ def withdraw_while_someone_asks(scene: Scene, hindrance: Hindrance) -> None:
 
 def test_the_first_time_studies_are_dated_by_their_own_change():
     scene = Scene()
-    add_study(scene.catalogue, "a")
+    add_object(scene.catalogue, "a")
     assert scene.said() == [("Create", "a", "2026-01-01T00:00:00Z")]
 
 
 def test_a_study_that_comes_later_is_announced_when_it_is_found():
     scene = Scene()
     scene.said()
-    add_study(scene.catalogue, "old")
+    add_object(scene.catalogue, "old")
     assert scene.said() == [("Create", "old", "2026-03-01T02:00:00Z")]
     assert scene.said() == [("Create", "old", "2026-03-01T02:00:00Z")]
 
 
 def test_a_study_that_changes_is_updated():
     scene = Scene()
-    study = add_study(scene.catalogue, "a")
+    study = add_object(scene.catalogue, "a")
     scene.said()
     changed = replace(study, metadata={"LastUpdate": "20260301T003000"})
     scene.catalogue.known_studies["a"] = changed
@@ -126,7 +132,7 @@ def test_a_study_that_changes_is_updated():
 
 def test_another_title_of_its_own_updates_a_study():
     scene = Scene()
-    study = add_study(scene.catalogue, "a")
+    study = add_object(scene.catalogue, "a")
     scene.said()
     titled = replace(study, metadata={**study.metadata, "IIIF": '{"label": "Vase"}'})
     scene.catalogue.known_studies["a"] = titled
@@ -135,7 +141,7 @@ def test_another_title_of_its_own_updates_a_study():
 
 def test_a_deleted_study_is_told_as_deleted():
     scene = Scene()
-    add_study(scene.catalogue, "a")
+    add_object(scene.catalogue, "a")
     scene.said()
     del scene.catalogue.known_studies["a"]
     assert scene.said() == [("Delete", "a", "2026-03-01T02:00:00Z")]
@@ -144,7 +150,7 @@ def test_a_deleted_study_is_told_as_deleted():
 
 def test_a_study_deleted_while_the_plugin_was_stopped_is_told_too():
     scene = Scene()
-    add_study(scene.catalogue, "a")
+    add_object(scene.catalogue, "a")
     scene.said()
     del scene.catalogue.known_studies["a"]
     scene.announcer = scene.restarted()
@@ -153,7 +159,7 @@ def test_a_study_deleted_while_the_plugin_was_stopped_is_told_too():
 
 def test_taking_the_label_away_withdraws_and_giving_it_back_publishes_again():
     scene = Scene("public")
-    add_study(scene.catalogue, "a")
+    add_object(scene.catalogue, "a")
     assert scene.said() == []
     scene.catalogue.label("a", "public")
     assert scene.said() == [("Create", "a", "2026-03-01T02:00:00Z")]
@@ -169,9 +175,48 @@ def test_a_study_without_anything_to_see_is_not_announced():
     assert scene.said() == []
 
 
+@pytest.mark.parametrize("unseen", [image("p", Rows=""), *UNSEEN.values()])
+def test_a_study_is_not_announced_before_it_shows_something(unseen: InstanceEntry):
+    scene = Scene()
+    study = add_study(scene.catalogue, "a", ModalitiesInStudy="OT")
+    add_series(scene.catalogue, "x", unseen, study="a", Modality="OT")
+    assert [scene.said(), scene.said()] == [[], []]
+    add_series(scene.catalogue, "y", unseen, image("1"), study="a", Modality="OT")
+    scene.catalogue.known_studies["a"] = replace(study, instance_count=3)
+    assert [kind for kind, _, _ in scene.said()] == ["Create"]
+
+
+def test_a_study_of_whose_images_a_document_alone_is_left_is_withdrawn():
+    scene = Scene()
+    study = add_object(scene.catalogue, "a")
+    scene.catalogue.known_studies["a"] = replace(study, instance_count=2)
+    assert [kind for kind, _, _ in scene.said()] == ["Create"]
+    scene.catalogue.known_instances["a-ct"] = [image("p", Rows="")]
+    scene.catalogue.known_studies["a"] = replace(study, instance_count=1)
+    assert [kind for kind, _, _ in scene.said()] == ["Delete"]
+
+
+def test_a_study_of_models_is_announced():
+    scene = Scene()
+    add_study(scene.catalogue, "a", ModalitiesInStudy="M3D")
+    model = InstanceEntry("m", "models", STL, {})
+    add_series(scene.catalogue, "models", model, study="a", Modality="M3D")
+    assert [kind for kind, _, _ in scene.said()] == ["Create"]
+
+
+def test_studies_are_looked_at_once():
+    scene = Scene()
+    add_object(scene.catalogue, "a")
+    add_study(scene.catalogue, "document", ModalitiesInStudy="OT")
+    scene.said()
+    asked = scene.catalogue.asked
+    scene.said()
+    assert scene.catalogue.asked == asked
+
+
 def test_the_memory_is_saved_only_when_it_changes():
     scene = Scene()
-    add_study(scene.catalogue, "a")
+    add_object(scene.catalogue, "a")
     for _ in range(3):
         scene.said()
     assert scene.store.saved == 1
