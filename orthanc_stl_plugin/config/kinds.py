@@ -42,7 +42,7 @@ def text(key: str, default: str = "") -> Any:
 
 def address(key: str) -> Any:
     """An address that begins with http:// or https://, or an empty text."""
-    return _setting(key, "", _url)
+    return _setting(key, "", web_address)
 
 
 def header_name(key: str) -> Any:
@@ -68,6 +68,17 @@ def language_texts(key: str, default: object = "") -> Any:
 def named_texts(key: str, default: Sequence[Mapping[str, object]]) -> Any:
     """Texts by language for each of several names: a list, as Orthanc sorts the keys of objects."""
     return _setting(key, default, _named_texts)
+
+
+def web_address(value: object) -> str:
+    """An address that begins with http:// or https://, or an empty text.
+
+    Raises:
+        Unfit: it is something else.
+    """
+    if value != "" and (not isinstance(value, str) or _URL.fullmatch(value) is None):
+        raise Unfit("be an address that begins with http:// or https://")
+    return str(value)
 
 
 def section(key: str, kind: type) -> Any:
@@ -163,12 +174,6 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise Unfit("be a text")
     return value
-
-
-def _url(value: object) -> str:
-    if value != "" and (not isinstance(value, str) or _URL.fullmatch(value) is None):
-        raise Unfit("be an address that begins with http:// or https://")
-    return str(value)
 
 
 def _header_name(value: object) -> str:

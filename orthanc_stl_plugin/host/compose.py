@@ -96,6 +96,7 @@ def compose_pages(
     configuration: Mapping[str, Any],
     models: Models,
     caches: Callable[[], Mapping[str, CacheCounts]],
+    faults: Callable[[], Mapping[str, list[str]]],
     official: frozenset[str],
 ) -> list[Route]:
     """What serves pages, and tells them how the plugin is.
@@ -105,6 +106,7 @@ def compose_pages(
         configuration: Orthanc's.
         models: what the pages tell of.
         caches: what the caches have done, and hold.
+        faults: what is wrong with studies' own properties, by study.
         official: the official plugins that are loaded.
     """
     # install.sh puts the third-party viewers beside the script that Orthanc loads.
@@ -116,6 +118,7 @@ def compose_pages(
         models.jobs,
         models.jobs_path,
         caches,
+        faults,
         viewer_versions(files),
         tuple(sorted(official)),
         settings.publish.label,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.host.announcements import PropertyMemory
@@ -22,10 +23,14 @@ from orthanc_stl_plugin.web.route import Route
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """The routes of manifests, collections and changes, those of the official plugin included."""
+    """The routes of manifests, collections and changes, those of the official plugin included.
+
+    `faults` tells what is wrong with studies' own properties, by study.
+    """
 
     routes: Sequence[Route]
     caches: Callable[[], Mapping[str, CacheCounts]]
+    faults: Callable[[], Mapping[str, list[str]]]
 
 
 def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slides) -> Presentation:
@@ -42,7 +47,8 @@ def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slide
         *presentation_routes(presenter, collector, announcer, settings),
         *official_presentation_routes(presenter, settings),
     ]
-    return Presentation(routes, memory.counts)
+    faults = partial(describer.overrides.faults, catalogue)
+    return Presentation(routes, memory.counts, faults)
 
 
 def _utc_now() -> dt.datetime:

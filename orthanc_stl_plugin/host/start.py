@@ -66,7 +66,7 @@ def _compose() -> None:
     def caches() -> Mapping[str, CacheCounts]:
         return {**images.caches(), **presentation.caches()}
 
-    pages = compose_pages(settings, configuration, models, caches, official)
+    pages = compose_pages(settings, configuration, models, caches, presentation.faults, official)
     # Long addresses first: those of tiles, which are asked for most. Of equal ones manifests: the
     # address of an image service would match theirs too.
     routes = [*presentation.routes, *images.routes, *models.routes, *pages]

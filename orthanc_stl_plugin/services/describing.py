@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from orthanc_stl_plugin.config import NO_TEXTS, Presentation, Texts
-from orthanc_stl_plugin.config.texts import Unfit, texts
+from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.errors import ConfigurationError
 from orthanc_stl_plugin.formats.attributes import (
     dicom_json,
@@ -25,14 +24,7 @@ from orthanc_stl_plugin.services.catalogue import (
     StudyEntry,
     Tags,
 )
-from orthanc_stl_plugin.services.overriding import (
-    NO_OVERRIDE,
-    Override,
-    overridden,
-    read_override,
-)
-
-_log = logging.getLogger(__name__)
+from orthanc_stl_plugin.services.overriding import Overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +60,17 @@ class Counts:
 class Describer:
     """Describes studies as the settings say.
 
+    Attributes:
+        keywords: those of the tags that it needs.
+        overrides: what studies say of themselves.
+
     Raises:
         ConfigurationError: a keyword of the settings is none of DICOM's.
     """
 
     def __init__(self, settings: Presentation) -> None:
         self._settings = settings
+        self.overrides = Overrides(settings.override_metadata, settings.value_language)
         templates = (*settings.label, *settings.summary, settings.homepage_template)
         metadata = tuple(path for path, _ in settings.metadata)
         dates = (settings.nav_date,) if settings.nav_date else ()
@@ -103,7 +100,7 @@ class Describer:
             provider=chosen.provider if chosen.provider.url else None,
             homepage=Homepage(address, chosen.homepage_label) if address else None,
         )
-        return overridden(description, self._override(study))
+        return self.overrides.apply(study, description)
 
     def general(self, label: Texts, summary: Texts, pairs: Sequence[LabelledValue]) -> Description:
         """What a collection of several studies tells: nothing of any one of them."""
@@ -137,19 +134,6 @@ class Describer:
 
     def _plain(self, values: Iterable[str]) -> Texts:
         return texts(*map(plain, values), language=self._settings.value_language)
-
-    def _override(self, study: StudyEntry) -> Override:
-        name = self._settings.override_metadata
-        text = study.metadata.get(name, "")
-        if not text:
-            return NO_OVERRIDE
-        try:
-            return read_override(text, self._settings.value_language)
-        except (ValueError, Unfit) as error:
-            _log.warning(
-                "metadata %r of study %s is left out: it must %s", name, study.study_id, error
-            )
-            return NO_OVERRIDE
 
 
 def merged(study: StudyEntry, series: Iterable[SeriesEntry]) -> Tags:

@@ -39,6 +39,7 @@ class Status:
         jobs: the queue.
         jobs_path: where its jobs are shown.
         caches: what each has done, and holds, by name.
+        faults: what is wrong with studies' own properties, by study.
         viewers: versions of the third-party viewers by name; empty where none is installed.
         official: the official plugins that are loaded and own addresses like ours.
         published_label: the label of the studies that the public sees; empty where it sees all.
@@ -49,6 +50,7 @@ class Status:
     jobs: JobEngine
     jobs_path: str
     caches: Callable[[], Mapping[str, CacheCounts]]
+    faults: Callable[[], Mapping[str, list[str]]]
     viewers: Mapping[str, str]
     official: tuple[str, ...] = ()
     published_label: str = ""
@@ -65,6 +67,7 @@ class Status:
             "Jobs": {str(state): states.count(state) for state in JobState},
             "JobsPath": self.jobs_path,
             "Caches": {name: _cache(counts) for name, counts in self.caches().items()},
+            "MetadataFaults": dict(self.faults()),
             "Viewers": dict(self.viewers),
             "PublishedLabel": self.published_label,
         }

@@ -250,6 +250,18 @@ def test_a_study_has_properties_of_its_own(server: OrthancServer):
     assert server.get(f"/studies/{study}/iiif/manifest.json").json()["label"] != manifest["label"]
 
 
+def test_what_iiif_does_not_take_of_its_own_properties_is_told(server: OrthancServer):
+    study = study_id(server, "1.2.78")
+    plain = server.get(f"/studies/{study}/iiif/manifest.json").json()
+    own = f"{server.url}/studies/{study}/metadata/IIIF"
+    assert server.session.put(own, data=b'{"navDate": "1850"}').ok
+    assert server.get(f"/studies/{study}/iiif/manifest.json").json() == plain
+    (fault,) = server.get("/stl/status").json()["MetadataFaults"][study]
+    assert fault.startswith("'navDate' is left out: it must be a time with its zone")
+    assert server.session.delete(own).ok
+    assert server.get("/stl/status").json()["MetadataFaults"] == {}
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "collection.json", "dicom.json"])
 def test_what_a_client_has_already_is_not_sent_again(server: OrthancServer, name: str):
     first = server.get(f"{vase(server)}/{name}")

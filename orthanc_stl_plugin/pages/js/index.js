@@ -28,6 +28,9 @@ function health(status) {
   if (alive < count) troubles.push(text('workersDown', { alive, count }));
   if (!Object.keys(status.Viewers).length) troubles.push(text('viewersAbsent'));
   if (status.OfficialPlugins.length) troubles.push(text('officialFound', { names: status.OfficialPlugins.join(', ') }));
+  for (const [study, faults] of Object.entries(status.MetadataFaults)) {
+    troubles.push(text('metadataFaults', { study, faults: faults.join('; ') }));
+  }
   const good = element('p', { className: 'message good' }, text('healthGood'));
   byId('health').append(...(troubles.length ? troubles.map((one) => element('p', { className: 'message' }, one)) : [good]));
   const viewers = Object.entries(status.Viewers).map(([name, version]) => `${name} ${version}`);

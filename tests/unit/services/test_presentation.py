@@ -8,8 +8,10 @@ import pytest
 from orthanc_stl_plugin.config import Presentation, Settings, read_settings
 from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.errors import ConfigurationError, NotFound, TooLarge, UnusableSource
+from orthanc_stl_plugin.iiif.descriptive import Description
 from orthanc_stl_plugin.services.catalogue import InstanceEntry
 from orthanc_stl_plugin.services.describing import Describer
+from orthanc_stl_plugin.services.overriding import Overrides
 from orthanc_stl_plugin.wsi.pyramid import (
     AssociatedImage,
     Flavour,
@@ -424,6 +426,12 @@ def test_an_override_replaces_what_it_names(stage: Stage):
     assert manifest["homepage"][0]["id"] == "https://museum.example/vase"
 
 
+def with_metadata(stage: Stage, own: str) -> None:
+    study = stage.catalogue.known_studies["study"]
+    metadata = {**study.metadata, "IIIF": own}
+    stage.catalogue.known_studies["study"] = replace(study, metadata=metadata)
+
+
 @pytest.mark.parametrize(
     "own",
     [
@@ -435,6 +443,16 @@ def test_an_override_replaces_what_it_names(stage: Stage):
         '{"metadata": {}}',
         '{"metadata": [{"label": "x"}]}',
         '{"rights": 3}',
+        '{"rights": "CC BY 4.0"}',
+        '{"rights": "https://creativecommons.org/licenses/by/4.0/ "}',
+        '{"homepage": "museum.example/vase"}',
+        '{"homepage": "javascript:alert(1)"}',
+        '{"navDate": "1850"}',
+        '{"navDate": "1850-01-01"}',
+        '{"navDate": "1850-01-01T00:00:00"}',
+        '{"navDate": "1850-02-30T00:00:00Z"}',
+        '{"navDate": "1850-01-01T25:00:00Z"}',
+        '{"navDate": 1850}',
         "[" * 100_000,
         '{"label": ' + "[" * 50 + "]" * 50 + "}",
     ],
@@ -442,12 +460,67 @@ def test_an_override_replaces_what_it_names(stage: Stage):
 def test_a_bad_override_is_left_out_and_logged(
     stage: Stage, caplog: pytest.LogCaptureFixture, own: str
 ):
-    study = add_study(stage.catalogue, StudyDescription="Vase")
-    metadata = {**study.metadata, "IIIF": own}
-    stage.catalogue.known_studies["study"] = replace(study, metadata=metadata)
+    add_study(stage.catalogue, StudyDescription="Vase", StudyDate="20200131")
     add_series(stage.catalogue, "ct", image("1"))
-    assert study_manifest(stage)["label"] == {"none": ["Vase"]}
-    assert "metadata 'IIIF' of study study is left out" in caplog.text
+    plain = study_manifest(stage)
+    with_metadata(stage, own)
+    assert study_manifest(stage) == plain
+    assert "metadata 'IIIF' of study study: " in caplog.text
+    assert "is left out" in caplog.text
+
+
+def test_of_an_override_only_what_is_wrong_is_left_out(stage: Stage):
+    add_study(stage.catalogue, StudyDescription="Vase", StudyDate="20200131")
+    add_series(stage.catalogue, "ct", image("1"))
+    with_metadata(stage, '{"label": "Krater", "navDate": "1850", "rights": "CC BY"}')
+    manifest = study_manifest(stage)
+    assert manifest["label"] == {"none": ["Krater"]}
+    assert manifest["navDate"] == "2020-01-31T00:00:00Z"
+    assert "rights" not in manifest
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "1850-01-01T00:00:00Z",
+        "-0447-02-28T12:00:00Z",
+        "2024-02-29T23:59:59.5+01:00",
+        "0000-02-29T00:00:00Z",
+    ],
+)
+def test_dates_of_an_override_are_those_of_xsd(stage: Stage, date: str):
+    add_study(stage.catalogue)
+    add_series(stage.catalogue, "ct", image("1"))
+    with_metadata(stage, json.dumps({"navDate": date}))
+    assert study_manifest(stage)["navDate"] == date
+
+
+def test_an_override_may_take_away_what_the_settings_say():
+    stage = with_words(
+        HomepageTemplate="https://museum.example/{AccessionNumber}",
+        Rights="http://creativecommons.org/licenses/by/4.0/",
+    )
+    add_study(stage.catalogue, AccessionNumber="12", StudyDate="20200131")
+    add_series(stage.catalogue, "ct", image("1"))
+    with_metadata(stage, '{"homepage": "", "rights": "", "navDate": "", "metadata": []}')
+    assert not {"homepage", "rights", "navDate"} & set(study_manifest(stage))
+
+
+def test_the_faults_of_overrides_are_told_until_they_are_mended(stage: Stage):
+    add_study(stage.catalogue)
+    add_series(stage.catalogue, "ct", image("1"))
+    overrides = Overrides("IIIF", "none")
+    description = Description(texts("x"), texts("y"))
+    with_metadata(stage, '{"rights": "CC BY"}')
+    overrides.apply(stage.catalogue.known_studies["study"], description)
+    told = "'rights' is left out: it must be an address that begins with http:// or https://"
+    assert overrides.faults(stage.catalogue) == {"study": [told]}
+    with_metadata(stage, "{}")
+    assert overrides.faults(stage.catalogue) == {}
+    with_metadata(stage, "no JSON")
+    overrides.apply(stage.catalogue.known_studies["study"], description)
+    del stage.catalogue.known_studies["study"]
+    assert overrides.faults(stage.catalogue) == {}
 
 
 def test_a_frame_has_a_manifest_at_the_address_that_was_asked(stage: Stage):
