@@ -67,7 +67,7 @@ class Presentation:
         value_language: the language of the texts in the DICOM files (BCP 47), "none" if unknown.
         label: templates of a study's label.
         series_label: templates of a series' label.
-        summary: templates of a study's summary.
+        summary: templates of a study's summary; without any it is counted what there is.
         metadata: keywords, with the label that their values get.
         collection_label: the name of the collection of all studies.
         slide_labels: whole slides show the picture of their paper label, which may name a patient.
@@ -87,9 +87,7 @@ class Presentation:
         "SeriesLabel",
         ["{SeriesDescription}", "{ProtocolName}", "{Modality} {SeriesNumber}", "{Modality}"],
     )
-    summary: tuple[str, ...] = lines(
-        "Summary", ["{SpecimenDescriptionSequence.SpecimenDetailedDescription}"]
-    )
+    summary: tuple[str, ...] = lines("Summary", [])
     metadata: tuple[tuple[str, Texts], ...] = named_texts("Metadata", _METADATA)
     collection_label: Texts = language_texts("CollectionLabel", "Collection")
     slide_labels: bool = switch("SlideLabels", default=True)

@@ -608,4 +608,13 @@ def test_the_defaults_of_the_settings_suit_a_specimen():
     add_series(stage.catalogue, "ct", image("1"), SpecimenDescriptionSequence=[specimen])
     manifest = study_manifest(stage)
     assert manifest["label"] == texts("Papyrus").to_json()
-    assert manifest["summary"] == texts("A letter").to_json()
+    assert manifest["summary"] == {"en": ["1 series with 1 image"]}
+    assert "A letter" not in json.dumps(manifest)
+
+
+def test_a_long_text_is_the_summary_where_the_settings_say_so():
+    stage = with_words(Summary=["{SpecimenDescriptionSequence.SpecimenDetailedDescription}"])
+    add_study(stage.catalogue)
+    specimen = {"SpecimenDetailedDescription": "A letter"}
+    add_series(stage.catalogue, "ct", image("1"), SpecimenDescriptionSequence=[specimen])
+    assert study_manifest(stage)["summary"] == texts("A letter").to_json()
