@@ -57,16 +57,16 @@ def _recall(route: Route, publication: Publication) -> Recall | None:
     number = next(at for at, segment in enumerate(segments) if segment.startswith("{"))
 
     def recalled(path: str, headers: Mapping[str, str]) -> Response | None:
-        is_public = publication.is_public(headers)
+        response = recall(path, headers)
+        if response is None:  # then the guard asks, and nobody else
+            return None
+        if not publication.is_public(headers):
+            return _unshared(response)
         try:
-            if is_public:
-                publication.check(level, path.split("/")[number])
+            publication.check(level, path.split("/")[number])
         except PluginError:
             return None
-        response = recall(path, headers)
-        if response is None:
-            return None
-        return _asked_for_again(response) if is_public else _unshared(response)
+        return _asked_for_again(response)
 
     return recalled
 

@@ -172,6 +172,26 @@ def test_staff_is_recalled_everything_for_itself_alone(catalogue: FakeCatalogue,
     assert recalled.headers["Cache-Control"].startswith("private")
 
 
+def test_the_label_is_asked_for_once_where_nothing_is_recalled(
+    catalogue: FakeCatalogue, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+
+    def has_label(study_id: str, label: str) -> bool:
+        asked.append((study_id, label))
+        return FakeCatalogue.has_label(catalogue, study_id, label)
+
+    monkeypatch.setattr(catalogue, "has_label", has_label)
+    route = Route("/series/{id}/x", {"GET": echo}, Shows.SERIES, recall=lambda *_: None)
+    guarded_routes = guarded([route], Publication(RULE, catalogue))
+    (recall,) = (one.recall for one in guarded_routes)
+    assert recall is not None
+    assert recall("/series/open-ct/x", {}) is None
+    answer = Router(guarded_routes).respond(Request("GET", "/series/open-ct/x"))
+    assert answer.status == 200
+    assert asked == [("open", "public")]
+
+
 def test_what_is_not_there_is_not_recalled(catalogue: FakeCatalogue):
     route = Route("/series/{id}/x", {"GET": echo}, Shows.SERIES, recall=lambda *_: None)
     (restricted,) = guarded([route], Publication(RULE, catalogue))
