@@ -81,6 +81,11 @@ class Settings:
     worker_executable: str = text("WorkerExecutable")
 
     @property
+    def half_tile_cache_bytes(self) -> int:
+        """What finished answers may take in memory, and decoded tiles once more."""
+        return (self.tile_cache_mib << 20) // 2
+
+    @property
     def worker_count(self) -> int:
         """The number of worker processes to run, at least 1."""
         return self.workers or max(1, (os.cpu_count() or 2) - 1)

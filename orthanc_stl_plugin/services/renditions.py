@@ -109,8 +109,7 @@ class Renditions:
         self._limits = Limits(max_area=settings.max_pixels)
         self._largest_canvas = _CANVAS_PX_PER_LARGEST * settings.max_pixels
         self._jpeg = partial(jpeg.encode, quality=settings.jpeg_quality)
-        half = (settings.tile_cache_mib << 20) // 2  # the other one is that of finished answers
-        self._tiles = ByteCache[Pixels](half, lambda tile: tile.nbytes)
+        self._tiles = ByteCache[Pixels](settings.half_tile_cache_bytes, lambda tile: tile.nbytes)
         self._rendering = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def counts(self) -> dict[str, CacheCounts]:

@@ -105,11 +105,12 @@ class AnswerMemory:
     """
 
     def __init__(self, settings: Settings) -> None:
-        half = (settings.tile_cache_mib << 20) // 2  # the other one is that of decoded tiles
         self.answers = ByteCache[_Answer](
             _MEMORY_BYTES, lambda one: _ANSWER_BYTES + one.rendition.byte_count
         )
-        self.responses = ByteCache[_Made](half, lambda one: _ANSWER_BYTES + len(one.response.body))
+        self.responses = ByteCache[_Made](
+            settings.half_tile_cache_bytes, lambda one: _ANSWER_BYTES + len(one.response.body)
+        )
 
     def counts(self) -> dict[str, CacheCounts]:
         """What its caches have done, and hold."""
