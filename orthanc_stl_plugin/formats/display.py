@@ -79,6 +79,12 @@ class Display:
         return 1 if self._photometric in _GREY else 3
 
     @property
+    def byte_count(self) -> int:
+        """What its tables take in memory."""
+        table_bytes = 0 if self._table is None else self._table.nbytes
+        return table_bytes + (0 if self._scale is None else self._scale.byte_count)
+
+    @property
     def lacks_window(self) -> bool:
         """Whether nothing but a guess says which stored values are black and white."""
         is_guess = self._scale is not None and isinstance(self._scale.voi, Spread)

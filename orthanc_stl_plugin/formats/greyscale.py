@@ -120,6 +120,12 @@ class GreyScale:
         )
         return cls(modality, voi, is_inverse)
 
+    @property
+    def byte_count(self) -> int:
+        """What its tables take in memory."""
+        steps = (self.modality, self.voi)
+        return sum(one.entries.nbytes for one in steps if isinstance(one, LookupTable))
+
     def to_8bit(self, stored: NDArray[np.integer]) -> NDArray[np.uint8]:
         """The greys, 0 black to 255 white, of stored values of any shape."""
         values = self.modality.apply(stored.astype(np.float64))

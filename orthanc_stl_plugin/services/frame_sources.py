@@ -127,6 +127,12 @@ class StoredFrames:
         self.samples = display.samples
         self.lacks_window = display.lacks_window
 
+    @property
+    def display_bytes(self) -> int:
+        """What the displays that are kept may take in memory: one for all frames, or for each."""
+        count = min(len(self._frames), _DISPLAYS_KEPT) if self._groups else 1
+        return count * self._display(0).byte_count
+
     def seen_range(self, frame_indices: Sequence[int]) -> tuple[int, int]:
         """The lowest and the highest stored value of some of these frames."""
         looked_at = frame_indices[:: -(-len(frame_indices) // _FRAMES_LOOKED_AT)]

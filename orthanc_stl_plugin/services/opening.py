@@ -115,6 +115,7 @@ class Opener:
             return _image(f"{revision}-{number}", levels, _spread(levels, frames), freshness)
 
         byte_count = sum(map(_bytes_of, files.values()))
+        byte_count += sum(one.display_bytes for one in frames.values())
         return Opened(records, image, len(pyramids), shown, byte_count, freshness)
 
     def instance(self, instance_id: str) -> Opened:
@@ -137,8 +138,8 @@ class Opener:
             level = _frame_level(file.header, described.pixel_spacing_mm, instance_id, frame_index)
             return _image(f"{revision}-{frame_index}", (level,), {instance_id: frames}, freshness)
 
-        shown = slide([described])
-        return Opened(records, image, len(file.frames), shown, _bytes_of(file), freshness)
+        byte_count = _bytes_of(file) + frames.display_bytes
+        return Opened(records, image, len(file.frames), slide([described]), byte_count, freshness)
 
     def _file(self, instance_id: str, record: FileRecord) -> tuple[FileRecord, ImageFile]:
         """What is in a file; a deflated one is no local one, as nothing in it has a place."""

@@ -20,6 +20,7 @@ from pydicom.uid import UID
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.display import Display
 from orthanc_stl_plugin.formats.framepixels import FrameDecoder
+from tests.dicom_samples import item
 from tests.frame_encoders import full_ybr, partial_ybr
 
 REAL = Path(__file__).parents[4] / "shared" / "data"
@@ -305,3 +306,12 @@ def test_real_images_look_as_pydicom_shows_them(path: Path) -> None:
             assert np.abs(shown - wanted).max() <= 0.5
         else:
             assert shown.std() > 1
+
+
+def test_the_bytes_of_a_display_are_those_of_its_tables() -> None:
+    assert Display(header(8)).byte_count == 256
+    assert Display(header(16)).byte_count == 65536
+    assert Display(header(8, SamplesPerPixel=3, PhotometricInterpretation="RGB")).byte_count == 0
+    lut = item(LUTDescriptor=[256, 0, 8], LUTData=list(range(256)))
+    with_table = Display(header(16, VOILUTSequence=[lut]))
+    assert with_table.byte_count == 65536 + 256 * 8

@@ -7,8 +7,11 @@ import pytest
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
+from orthanc_stl_plugin.services.opening import Opener
 from tests.dicom_samples import file_bytes, image_dataset, item
 from tests.frame_samples import frame_file, photograph
 from tests.open_images import Gallery
@@ -240,6 +243,17 @@ def test_each_frame_is_shown_in_its_own_window(images_here: Gallery, syntax: str
     for index in range(3):
         shown = images_here.pixels(FrameImage("enhanced", index), "full/max/0/default.png")
         assert set(shown.ravel().tolist()) <= {127, 128}
+
+
+@pytest.mark.parametrize(("count", "kept"), [(1, 1), (3, 3), (100, 64)])
+def test_the_memory_of_an_open_image_includes_how_its_frames_are_shown(
+    images_here: Gallery, count: int, kept: int
+):
+    dataset = image_dataset(np.zeros((count, 3, 4), np.uint16), sop_class_uid=ENHANCED_CT)
+    images_here.archive.store("enhanced", file_bytes(dataset), "enhanced")
+    opener = Opener(images_here.archive, images_here.spool, Settings(), Changes())
+    # 100 kB for the header, 32 bytes for each frame, 65536 greys for each way to show it.
+    assert opener.instance("enhanced").byte_count == 100_000 + 32 * count + 65536 * kept
 
 
 def test_a_frame_of_a_file_that_ends_before_its_last_pixel_is_unusable(images_here: Gallery):
