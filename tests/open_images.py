@@ -14,6 +14,7 @@ from PIL import Image
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.iiif.request import Version
+from orthanc_stl_plugin.services.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.images import ImageName, Images
 from orthanc_stl_plugin.services.made_levels import MadeLevels
@@ -78,14 +79,15 @@ def gallery(folder: Path, *, is_local: bool = True, settings: Settings | None = 
     archive = FakeImageArchive(stored if is_local else None)
     changes = Changes()
     spool = Spool(str(folder / "spool"))
-    images = Images(archive, Opener(archive, spool, chosen, changes), changes)
+    fetched = FetchedFiles(archive, spool)
+    images = Images(archive, Opener(archive, fetched, chosen, changes), changes)
     pyramids = Pyramids(folder / "pyramids", chosen.pyramid_cache_mib << 20)
     workers = HereWorkers()
     made = MadeLevels(
         pyramids,
         cast("Any", workers),
         spool,
-        archive,
+        fetched,
         converts_colours=chosen.convert_colours,
     )
     renditions = Renditions(images, made, chosen)

@@ -13,6 +13,7 @@ from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
 from orthanc_stl_plugin.host.server import PAGES, OrthancHost
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.encode import Encoder
+from orthanc_stl_plugin.services.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.grey_values import GreyValues
 from orthanc_stl_plugin.services.images import Images
@@ -142,9 +143,10 @@ def compose_images(
     # A worker of its own: a viewer does not wait behind models that are made.
     workers = Workers(replace(settings, workers=1))
     pyramids = Pyramids(folder, settings.pyramid_cache_mib << 20)
-    made = MadeLevels(pyramids, workers, spool, archive, converts_colours=settings.convert_colours)
+    fetched = FetchedFiles(archive, spool)
+    made = MadeLevels(pyramids, workers, spool, fetched, converts_colours=settings.convert_colours)
     changes = Changes()
-    images = Images(archive, Opener(archive, spool, settings, changes), changes)
+    images = Images(archive, Opener(archive, fetched, settings, changes), changes)
     renditions = Renditions(images, made, settings)
 
     def end() -> None:

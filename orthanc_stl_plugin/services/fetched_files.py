@@ -6,6 +6,7 @@ import mmap
 import shutil
 import tempfile
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from pydicom.dataset import Dataset
@@ -59,6 +60,17 @@ class FetchedFiles:
     ) -> Dataset:
         """The functional groups of a frame, counted from 0; raises as `open`."""
         return image.frame_groups(self._copy(instance_id, record), frame_index)
+
+    def save(self, instance_id: str, path: Path) -> None:
+        """Writes the file as the archive holds it now, for another process.
+
+        Raises:
+            NotFound: the archive does not hold it.
+            UnusableSource: see `inflated`.
+            Busy: the spool is full.
+            OSError: nothing can be written there.
+        """
+        path.write_bytes(self._copy(instance_id, self._archive.file_record(instance_id)))
 
     def _copy(self, instance_id: str, record: FileRecord) -> mmap.mmap:
         if self._archive.file_record(instance_id).digest != record.digest:

@@ -9,11 +9,10 @@ from typing import Final
 
 import numpy as np
 
-from orthanc_stl_plugin.formats.deflated import inflated
 from orthanc_stl_plugin.formats.tilefile import TILE_PX, TileFile
 from orthanc_stl_plugin.services.byte_cache import ByteCache
+from orthanc_stl_plugin.services.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.frame_sources import MadeFrames
-from orthanc_stl_plugin.services.image_archive import ImageArchive
 from orthanc_stl_plugin.services.making_levels import MakingTask, make_levels
 from orthanc_stl_plugin.services.open_image import OpenImage
 from orthanc_stl_plugin.services.pyramids import Pyramids
@@ -35,8 +34,8 @@ class MadeLevels:
     Args:
         pyramids: keeps the levels.
         workers: make them.
-        spool: for files that the archive does not keep on a local disk.
-        archive: gives these.
+        spool: for what workers are to read.
+        fetched: the files that the archive does not keep on a local disk.
         converts_colours: see StoredFrames.
     """
 
@@ -45,14 +44,14 @@ class MadeLevels:
         pyramids: Pyramids,
         workers: Workers,
         spool: Spool,
-        archive: ImageArchive,
+        fetched: FetchedFiles,
         *,
         converts_colours: bool,
     ) -> None:
         self._pyramids = pyramids
         self._workers = workers
         self._spool = spool
-        self._archive = archive
+        self._fetched = fetched
         self._converts_colours = converts_colours
         self._extended = ByteCache[OpenImage](_KEPT_BYTES, _bytes_of)
 
@@ -112,7 +111,7 @@ class MadeLevels:
         path = image.sources[instance_id].path
         if path is None:
             path = folder / f"{instance_id}.dcm"
-            path.write_bytes(inflated(self._archive.instance_file(instance_id)))
+            self._fetched.save(instance_id, path)
         return path
 
     def _read(self, image: OpenImage, gap: int) -> OpenImage:

@@ -26,7 +26,6 @@ from orthanc_stl_plugin.services.freshness import Changes, Freshness
 from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
 from orthanc_stl_plugin.services.local_files import local_frame, local_groups, open_local
 from orthanc_stl_plugin.services.open_image import OpenImage
-from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.wsi.build import slide
 from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
 
@@ -63,16 +62,16 @@ class Opener:
 
     Args:
         archive: holds them.
-        spool: for files that the archive does not keep on a local disk.
+        fetched: the files that the archive does not keep on a local disk.
         settings: how colours are shown.
         changes: tells of those of the files.
     """
 
     def __init__(
-        self, archive: ImageArchive, spool: Spool, settings: Settings, changes: Changes
+        self, archive: ImageArchive, fetched: FetchedFiles, settings: Settings, changes: Changes
     ) -> None:
         self._archive = archive
-        self._fetched = FetchedFiles(archive, spool)
+        self._fetched = fetched
         self._changes = changes
         self._look = f"{__version__} {settings.jpeg_quality} {settings.convert_colours}"
         self._converts_colours = settings.convert_colours

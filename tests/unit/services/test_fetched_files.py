@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from orthanc_stl_plugin.errors import Busy, NotFound
 from orthanc_stl_plugin.services.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.image_archive import FileRecord
+from orthanc_stl_plugin.services.local_files import open_local
 from orthanc_stl_plugin.services.spool import Spool
 from tests.dicom_samples import file_bytes, image_dataset
 from tests.fake_image_archive import FakeImageArchive
@@ -55,6 +57,19 @@ def test_a_file_is_fetched_once_for_all_its_frames(archive: CountingArchive, spo
     frames = [fetched.frame("image", record, image, index) for index in range(3)]
     assert frames == [frame.tobytes() for frame in STORED]
     assert archive.given == 1
+
+
+def test_a_copy_that_is_there_is_saved_for_others(
+    archive: CountingArchive, spool: Spool, tmp_path: Path
+):
+    deflated = file_bytes(image_dataset(STORED), DeflatedExplicitVRLittleEndian)
+    archive.store("image", deflated)
+    fetched = FetchedFiles(archive, spool)
+    fetched.open("image", archive.file_record("image"))
+    fetched.save("image", tmp_path / "copy.dcm")
+    assert archive.given == 1
+    frame = open_local(tmp_path / "copy.dcm").frame_bytes((tmp_path / "copy.dcm").read_bytes(), 2)
+    assert frame == STORED[2].tobytes()
 
 
 def test_a_copy_has_no_name_in_the_spool(archive: CountingArchive, spool: Spool):

@@ -9,6 +9,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.services.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
 from orthanc_stl_plugin.services.opening import Opener
@@ -251,7 +252,8 @@ def test_the_memory_of_an_open_image_includes_how_its_frames_are_shown(
 ):
     dataset = image_dataset(np.zeros((count, 3, 4), np.uint16), sop_class_uid=ENHANCED_CT)
     images_here.archive.store("enhanced", file_bytes(dataset), "enhanced")
-    opener = Opener(images_here.archive, images_here.spool, Settings(), Changes())
+    fetched = FetchedFiles(images_here.archive, images_here.spool)
+    opener = Opener(images_here.archive, fetched, Settings(), Changes())
     # 100 kB for the header, 32 bytes for each frame, 65536 greys for each way to show it.
     assert opener.instance("enhanced").byte_count == 100_000 + 32 * count + 65536 * kept
 

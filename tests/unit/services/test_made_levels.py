@@ -45,6 +45,22 @@ def test_made_levels_are_made_once(stored: Gallery):
     assert stored.workers.runs == 1
 
 
+def test_a_file_that_is_not_local_is_fetched_once_for_tiles_and_levels(
+    stored: Gallery, monkeypatch: pytest.MonkeyPatch
+):
+    content = stored.archive.instance_file("photograph")
+    known, given = stored.archive.file_record("photograph"), []
+
+    def give(instance_id: str) -> bytes:
+        given.append(instance_id)
+        return content
+
+    monkeypatch.setattr(stored.archive, "file_record", lambda _: known)
+    monkeypatch.setattr(stored.archive, "instance_file", give)
+    assert tuple(sizes(stored, FRAME)) == SMALL_PX
+    assert len(given) == (1 if known.path is None else 0)
+
+
 def test_nothing_is_made_for_a_small_image(stored: Gallery):
     stored.archive.store("small", frame_file(photograph(300, 200)), "small")
     image = stored.images.open(FrameImage("small", 0))
