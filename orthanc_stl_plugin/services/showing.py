@@ -9,7 +9,6 @@ from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.services.canvases import IMAGE_KEYWORDS, is_image
 from orthanc_stl_plugin.services.catalogue import Catalogue, InstanceEntry, SeriesEntry, StudyEntry
 
-MODEL_MODALITY: Final = "M3D"
 # Series of these hold neither images nor models.
 WITHOUT_VIEW: Final = frozenset(
     {
@@ -39,17 +38,14 @@ def study_shows(catalogue: Catalogue, study_id: str) -> bool:
 
 def _shows(catalogue: Catalogue, series: SeriesEntry) -> bool:
     """One instance of the series is an image or a model: as a rule the first one."""
-    modality = str(series.tags.get("Modality", ""))
-    if modality in WITHOUT_VIEW:
+    if str(series.tags.get("Modality", "")) in WITHOUT_VIEW:
         return False
-
-    def is_seen(one: InstanceEntry) -> bool:
-        if modality == MODEL_MODALITY:
-            return one.sop_class_uid == STL_SOP_CLASS_UID
-        return is_image(one)
-
     first = catalogue.instances_of(series.series_id, IMAGE_KEYWORDS, limit=1)
-    return any(map(is_seen, first)) or (
+    return any(map(_is_seen, first)) or (
         series.instance_count > 1
-        and any(map(is_seen, catalogue.instances_of(series.series_id, IMAGE_KEYWORDS)))
+        and any(map(_is_seen, catalogue.instances_of(series.series_id, IMAGE_KEYWORDS)))
     )
+
+
+def _is_seen(one: InstanceEntry) -> bool:
+    return one.sop_class_uid == STL_SOP_CLASS_UID or is_image(one)

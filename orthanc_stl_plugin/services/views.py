@@ -34,12 +34,13 @@ from orthanc_stl_plugin.services.canvases import (
 )
 from orthanc_stl_plugin.services.catalogue import Catalogue, InstanceEntry, SeriesEntry
 from orthanc_stl_plugin.services.describing import Describer
-from orthanc_stl_plugin.services.showing import MODEL_MODALITY, WITHOUT_VIEW
+from orthanc_stl_plugin.services.showing import WITHOUT_VIEW
 from orthanc_stl_plugin.wsi.pyramid import Flavour, Slide
 
 SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 # What is made from images: a study shows it only where it holds nothing else.
 _DERIVED: Final = frozenset({"SEG", "RTDOSE"})
+_MODEL: Final = "M3D"
 _SLIDE: Final = "SM"
 _MOST_CANVASES: Final = 50_000
 
@@ -104,11 +105,13 @@ class Viewer:
         modality = str(series.tags.get("Modality", ""))
         if modality in WITHOUT_VIEW:
             return None
-        if modality == MODEL_MODALITY:
+        if modality == _MODEL:
             return self._models(addresses, series.series_id, label)
         if modality == _SLIDE and self._is_slide(series.series_id):
             return self._slide(addresses, series.series_id, label)
-        return self._frames(addresses, series.series_id, label, is_derived=modality in _DERIVED)
+        is_derived = modality in _DERIVED
+        frames = self._frames(addresses, series.series_id, label, is_derived=is_derived)
+        return frames or self._models(addresses, series.series_id, label)  # of another modality
 
     def first_picture(self, addresses: Addresses, series: SeriesEntry) -> Picture | Still | None:
         """What stands for the series in a list, from a look at one instance; None if nothing."""
@@ -277,4 +280,4 @@ def _series_rank(series: SeriesEntry) -> tuple[bool, float, str]:
     """The place of a series among those of its study: by its number, models last."""
     rank = number(series.tags, "SeriesNumber")
     place = math.inf if rank is None else rank
-    return series.tags.get("Modality") == MODEL_MODALITY, place, series.series_id
+    return series.tags.get("Modality") == _MODEL, place, series.series_id

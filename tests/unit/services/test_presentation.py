@@ -168,6 +168,15 @@ def test_a_scene_shows_every_model_of_the_series(stage: Stage):
     ]
 
 
+def test_models_of_another_modality_are_shown_too(stage: Stage):
+    add_study(stage.catalogue, ModalitiesInStudy="OT")
+    model = InstanceEntry("m", "models", STL, {"DocumentTitle": "Liver"})
+    add_series(stage.catalogue, "models", model, Modality="OT")
+    manifest = study_manifest(stage)
+    assert [canvas["label"] for canvas in manifest["items"]] == [{"none": ["Liver"]}]
+    assert len(manifest["rendering"]) == 2
+
+
 def test_images_make_no_scene(stage: Stage):
     add_study(stage.catalogue)
     add_series(stage.catalogue, "ct", image("1"))
