@@ -44,16 +44,16 @@ type Shape = tuple[int, int, int]
 """Rows, columns, samples."""
 
 
-def is_baseline_8bit(jpeg: bytes, shape: Shape | None = None) -> bool:
+def is_baseline_8bit(jpeg: bytes, shapes: tuple[Shape, ...] = ()) -> bool:
     """A browser can show it: 8 bits, Huffman-coded, sequential or progressive, grey or colour.
 
-    With a `shape`, it has to be an image of that shape too.
+    With `shapes`, it has to be an image of one of these too.
     """
     try:
         header = read_header(jpeg)
     except UnusableSource:
         return False
-    return header.is_baseline_8bit and shape in (None, header.shape)
+    return header.is_baseline_8bit and (not shapes or header.shape in shapes)
 
 
 def decode(jpeg: bytes, photometric: str = "", reduce_by: int = 1) -> NDArray[np.uint8]:
@@ -121,7 +121,10 @@ def displayable(jpeg: bytes, photometric: str, icc_profile: bytes | None = None)
 
 
 def browser_jpeg(
-    jpeg: bytes, photometric: str, icc_profile: bytes | None = None, shape: Shape | None = None
+    jpeg: bytes,
+    photometric: str,
+    icc_profile: bytes | None = None,
+    shapes: tuple[Shape, ...] = (),
 ) -> bytes | None:
     """`displayable`, or None without `is_baseline_8bit`: fast where tiles share their header.
 
@@ -131,20 +134,20 @@ def browser_jpeg(
     if scan < 0 or not is_complete(jpeg):
         return None
     header = jpeg[:scan]
-    shown = _browser_header(header, photometric, icc_profile, shape)
+    shown = _browser_header(header, photometric, icc_profile, shapes)
     if shown is None:  # or these two bytes are part of something else, as of a thumbnail
-        is_shown = is_baseline_8bit(jpeg, shape)
+        is_shown = is_baseline_8bit(jpeg, shapes)
         return displayable(jpeg, photometric, icc_profile) if is_shown else None
     return jpeg if shown == header else b"".join((shown, memoryview(jpeg)[scan:]))
 
 
 @lru_cache(maxsize=16)
 def _browser_header(
-    header: bytes, photometric: str, icc_profile: bytes | None, shape: Shape | None
+    header: bytes, photometric: str, icc_profile: bytes | None, shapes: tuple[Shape, ...]
 ) -> bytes | None:
     """What stands before the scan of a displayable JPEG; None if `header` is no such part of it."""
     jpeg = header + _EMPTY_SCAN
-    if not is_baseline_8bit(jpeg, shape):
+    if not is_baseline_8bit(jpeg, shapes):
         return None
     return displayable(jpeg, photometric, icc_profile).removesuffix(_EMPTY_SCAN)
 

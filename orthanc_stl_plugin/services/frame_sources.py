@@ -57,10 +57,13 @@ class FrameSource(Protocol):
         """The stored values that are shown from black to white, where that had to be chosen."""
         ...
 
-    def jpeg_reader(self, frame_index: int) -> Callable[[], bytes] | None:
+    def jpeg_reader(
+        self, frame_index: int, seen: tuple[int, int] | None = None
+    ) -> Callable[[], bytes] | None:
         """What reads the stored frame, if it is a JPEG that every browser shows as it is meant.
 
-        It may be called again for as long as the file stays in the archive.
+        It may be called again for as long as the file stays in the archive. At the edge of a slide,
+        `seen` (rows, columns) is all that is shown of a frame: some writers store nothing else.
         """
         ...
 
@@ -139,13 +142,17 @@ class StoredFrames:
         frames = [self._decoder.decode(self._read(at), at) for at in looked_at]
         return min(int(one.min()) for one in frames), max(int(one.max()) for one in frames)
 
-    def jpeg_reader(self, frame_index: int) -> Callable[[], bytes] | None:
+    def jpeg_reader(
+        self, frame_index: int, seen: tuple[int, int] | None = None
+    ) -> Callable[[], bytes] | None:
         """See FrameSource."""
         display = self._display(frame_index if self._groups else 0)
         if not (self._may_be_jpeg and display.shows_as_stored):
             return None
         stored = self._read(frame_index)
-        shown = self._shown(stored)
+        whole = self._decoder.shape
+        shapes = (whole,) if seen is None else (whole, (*seen, whole[2]))
+        shown = self._shown(stored, shapes)
         if shown is None:
             return None
         part = None
@@ -153,14 +160,14 @@ class StoredFrames:
             offset, length = self._frames.span(frame_index)
             if length - len(stored) in _WRAPPINGS:
                 part = _part(self.path, offset + length - len(stored), stored, shown)
-        return part.read if part else partial(self._browser_jpeg, frame_index)
+        return part.read if part else partial(self._browser_jpeg, frame_index, shapes)
 
-    def _browser_jpeg(self, frame_index: int) -> bytes:
+    def _browser_jpeg(self, frame_index: int, shapes: tuple[jpeg.Shape, ...]) -> bytes:
         stored = self._read(frame_index)
-        return self._shown(stored) or stored
+        return self._shown(stored, shapes) or stored
 
-    def _shown(self, stored: bytes) -> bytes | None:
-        return jpeg.browser_jpeg(stored, self._photometric, self.icc_profile, self._decoder.shape)
+    def _shown(self, stored: bytes, shapes: tuple[jpeg.Shape, ...]) -> bytes | None:
+        return jpeg.browser_jpeg(stored, self._photometric, self.icc_profile, shapes)
 
     def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
         """See FrameSource."""
@@ -205,7 +212,11 @@ class MadeFrames:
         self.value_range = None
         self._icc_profile = icc_profile
 
-    def jpeg_reader(self, frame_index: int) -> Callable[[], bytes] | None:
+    def jpeg_reader(
+        self,
+        frame_index: int,
+        seen: tuple[int, int] | None = None,  # noqa: ARG002  # its tiles are what they should be
+    ) -> Callable[[], bytes] | None:
         """See FrameSource."""
         tile = self._tile(frame_index)
         if not tile.startswith(_JPEG_START):

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,29 @@ def test_a_tile_at_the_edge_is_cropped_without_loss(images_here: Gallery):
     assert shown.shape == (48, 8, 3)
     # A decoder mixes the colour of the last columns with that of what follows.
     assert np.array_equal(shown[:, :6], expected[:, :6])
+
+
+@pytest.mark.parametrize(("stored_width", "is_shown"), [(8, True), (7, False), (16, False)])
+def test_a_frame_at_the_edge_may_hold_what_is_seen_of_it_and_nothing_else(
+    images_here: Gallery, stored_width: int, *, is_shown: bool
+):
+    frames = count()
+    codec = Codec(
+        JPEG,
+        lambda tile: jpeg_ybr(tile[:, :stored_width] if next(frames) == 1 else tile),
+        "YBR_FULL_422",
+    )
+    level = written_level(replace(LIKE, width=72, height=48), codec=codec)
+    images_here.archive.store("edge", level.files[0].content)
+    if not is_shown:
+        with pytest.raises(UnusableSource):
+            images_here.rendition(SLIDE, "64,0,8,48/max/0/default.jpg").content()
+        return
+    with Image.open(BytesIO(level.files[0].frames[1])) as stored:
+        expected = np.asarray(stored)
+    assert expected.shape == (48, 8, 3)
+    shown = images_here.pixels(SLIDE, "64,0,8,48/max/0/default.jpg")
+    assert np.array_equal(shown, expected)
 
 
 @pytest.mark.parametrize("request_", ["full/max/0/default.jpg", "0,0,32,32/max/0/default.jpg"])
