@@ -35,7 +35,8 @@ class Settings:
         max_volume_mib: the most bytes of a volume after decompression.
         max_triangles: the most triangles of a model that is stored; an STL has 50 bytes for each.
         max_texture_pixels: the most pixels of all pictures on one model that is attached.
-        max_pending_jobs: how many jobs may wait before a request is answered 503.
+        max_pending_jobs: how many jobs may wait, paused ones included, before a request is
+            answered 503.
         kept_jobs: how many finished jobs are remembered, over a restart too.
         jobs_in_orthanc: our jobs are shown among Orthanc's, under /jobs; else under /stl/jobs.
         public_url: the address of this server's root as clients see it; empty to take it from the

@@ -19,6 +19,7 @@ class JobState(StrEnum):
     PAUSED = "Paused"
 
 
+WAITING: Final = frozenset({JobState.PENDING, JobState.PAUSED})
 FINISHED: Final = frozenset({JobState.SUCCESS, JobState.FAILURE})
 
 

@@ -87,13 +87,17 @@ class Course(Watcher):
             self._tell(told.stage, done_us, told.step_us, told.left_us, Structures=names)
 
     def store(self, done: int, triangles: Sequence[int], **content: object) -> None:
-        """So many of the models, of so many triangles each, are stored; the next one follows."""
+        """So many of the models, of so many triangles each, are stored; the next one follows.
+
+        When all of them are, they stay: see `Watch.commit`.
+        """
         if not done:
             self.tick()
             self._spent_us += self._account.done_us
         costs = [storing_us(one) for one in triangles]
         done_us = self._spent_us + sum(costs[:done])
         if done == len(costs):
+            self._watch.commit()
             self._pace.learn(self._gone_us(), done_us)
         self._tell(
             Stage.STORING, done_us, sum(costs[done : done + 1]), sum(costs[done + 1 :]), **content

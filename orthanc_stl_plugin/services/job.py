@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from orthanc_stl_plugin.errors import Cancelled
+from orthanc_stl_plugin.errors import PluginError
 from orthanc_stl_plugin.model.job import JobRecord, JobState
 from orthanc_stl_plugin.model.progress import Gauge
 from orthanc_stl_plugin.services.work import Watcher
@@ -25,7 +25,8 @@ class Job:
     record: JobRecord
     work: Work | None
     is_repeatable: bool = False
-    is_cancelling: bool = False
+    stopped_by: PluginError | None = None  # set once it has to stop
+    is_committed: bool = False  # what it has done stays: it is too late to stop
     gauge: Gauge = field(default_factory=Gauge)
     ended: threading.Event = field(default_factory=threading.Event)
     result: Any = None
@@ -47,9 +48,19 @@ class Watch(Watcher):
         self._guard = guard
 
     def tick(self) -> None:
-        """Raises Cancelled when somebody has cancelled the job."""
-        if self._job.is_cancelling:
-            raise Cancelled(f"job {self._job.record.job_id} was cancelled")
+        """Raises Cancelled when somebody has cancelled the job, Busy when the server stops."""
+        if self._job.stopped_by is not None:
+            raise self._job.stopped_by
+
+    def commit(self) -> None:
+        """What the work has done stays: from now on nobody stops it.
+
+        Raises:
+            Cancelled, Busy: see `tick`; what was done has to be undone.
+        """
+        with self._guard:
+            self.tick()
+            self._job.is_committed = True
 
     def tell(
         self, share: float, *, until: float = 0.0, seconds: float = 0.0, **content: object
@@ -60,7 +71,7 @@ class Watch(Watcher):
         `seconds`, so that the progress goes on meanwhile.
 
         Raises:
-            Cancelled: see `tick`.
+            Cancelled, Busy: see `tick`.
         """
         self.tick()
         with self._guard:

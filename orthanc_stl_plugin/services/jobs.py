@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, PluginError
-from orthanc_stl_plugin.model.job import JobRecord, JobState
+from orthanc_stl_plugin.model.job import WAITING, JobRecord, JobState
 from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work, without_traceback
 
 _RETRY_AFTER_S: Final = 10
@@ -37,7 +37,7 @@ class JobEngine:
 
     Args:
         runners: how many jobs run at once.
-        max_pending: how many may wait.
+        max_pending: how many may wait, paused ones included: what was sent with them is held.
         kept: how many finished ones are remembered.
         journal: where, from the call of `remember` on.
     """
@@ -72,12 +72,7 @@ class JobEngine:
             Busy: the queue is full, or the server stops.
         """
         with self._guard:
-            self._check_open()
-            if self._count(JobState.PENDING) >= self._max_pending:
-                raise Busy(
-                    f"{self._max_pending} jobs wait already, the limit of MaxPendingJobs",
-                    retry_after_s=_RETRY_AFTER_S,
-                )
+            self._check_room()
             now = datetime.now(UTC)  # here, so that times tell the order in which jobs have come
             record = JobRecord(str(uuid4()), kind, priority, JobState.PENDING, 0, now)
             job = self._jobs[record.job_id] = Job(record, work, is_repeatable)
@@ -104,14 +99,18 @@ class JobEngine:
 
         Raises:
             NotFound: no such job.
-            Conflict: it has ended.
+            Conflict: it has ended, or all that it makes is stored.
         """
         with self._guard:
-            job = self._unfinished(job_id)
-            job.is_cancelling = True
+            job = self._job(job_id)
+            if job.record.is_finished:
+                raise Conflict(f"job {job_id} has ended: {job.record.state}")
+            if job.is_committed:
+                raise Conflict(f"job {job_id} has stored its results: it ends at this moment")
+            job.stopped_by = Cancelled(f"job {job_id} was cancelled")
             if job.record.state is JobState.RUNNING:
                 return
-            self._end(job, error=Cancelled(f"job {job_id} was cancelled"))
+            self._end(job, error=job.stopped_by)
         self._tell_end(job)
 
     def pause(self, job_id: str) -> None:
@@ -138,7 +137,7 @@ class JobEngine:
         Raises:
             NotFound: no such job.
             Conflict: it has not failed, or what was sent with it is not kept.
-            Busy: the server stops.
+            Busy: the queue is full, or the server stops.
         """
         with self._guard:
             job = self._job(job_id)
@@ -151,7 +150,7 @@ class JobEngine:
                     f"job {job_id} cannot run again: what was sent with it is kept neither after it"
                     " has ended nor over a restart: send the request again"
                 )
-            self._check_open()
+            self._check_room()
             fresh = replace(
                 job.record, state=JobState.PENDING, progress=0, started_at=None, completed_at=None,
                 error="", is_cancelled=False,
@@ -181,9 +180,10 @@ class JobEngine:
             unfinished = [job for job in self._jobs.values() if not job.record.is_finished]
             waiting = [job for job in unfinished if job.record.state is not JobState.RUNNING]
             for job in unfinished:
-                job.is_cancelling = True
+                if not job.is_committed:
+                    job.stopped_by = Busy(job.record.interrupted().error)
             for job in waiting:
-                self._end(job, error=Busy(_CLOSED))
+                self._end(job, error=job.stopped_by)
             self._guard.notify_all()
         self._tell_end(*waiting)
 
@@ -194,8 +194,10 @@ class JobEngine:
             del taken  # an idle thread holds nothing of its last job
 
     def _carry_out(self, job: Job, work: Work) -> None:
+        watch = Watch(job, self._guard)
         try:
-            result = work(Watch(job, self._guard))
+            result = work(watch)
+            watch.commit()  # unless the work has done so: who was told that it stops was told right
         except PluginError as error:
             self._finish(job, error=error)
         except Exception as error:  # noqa: BLE001  # the job fails, the thread goes on
@@ -259,24 +261,20 @@ class JobEngine:
                 self._journal.save(records)
                 self._saved = records
 
-    def _check_open(self) -> None:
+    def _check_room(self) -> None:
         if self._is_closed:
             raise Busy(_CLOSED)
-
-    def _count(self, state: JobState) -> int:
-        return sum(job.record.state is state for job in self._jobs.values())
+        if sum(job.record.state in WAITING for job in self._jobs.values()) >= self._max_pending:
+            raise Busy(
+                f"{self._max_pending} jobs wait already, the limit of MaxPendingJobs",
+                retry_after_s=_RETRY_AFTER_S,
+            )
 
     def _job(self, job_id: str) -> Job:
         try:
             return self._jobs[job_id]
         except KeyError as error:
             raise NotFound(f"there is no job {job_id!r}") from error
-
-    def _unfinished(self, job_id: str) -> Job:
-        job = self._job(job_id)
-        if job.record.is_finished:
-            raise Conflict(f"job {job_id} has ended: {job.record.state}")
-        return job
 
     def _move(self, job_id: str, old: JobState, new: JobState, rule: str) -> None:
         with self._guard:

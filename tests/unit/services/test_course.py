@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orthanc_stl_plugin.errors import Cancelled
+from orthanc_stl_plugin.errors import Cancelled, Conflict
 from orthanc_stl_plugin.model.job import JobRecord
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.model.progress import Stage
@@ -130,4 +130,18 @@ def test_a_cancelled_job_is_heard_of_before_its_worker_tells_anything(tmp_path: 
 
     with pytest.raises(Cancelled):
         engine.submit("Test", work).wait()
+    engine.close()
+
+
+def test_when_all_models_are_stored_it_is_too_late_to_cancel(tmp_path: Path):
+    engine = JobEngine(1, 1, 1, MemoryJournal())
+
+    def work(watch: Watch) -> None:
+        course = Course(watch, MeshOptions(), tmp_path, Pace())
+        for done in range(3):
+            course.store(done, [10, 20])
+        with pytest.raises(Conflict):
+            engine.cancel(engine.records()[0].job_id)
+
+    engine.submit("Test", work).wait()
     engine.close()

@@ -127,6 +127,28 @@ def test_a_full_queue_is_busy_and_says_when_to_come_back(engine: JobEngine):
     gate.opened.set()
 
 
+def test_a_paused_job_keeps_its_place_in_a_full_queue(engine: JobEngine):
+    _, gate = blocked(engine)
+    for _ in range(3):
+        engine.pause(engine.submit("Wait", lambda watch: None).job_id)
+    with pytest.raises(Busy, match="3 jobs wait already"):
+        engine.submit("Wait", lambda watch: None)
+    gate.opened.set()
+
+
+def test_a_failed_job_is_not_submitted_again_into_a_full_queue(engine: JobEngine):
+    failed = engine.submit("Fail", failing)
+    with pytest.raises(UnusableSource):
+        failed.wait()
+    _, gate = blocked(engine)
+    for _ in range(3):
+        engine.submit("Wait", lambda watch: None)
+    with pytest.raises(Busy, match="3 jobs wait already"):
+        engine.resubmit(failed.job_id)
+    assert engine.record(failed.job_id).state is JobState.FAILURE
+    gate.opened.set()
+
+
 def test_cancelling_a_running_job_stops_it_and_frees_the_runner(engine: JobEngine):
     ticket, _ = blocked(engine)
     engine.cancel(ticket.job_id)
@@ -134,6 +156,59 @@ def test_cancelling_a_running_job_stops_it_and_frees_the_runner(engine: JobEngin
         ticket.wait()
     assert engine.record(ticket.job_id).is_cancelled
     assert engine.submit("Add", lambda watch: 2).wait() == 2
+
+
+def test_a_job_whose_cancellation_was_accepted_in_the_last_moment_does_not_succeed(
+    engine: JobEngine,
+):
+    gate = Gate()
+
+    def work(watch: Watch) -> str:
+        gate.started.set()
+        gate.opened.wait(5)
+        return "done"
+
+    ticket = engine.submit("Work", work)
+    gate.started.wait(5)
+    engine.cancel(ticket.job_id)
+    gate.opened.set()
+    with pytest.raises(Cancelled):
+        ticket.wait()
+    record = engine.record(ticket.job_id)
+    assert (record.state, record.is_cancelled) == (JobState.FAILURE, True)
+
+
+@pytest.fixture
+def committed(engine: JobEngine) -> Iterator[Ticket]:
+    """A job whose work has committed, and goes on."""
+    gate = Gate()
+
+    def work(watch: Watch) -> str:
+        watch.commit()
+        return gate(watch)
+
+    ticket = engine.submit("Work", work)
+    gate.started.wait(5)
+    yield ticket
+    gate.opened.set()
+    assert ticket.wait() == "through"
+
+
+def test_it_is_too_late_to_cancel_what_is_committed(engine: JobEngine, committed: Ticket):
+    with pytest.raises(Conflict, match="has stored its results"):
+        engine.cancel(committed.job_id)
+
+
+def test_closing_lets_what_is_committed_come_to_its_end(engine: JobEngine, committed: Ticket):
+    engine.close()
+
+
+def test_what_a_stop_interrupts_says_so_and_is_not_called_cancelled(engine: JobEngine):
+    ticket, _ = blocked(engine)
+    engine.close()
+    with pytest.raises(Busy, match="interrupted: the server stopped while the job was running"):
+        ticket.wait()
+    assert not engine.record(ticket.job_id).is_cancelled
 
 
 def test_cancelling_a_waiting_job_keeps_it_from_running(engine: JobEngine):
@@ -304,7 +379,7 @@ def test_closing_answers_those_whose_jobs_wait(engine: JobEngine, is_paused: boo
         engine.pause(waiting.job_id)
     engine.close()
     until(lambda: engine.record(waiting.job_id).is_finished)
-    with pytest.raises(Busy, match="shutting down"):
+    with pytest.raises(Busy, match="interrupted: the server stopped"):
         waiting.wait()
 
 
