@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from orthanc_stl_plugin.model.job import WAITING, JobRecord, JobState
 from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work, without_traceback
 
 _RETRY_AFTER_S: Final = 10
+_END_S: Final = 20.0  # to undo what was stored, when the server stops
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _CLOSED: Final = "the server is shutting down"
 _log = logging.getLogger(__name__)
@@ -52,8 +54,12 @@ class JobEngine:
         self._is_closed = False
         self._remembers = False
         self._jobs: dict[str, Job] = {}
-        for number in range(runners):
-            threading.Thread(target=self._run, name=f"job-{number}", daemon=True).start()
+        self._runners = [
+            threading.Thread(target=self._run, name=f"job-{number}", daemon=True)
+            for number in range(runners)
+        ]
+        for runner in self._runners:
+            runner.start()
 
     def remember(self) -> None:
         """Takes over what the journal holds of an earlier run: the server can be asked by now."""
@@ -174,7 +180,10 @@ class JobEngine:
         self._save()
 
     def close(self) -> None:
-        """Starts no more jobs, ends those that wait, and asks the running ones to stop."""
+        """Starts no more jobs, ends those that wait, stops the running ones and waits for them.
+
+        They may have to remove what they have stored; one that hangs is not waited for.
+        """
         with self._guard:
             self._is_closed = True
             unfinished = [job for job in self._jobs.values() if not job.record.is_finished]
@@ -186,6 +195,9 @@ class JobEngine:
                 self._end(job, error=job.stopped_by)
             self._guard.notify_all()
         self._tell_end(*waiting)
+        deadline = time.monotonic() + _END_S
+        for runner in self._runners:
+            runner.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         while (taken := self._next()) is not None:

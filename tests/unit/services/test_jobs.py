@@ -180,7 +180,7 @@ def test_a_job_whose_cancellation_was_accepted_in_the_last_moment_does_not_succe
 
 @pytest.fixture
 def committed(engine: JobEngine) -> Iterator[Ticket]:
-    """A job whose work has committed, and goes on."""
+    """A job whose work has committed, and goes on for a moment."""
     gate = Gate()
 
     def work(watch: Watch) -> str:
@@ -189,8 +189,8 @@ def committed(engine: JobEngine) -> Iterator[Ticket]:
 
     ticket = engine.submit("Work", work)
     gate.started.wait(5)
+    threading.Timer(0.5, gate.opened.set).start()
     yield ticket
-    gate.opened.set()
     assert ticket.wait() == "through"
 
 
@@ -369,6 +369,24 @@ def test_after_closing_nothing_is_taken_and_what_runs_is_stopped(engine: JobEngi
     with pytest.raises(Busy, match="shutting down"):
         engine.submit("Add", lambda watch: 2)
     until(lambda: engine.record(ticket.job_id).is_finished)
+
+
+def test_closing_waits_until_a_job_has_undone_its_work(engine: JobEngine):
+    stored = ["model"]
+    started = threading.Event()
+
+    def work(watch: Watch) -> None:
+        started.set()
+        try:
+            Gate()(watch)
+        finally:
+            time.sleep(0.3)
+            stored.clear()
+
+    engine.submit("Work", work)
+    started.wait(5)
+    engine.close()
+    assert stored == []
 
 
 @pytest.mark.parametrize("is_paused", [False, True])
