@@ -22,6 +22,7 @@ from orthanc_stl_plugin.services.opening import Opener
 from orthanc_stl_plugin.services.pyramids import Pyramids
 from orthanc_stl_plugin.services.renditions import Rendition, Renditions
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from tests.fake_image_archive import FakeImageArchive
 
 
@@ -81,7 +82,7 @@ def gallery(folder: Path, *, is_local: bool = True, settings: Settings | None = 
     spool = Spool(str(folder / "spool"))
     fetched = FetchedFiles(archive, spool)
     images = Images(archive, Opener(archive, fetched, chosen, changes), changes)
-    pyramids = Pyramids(folder / "pyramids", chosen.pyramid_cache_mib << 20)
+    pyramids = Pyramids(folder / "pyramids", chosen.pyramid_cache_mib << 20, WaitingRoom(2))
     workers = HereWorkers()
     made = MadeLevels(
         pyramids,

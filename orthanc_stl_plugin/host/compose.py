@@ -26,6 +26,7 @@ from orthanc_stl_plugin.services.renditions import Renditions
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.status import Status
 from orthanc_stl_plugin.services.views import Slides
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.services.work import Workers
 from orthanc_stl_plugin.web.grey_values import grey_value_routes
 from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
@@ -63,7 +64,7 @@ class ImageServing:
     end: Callable[[], None]
 
 
-def compose_models(settings: Settings, spool: Spool) -> Models:
+def compose_models(settings: Settings, spool: Spool, room: WaitingRoom) -> Models:
     """What makes models and gives them back."""
     archive = OrthancArchive()
     preload = ("orthanc_stl_plugin.services.convert", "orthanc_stl_plugin.services.model_files")
@@ -75,10 +76,10 @@ def compose_models(settings: Settings, spool: Spool) -> Models:
     )
     jobs_path = ORTHANC_PATH if settings.jobs_in_orthanc else OWN_PATH
     routes = [
-        *model_routes(encoder, jobs, jobs_path),
-        *model_file_routes(files),
+        *model_routes(encoder, jobs, jobs_path, room),
+        *model_file_routes(files, room),
         *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
-        *grey_value_routes(GreyValues(archive, workers, spool, settings)),
+        *grey_value_routes(GreyValues(archive, workers, spool, settings), room),
     ]
 
     def begin() -> None:
@@ -128,7 +129,7 @@ def compose_pages(
 
 
 def compose_images(
-    settings: Settings, configuration: Mapping[str, Any], spool: Spool
+    settings: Settings, configuration: Mapping[str, Any], spool: Spool, room: WaitingRoom
 ) -> ImageServing:
     """What serves images.
 
@@ -136,13 +137,14 @@ def compose_images(
         settings: the plugin's.
         configuration: Orthanc's.
         spool: for files on their way.
+        room: for requests that wait.
     """
     storage = str(configuration.get("StorageDirectory") or _DEFAULT_STORAGE)
     archive = OrthancImages(storage)
     folder = Path(settings.pyramid_directory or Path(storage) / _PYRAMIDS)
     # A worker of its own: a viewer does not wait behind models that are made.
     workers = Workers(replace(settings, workers=1))
-    pyramids = Pyramids(folder, settings.pyramid_cache_mib << 20)
+    pyramids = Pyramids(folder, settings.pyramid_cache_mib << 20, room)
     fetched = FetchedFiles(archive, spool)
     made = MadeLevels(pyramids, workers, spool, fetched, converts_colours=settings.convert_colours)
     changes = Changes()

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 from collections.abc import Mapping
+from typing import Final
 
 import orthanc
 
@@ -24,8 +25,10 @@ from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.web.audience import guarded
 
+_HTTP_THREADS: Final = 50  # what Orthanc has where its configuration does not say
 _log = logging.getLogger(__name__)
 
 
@@ -57,8 +60,9 @@ def _compose() -> None:
     configuration = json.loads(orthanc.GetConfiguration())
     settings = read_settings(configuration.get(SECTION, {}))
     spool = Spool(settings.spool_directory)
-    images = compose_images(settings, configuration, spool)
-    models = compose_models(settings, spool)
+    room = WaitingRoom(int(configuration.get("HttpThreadsCount", _HTTP_THREADS)))
+    images = compose_images(settings, configuration, spool, room)
+    models = compose_models(settings, spool, room)
     catalogue = OrthancCatalogue()
     presentation = compose_presentation(settings, catalogue, images.slides)
     official = official_plugins(configuration)

@@ -14,6 +14,7 @@ from typing import Final
 from orthanc_stl_plugin.errors import Busy
 from orthanc_stl_plugin.formats.tilefile import TileFile, read_levels
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 
 WAIT_S: Final = 25.0
 _RETRY_S: Final = 5
@@ -27,15 +28,17 @@ class Pyramids:
     Args:
         folder: of them all.
         max_bytes: the most that they may take together, but for the last one made.
+        room: for who waits until one is made.
 
     Raises:
         ConfigurationError: nothing can be written there.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, room: WaitingRoom) -> None:
         self._folder = folder
         self._spool = Spool(str(folder), "PyramidDirectory")
         self._max_bytes = max_bytes
+        self._room = room
         self._guard = threading.Lock()
         self._being_made: dict[str, Future[None]] = {}
         self._makers = ThreadPoolExecutor(1, thread_name_prefix="pyramids")
@@ -66,11 +69,12 @@ class Pyramids:
         """Waits until levels are made.
 
         Raises:
-            Busy: that takes longer; it goes on meanwhile.
+            Busy: that takes longer, or too many wait; it goes on meanwhile.
             Exception: whatever making them has raised.
         """
         try:
-            future.result(WAIT_S)
+            with self._room.place():
+                future.result(WAIT_S)
         except TimeoutError as error:
             raise Busy("the pyramid of this large image is being made", _RETRY_S) from error
 

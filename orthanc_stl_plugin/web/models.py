@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from orthanc_stl_plugin.errors import BadRequest
@@ -19,6 +20,7 @@ from orthanc_stl_plugin.services.orders import (
     StructuresOrder,
 )
 from orthanc_stl_plugin.services.sources import Inside
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.web.fields import Fields, quoted
 from orthanc_stl_plugin.web.making import MAKING_FIELDS, instance_tags, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
@@ -40,25 +42,30 @@ _Y_IS_UP: Final = {"y": True, "z": False}
 _OTSU: Final = "Otsu"
 
 
-def model_routes(encoder: Encoder, jobs: JobEngine, jobs_path: str) -> list[Route]:
+def model_routes(
+    encoder: Encoder, jobs: JobEngine, jobs_path: str, room: WaitingRoom
+) -> list[Route]:
     """The routes that make models, and that list what models can be made of."""
-    api = _ModelApi(encoder, jobs, jobs_path)
+    api = _ModelApi(encoder, jobs, jobs_path, room)
     return [
         Route("/stl/encode-nifti", {"POST": api.encode_nifti}),
         Route("/stl/encode-rtstruct", {"POST": api.encode_rtstruct}),
         Route("/stl/encode-seg", {"POST": api.encode_seg}),
         Route("/stl/encode-series", {"POST": api.encode_series}),
         Route("/stl/attach", {"POST": api.attach}),
-        Route("/stl/rt-struct/{id}", {"GET": api.rois}),
-        Route("/stl/seg/{id}", {"GET": api.segments}),
+        Route("/stl/rt-struct/{id}", {"GET": room.seated(api.rois)}),
+        Route("/stl/seg/{id}", {"GET": room.seated(api.segments)}),
     ]
 
 
 class _ModelApi:
-    def __init__(self, encoder: Encoder, jobs: JobEngine, jobs_path: str) -> None:
+    def __init__(
+        self, encoder: Encoder, jobs: JobEngine, jobs_path: str, room: WaitingRoom
+    ) -> None:
         self._encoder = encoder
         self._jobs = jobs
         self._jobs_path = jobs_path
+        self._room = room
 
     def encode_nifti(self, request: Request) -> Response:
         fields = Fields(request.json_object(), _NIFTI_FIELDS)
@@ -131,12 +138,18 @@ class _ModelApi:
     def _made(self, kind: str, fields: Fields, work: Work) -> Response:
         """Waits for the models, or tells at once which job makes them."""
         is_asynchronous = _is_asynchronous(fields)
-        priority, is_repeatable = fields.whole("Priority", 0), not _has_file(fields)
-        ticket = self._jobs.submit(kind, work, priority, is_repeatable=is_repeatable)
+        submit = partial(
+            self._jobs.submit,
+            kind,
+            work,
+            fields.whole("Priority", 0),
+            is_repeatable=not _has_file(fields),
+        )
         if is_asynchronous:
-            path = f"{self._jobs_path}/{ticket.job_id}"
-            return json_response({"ID": ticket.job_id, "Path": path})
-        return _answer(ticket.wait())
+            job_id = submit().job_id
+            return json_response({"ID": job_id, "Path": f"{self._jobs_path}/{job_id}"})
+        with self._room.place():
+            return _answer(submit().wait())
 
     def rois(self, request: Request) -> Response:
         rois = self._encoder.rois(request.groups[0])

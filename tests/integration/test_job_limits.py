@@ -159,6 +159,26 @@ def test_what_orthanc_refuses_is_told_and_what_it_had_taken_is_removed(tmp_path:
         assert makes_a_model(server, study)
 
 
+def test_half_of_orthancs_threads_stay_free_while_orders_are_waited_for():
+    threads = f'{ANCHOR} "HttpThreadsCount" : 4,'
+    with OrthancServer({**ONE_WORKER, ANCHOR: threads}) as server:
+        study = uploaded(server)
+        blocking = order(server, study, LARGE_NOISE).json()["Path"]
+        until(lambda: server.get(blocking).json()["State"] == "Running")
+        with ThreadPoolExecutor(6) as clients:
+            orders = [clients.submit(order, server, study, Asynchronous=False) for _ in range(6)]
+            until(lambda: sum(one.done() for one in orders) == 4)
+            refused = [one.result() for one in orders if one.done()]
+            assert [one.status_code for one in refused] == [503] * 4
+            assert "HttpThreadsCount = 4" in refused[0].json()["Details"]
+            assert int(refused[0].headers["Retry-After"]) > 0
+            later = order(server, study)
+            assert later.status_code == 200
+            assert server.post(f"{blocking}/cancel", {}).status_code == 200
+            assert sorted(one.result().status_code for one in orders) == [200] * 2 + [503] * 4
+        assert finished(server, later.json()["Path"])["State"] == "Success"
+
+
 def test_a_storage_without_room_is_told_and_nothing_is_left():
     full = f'{ANCHOR} "MaximumStorageSize" : 1, "MaximumStorageMode" : "Reject",'
     with OrthancServer({ANCHOR: full}) as server:

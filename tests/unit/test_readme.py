@@ -8,6 +8,7 @@ import pytest
 
 from orthanc_stl_plugin.config import Settings, setting_defaults
 from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.web.grey_values import grey_value_routes
 from orthanc_stl_plugin.web.iiif import BASES
 from orthanc_stl_plugin.web.jobs import job_routes
@@ -21,13 +22,14 @@ from tests.memory_journal import MemoryJournal
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ENGINE = JobEngine(0, 0, 0, MemoryJournal())
 NOTHING = cast("Any", None)
+ROOM = WaitingRoom(2)
 ROUTES = [
     f"{method} {route.template}"
     for route in [
-        *model_routes(NOTHING, NOTHING, ""),
-        *model_file_routes(NOTHING),
+        *model_routes(NOTHING, NOTHING, "", ROOM),
+        *model_file_routes(NOTHING, ROOM),
         *job_routes(ENGINE, cast("Any", object())),
-        *grey_value_routes(NOTHING),
+        *grey_value_routes(NOTHING, ROOM),
         *status_routes(NOTHING),
         *page_routes({}, NOTHING),
         *presentation_routes(NOTHING, NOTHING, NOTHING, Settings()),

@@ -12,14 +12,16 @@ from orthanc_stl_plugin.errors import Busy
 from orthanc_stl_plugin.formats.tilefile import LevelWriter
 from orthanc_stl_plugin.services import pyramids as subject
 from orthanc_stl_plugin.services.pyramids import Pyramids
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 
+ROOM = WaitingRoom(4)
 ROOM_FOR_TWO = 900_000
 """Bytes: the levels of one are 393,750."""
 
 
 @pytest.fixture
 def pyramids(tmp_path: Path) -> Iterator[Pyramids]:
-    made = Pyramids(tmp_path, ROOM_FOR_TWO)
+    made = Pyramids(tmp_path, ROOM_FOR_TWO, ROOM)
     yield made
     made.close()
 
@@ -45,7 +47,7 @@ def test_what_was_made_is_known(pyramids: Pyramids):
 def test_what_was_made_is_known_after_a_restart(pyramids: Pyramids, tmp_path: Path):
     make(pyramids, "a")
     pyramids.close()
-    again = Pyramids(tmp_path, 1)
+    again = Pyramids(tmp_path, 1, ROOM)
     assert again.known("a")
     again.close()
 
@@ -79,7 +81,7 @@ def test_those_not_used_for_the_longest_time_make_room(pyramids: Pyramids, tmp_p
 
 
 def test_the_last_one_is_kept_however_large(tmp_path: Path):
-    small = Pyramids(tmp_path, 1)
+    small = Pyramids(tmp_path, 1, ROOM)
     make(small, "a")
     make(small, "b")
     assert small.known("a") is None
@@ -129,3 +131,15 @@ def test_who_waits_too_long_comes_again(pyramids: Pyramids, monkeypatch: pytest.
         pyramids.wait(future)
     release.set()
     future.result(10)
+
+
+def test_a_pyramid_is_made_though_too_many_wait(tmp_path: Path):
+    room = WaitingRoom(1)
+    pyramids = Pyramids(tmp_path, ROOM_FOR_TWO, room)
+    with room.place():
+        future = pyramids.start("a", write)
+        with pytest.raises(Busy, match="HttpThreadsCount"):
+            pyramids.wait(future)
+    future.result(10)
+    assert pyramids.known("a")
+    pyramids.close()

@@ -1,0 +1,32 @@
+import pytest
+
+from orthanc_stl_plugin.errors import Busy
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
+
+
+def test_half_of_the_threads_may_wait_and_the_next_is_told_the_limit():
+    room = WaitingRoom(5)
+    with room.place(), room.place():
+        with pytest.raises(Busy, match="2 requests wait .* HttpThreadsCount = 5") as caught:
+            room.place().__enter__()
+        assert caught.value.retry_after_s > 0
+
+
+def test_a_place_is_free_again_after_a_failure():
+    room = WaitingRoom(2)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), room.place():
+            raise ZeroDivisionError
+
+
+def test_with_a_single_thread_one_may_wait():
+    with WaitingRoom(1).place():
+        pass
+
+
+def test_what_is_seated_takes_a_place_at_each_call():
+    room = WaitingRoom(2)
+    double = room.seated(lambda number: 2 * number)
+    assert [double(1), double(2)] == [2, 4]
+    with room.place(), pytest.raises(Busy):
+        double(3)
