@@ -99,7 +99,11 @@ class Workers:
             if not pool.active:
                 pool = self._replaced(pool)
             limit_s = self._settings.max_task_seconds
-            future = pool.schedule(function, args=args, kwargs=kwargs, timeout=limit_s)
+            try:
+                future = pool.schedule(function, args=args, kwargs=kwargs, timeout=limit_s)
+            except RuntimeError as error:  # it was killed, or closed, since it was looked at
+                self._check_open()
+                raise _death("before it took the task") from error
             try:
                 begun = time.monotonic()
                 while not wait([future], timeout=tick_s(time.monotonic() - begun)).done:
@@ -125,6 +129,7 @@ class Workers:
             self._is_closed = True
         for pool in self._pools:
             pool.stop()  # type: ignore[no-untyped-call]  # Pebble has no annotation here
+        for pool in self._pools:
             pool.join()
 
     def _result(self, future: ProcessFuture[Any]) -> Any:
@@ -152,7 +157,10 @@ class Workers:
         with self._guard:
             self._check_open()
             self._pools.remove(pool)
-            return self._new_pool()
+            fresh = self._new_pool()
+        pool.stop()  # type: ignore[no-untyped-call]  # as in `close`
+        pool.join()
+        return fresh
 
     def _new_pool(self) -> ProcessPool:
         parameters = (os.getpid(), self._settings.max_task_memory_mib, self._preload)

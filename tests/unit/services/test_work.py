@@ -1,11 +1,13 @@
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pebble import ProcessPool
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, UnusableSource, WorkerDied
@@ -72,6 +74,36 @@ def test_a_worker_that_is_killed_while_it_is_idle_is_replaced():
     pool = Workers(Settings(workers=1))
     os.kill(pool.run(process_id), signal.SIGKILL)
     time.sleep(1)
+    assert pool.run(product, 6, 7) == 42
+    pool.close()
+
+
+def descriptors_and_threads() -> tuple[int, int]:
+    return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
+
+
+def test_a_worker_that_is_killed_while_it_is_idle_leaves_neither_descriptors_nor_threads():
+    pool = Workers(Settings(workers=1))
+    pool.run(process_id)
+    before = descriptors_and_threads()
+    for _ in range(2):
+        os.kill(pool.run(process_id), signal.SIGKILL)
+        time.sleep(1)
+    assert pool.run(product, 6, 7) == 42
+    assert descriptors_and_threads() == before
+    pool.close()
+
+
+def test_a_worker_that_is_killed_just_before_its_task_fails_it_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    pool = Workers(Settings(workers=1))
+    os.kill(pool.run(process_id), signal.SIGKILL)
+    time.sleep(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(ProcessPool, "active", True)  # as it was when it was looked at
+        with pytest.raises(WorkerDied, match="before it took the task"):
+            pool.run(product, 6, 7)
     assert pool.run(product, 6, 7) == 42
     pool.close()
 
