@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import shutil
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -80,10 +79,7 @@ class FetchedFiles:
 
     def _fetched(self, instance_id: str) -> mmap.mmap:
         content = inflated(self._archive.instance_file(instance_id))
-        try:
-            with tempfile.TemporaryFile(dir=self._spool.folder) as copy:
-                copy.write(content)
-                copy.flush()
-                return mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise self._spool.busy_when_full(error) from error
+        with self._spool.unnamed_file() as copy:
+            copy.write(content)
+            copy.flush()
+            return mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ)

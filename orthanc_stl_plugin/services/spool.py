@@ -8,10 +8,11 @@ import logging
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final, TextIO
 
 from orthanc_stl_plugin.errors import Busy, ConfigurationError
 
@@ -23,7 +24,8 @@ _log = logging.getLogger(__name__)
 class Spool:
     """A folder that this process owns for as long as it runs.
 
-    A lock file tells it from what a crashed process left behind, which is removed at start.
+    A lock file tells it from what a crashed process left behind, which is removed at start. Where a
+    cleaner of temporary files removes one of them, the next task gets a new folder.
 
     Args:
         base: where to make it; empty for the system's temporary folder.
@@ -35,33 +37,50 @@ class Spool:
 
     def __init__(self, base: str, setting: str = "SpoolDirectory") -> None:
         self._setting = setting
-        parent = Path(base or tempfile.gettempdir())
+        self._parent = Path(base or tempfile.gettempdir())
+        self._guard = threading.Lock()
+        self._is_closed = False
         try:
-            parent.mkdir(parents=True, exist_ok=True)
-            self._remove_abandoned(parent)
-            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-            self._lock = (self.folder / _LOCK).open("w")
+            self.folder, self._lock = self._new_folder()
         except OSError as error:
-            raise ConfigurationError(f'"{setting}" is {str(parent)!r}: {error.strerror}') from error
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+            raise ConfigurationError(
+                f'"{setting}" is {str(self._parent)!r}: {error.strerror}'
+            ) from error
 
     @contextmanager
     def task_folder(self) -> Iterator[Path]:
         """A new empty folder, removed with all that lies in it at the end.
 
         Raises:
-            Busy: the disk is full.
+            Busy: the disk is full, somebody has removed the folder, or the server stops.
         """
         try:
-            folder = Path(tempfile.mkdtemp(dir=self.folder))
+            folder = Path(tempfile.mkdtemp(dir=self._present_folder()))
         except OSError as error:
             raise self.busy_when_full(error) from error
         try:
             yield folder
         except OSError as error:
+            if not folder.exists():
+                raise Busy(
+                    f"somebody has removed the folder in {self._setting} that was worked in"
+                ) from error
             raise self.busy_when_full(error) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def unnamed_file(self) -> Iterator[BinaryIO]:
+        """A new empty file that nobody else can open; gone when nobody has it open or mapped.
+
+        Raises:
+            Busy: the disk is full, or the server stops.
+        """
+        try:
+            with tempfile.TemporaryFile(dir=self._present_folder()) as file:
+                yield file
+        except OSError as error:
+            raise self.busy_when_full(error) from error
 
     def busy_when_full(self, error: OSError) -> Exception:
         """What to raise instead of an error of who writes here: Busy when the disk is full."""
@@ -70,9 +89,35 @@ class Spool:
         return error
 
     def close(self) -> None:
-        """Removes the folder."""
+        """Removes the folder; there will be no other."""
+        with self._guard:
+            self._is_closed = True
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.close()
+
+    def _present_folder(self) -> Path:
+        with self._guard:
+            if self._is_closed:
+                raise Busy("the server is shutting down")
+            if not (self.folder / _LOCK).exists():
+                _log.warning("somebody has removed the spool folder %s: a new one", self.folder)
+                with suppress(OSError):  # it has gone, or somebody still works in it
+                    self.folder.rmdir()
+                self._lock.close()
+                self.folder, self._lock = self._new_folder()
+            return self.folder
+
+    def _new_folder(self) -> tuple[Path, TextIO]:
+        """It gets the name by which others find it when it is locked already."""
+        self._parent.mkdir(parents=True, exist_ok=True)
+        self._remove_abandoned(self._parent)
+        unlocked = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=self._parent))
+        try:
+            lock = _locked(unlocked / _LOCK)
+            return unlocked.rename(unlocked.with_name(unlocked.name[1:])), lock
+        except OSError:
+            shutil.rmtree(unlocked, ignore_errors=True)
+            raise
 
     @staticmethod
     def _remove_abandoned(parent: Path) -> None:
@@ -90,3 +135,14 @@ class Spool:
                 shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)
+
+
+def _locked(path: Path) -> TextIO:
+    """A file that nobody else can lock until it is closed."""
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError:
+        file.close()
+        raise
+    return file

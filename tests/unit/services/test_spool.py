@@ -1,5 +1,8 @@
 import errno
+import fcntl
+import shutil
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -61,3 +64,76 @@ def test_a_full_disk_is_busy(tmp_path: Path):
     with pytest.raises(Busy, match="SpoolDirectory is full"), spool.task_folder():
         raise OSError(errno.ENOSPC, "No space left on device")
     spool.close()
+
+
+def test_a_folder_is_not_taken_for_abandoned_while_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another server starts in the moment before the lock is taken."""
+    others: list[Spool] = []
+    lock = fcntl.flock
+
+    def slow_lock(file: TextIO, how: int) -> None:
+        if not others and how == fcntl.LOCK_EX:
+            monkeypatch.setattr(fcntl, "flock", lock)
+            others.append(Spool(str(tmp_path)))
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", slow_lock)
+    spools = [Spool(str(tmp_path)), *others]
+    assert len(spools) == 2
+    for spool in spools:
+        with spool.task_folder() as folder:
+            assert folder.exists()
+        spool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_locks_is_a_wrong_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(file: TextIO, how: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(ConfigurationError, match="No locks available"):
+        Spool(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("what", [".", "..", "lock"])
+def test_what_a_cleaner_has_removed_is_made_anew(tmp_path: Path, what: str):
+    spool = Spool(str(tmp_path / "spool"))
+    removed = spool.folder / what
+    if removed.is_file():
+        removed.unlink()
+    else:
+        shutil.rmtree(removed.resolve())
+    with spool.task_folder() as folder:
+        assert folder.parent == spool.folder
+        assert spool.folder.stat().st_mode & 0o777 == 0o700
+    other = Spool(str(tmp_path / "spool"))
+    assert spool.folder.exists()
+    other.close()
+    with spool.unnamed_file() as file:
+        assert file.write(b"x") == 1
+    spool.close()
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_task_whose_folder_is_removed_meanwhile_says_so(tmp_path: Path):
+    spool = Spool(str(tmp_path))
+
+    def write(folder: Path) -> None:
+        shutil.rmtree(spool.folder)
+        (folder / "model.stl").write_text("x")
+
+    with pytest.raises(Busy, match="removed the folder in"), spool.task_folder() as folder:
+        write(folder)
+    spool.close()
+
+
+def test_after_closing_there_is_no_new_folder(tmp_path: Path):
+    spool = Spool(str(tmp_path))
+    spool.close()
+    with pytest.raises(Busy, match="shutting down"), spool.task_folder():
+        pass
+    assert list(tmp_path.iterdir()) == []
