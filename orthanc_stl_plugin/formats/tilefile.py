@@ -148,12 +148,25 @@ def read_levels(folder: Path) -> list[TileFile]:
         path = _tiles_path(folder, number)
         if not path.exists():
             break
-        width, height, *offsets = np.load(path.with_suffix(".npy")).tolist()
+        width, height, *offsets = _numbers(path.with_suffix(".npy"))
         levels.append(TileFile(path, width, height, np.array(offsets, np.int64)))
     for larger, smaller in pairwise(levels):
         if smaller.width >= larger.width and smaller.height >= larger.height:
             raise ValueError(f"{smaller.path.name} is no half of {larger.path.name}")
+    if not levels or any(halved_sizes(levels[-1].width, levels[-1].height)):
+        raise ValueError(f"{folder.name} lacks its smallest level")
+    for level in levels:
+        if level.path.stat().st_size < level.offsets[-1]:
+            raise ValueError(f"{level.path.name} is cut short")
     return levels
+
+
+def _numbers(path: Path) -> list[int]:
+    try:
+        numbers: list[int] = np.load(path).tolist()
+    except EOFError as error:
+        raise ValueError(f"{path.name} is empty") from error
+    return numbers
 
 
 def _tiles_path(folder: Path, number: int) -> Path:

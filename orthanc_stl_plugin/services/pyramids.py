@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from orthanc_stl_plugin.errors import Busy
 from orthanc_stl_plugin.formats.tilefile import TileFile, read_levels
@@ -47,15 +50,15 @@ class Pyramids:
         """The levels of a key, the largest first; None while there are none."""
         folder = self._of(key)
         try:
-            levels = read_levels(folder)
             os.utime(folder)
         except FileNotFoundError:
             return None
+        try:
+            return read_levels(folder)
         except (OSError, ValueError) as error:
             _log.warning("the pyramid %s cannot be read, it is made again: %s", key, error)
-            shutil.rmtree(folder, ignore_errors=True)
+            self._remove(folder)
             return None
-        return levels or None
 
     def start(self, key: str, make: Callable[[Path], None]) -> Future[None]:
         """Lets `make` write the levels into a folder that it is given, unless somebody does."""
@@ -96,19 +99,35 @@ class Pyramids:
                 return
             with self._spool.task_folder() as folder:
                 make(folder)
-                folder.rename(self._of(key))
+                self._keep(folder, key)
             self._make_room(self._of(key))
         finally:
             with self._guard:
                 del self._being_made[key]
 
+    def _keep(self, folder: Path, key: str) -> None:
+        """Gives made levels their place, unless another server was faster to fill it."""
+        try:
+            folder.rename(self._of(key))
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+    def _remove(self, folder: Path) -> None:
+        """At once for all who look: other servers may read it, or remove it, meanwhile."""
+        doomed = self._spool.folder / f"{folder.name}-{uuid4()}"
+        with suppress(FileNotFoundError):
+            folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+
     def _make_room(self, newest: Path) -> None:
-        folders = sorted(self._folder.glob(f"*{_SUFFIX}"), key=lambda one: one.stat().st_mtime)
-        sizes = {
-            folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders
-        }
-        total = sum(sizes.values())
-        for folder in folders:
+        used: list[tuple[float, int, Path]] = []
+        for folder in self._folder.glob(f"*{_SUFFIX}"):
+            with suppress(FileNotFoundError):  # another server has removed it
+                size = sum(file.stat().st_size for file in folder.iterdir())
+                used.append((folder.stat().st_mtime, size, folder))
+        total = sum(size for _, size, _ in used)
+        for _, size, folder in sorted(used):
             if total > self._max_bytes and folder != newest:
-                shutil.rmtree(folder, ignore_errors=True)
-                total -= sizes[folder]
+                self._remove(folder)
+                total -= size

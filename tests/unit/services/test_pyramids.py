@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +90,58 @@ def test_the_last_one_is_kept_however_large(tmp_path: Path):
     small.close()
 
 
-def test_a_damaged_pyramid_is_made_again(pyramids: Pyramids, tmp_path: Path):
+@pytest.mark.parametrize("name", ["1.npy", "1.tiles"])
+@pytest.mark.parametrize("content", [b"torn", b"", None])
+def test_a_damaged_pyramid_is_made_again(
+    pyramids: Pyramids, tmp_path: Path, name: str, content: bytes | None
+):
     make(pyramids, "a")
-    (tmp_path / "a.levels" / "1.npy").write_bytes(b"torn")
-    assert pyramids.known("a") is None
+    damaged = tmp_path / "a.levels" / name
+    damaged.unlink()
+    if content is not None:
+        damaged.write_bytes(content)
     make(pyramids, "a")
+    known = pyramids.known("a")
+    assert known is not None
+    assert len(known) == 3
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> Iterator[Pyramids]:
+    """Another server with the same folder."""
+    made = Pyramids(tmp_path, ROOM_FOR_TWO, ROOM)
+    yield made
+    made.close()
+
+
+def test_who_is_slower_to_make_a_pyramid_uses_that_of_the_other_server(
+    pyramids: Pyramids, others: Pyramids, tmp_path: Path
+):
+    def slower(folder: Path) -> None:
+        make(others, "a")
+        write(folder)
+
+    make(pyramids, "a", slower)
     assert pyramids.known("a")
+    assert len(list(tmp_path.glob("*.levels"))) == 1
+    assert [one.name for one in tmp_path.glob("*/*") if one.parent.suffix != ".levels"] == [
+        "lock",
+        "lock",
+    ]
+
+
+def test_two_servers_may_make_room_at_once(tmp_path: Path):
+    """Each keeps one pyramid: whatever the other does, its next one is made."""
+    servers = [Pyramids(tmp_path, 1, ROOM) for _ in range(2)]
+
+    def fill(number: int) -> None:
+        for turn in range(20):
+            make(servers[number], f"{number}-{turn}")
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(fill, range(2)))
+    for server in servers:
+        server.close()
 
 
 def test_what_fails_leaves_nothing_and_may_be_tried_again(pyramids: Pyramids, tmp_path: Path):
