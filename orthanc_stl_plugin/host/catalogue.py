@@ -188,11 +188,19 @@ def _with_label(label: str) -> dict[str, object]:
     return {"Labels": (label,), "LabelsConstraint": "All"} if label else {}
 
 
-def _found(level: str, question: Mapping[str, object]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _post(
-        "/tools/find", {"Level": level, "Query": {}, "CaseSensitive": True, **question}
-    )
-    return found
+def _found(level: str, question: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All from Since on; with a Limit so many, however few Orthanc's LimitFindResults lets pass."""
+    since, limit = question["Since"], question["Limit"]
+    found: list[dict[str, Any]] = []
+    while True:
+        part = {"Since": since + len(found), "Limit": limit - len(found) if limit else 0}
+        more: list[dict[str, Any]] = _post(
+            "/tools/find",
+            {"Level": level, "Query": {}, "CaseSensitive": True, **question, **part},
+        )
+        found += more
+        if not limit or not more or len(found) == limit:
+            return found
 
 
 def _post(path: str, question: Mapping[str, object]) -> Any:

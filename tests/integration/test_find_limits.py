@@ -54,6 +54,12 @@ def test_all_slices_of_a_series_are_its_source(server: OrthancServer):
     assert len(set(re.findall(r'"ReferencedSOPInstanceUID" : "(.*)"', tags))) == SLICES
 
 
+def test_a_part_of_the_collection_holds_all_its_studies(server: OrthancServer):
+    new_studies(server, 101)
+    page = server.get("/iiif/collection/1.json").json()
+    assert len({one["id"] for one in page["items"]}) == 100
+
+
 def test_no_study_is_told_as_deleted_that_is_there(server: OrthancServer):
     first = new_studies(server, 3)
     assert first <= {study for _, study in changes(server)}
