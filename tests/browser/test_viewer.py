@@ -4,9 +4,10 @@ import re
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import MARKUP, Watched, downloaded, picture
+from tests.browser.conftest import MARKUP, Watched, downloaded, picture, watch
+from tests.integration.test_find_limits import LIMITS, new_studies
 from tests.orthanc_server import OrthancServer
 
 STAGE = "#stage canvas"
@@ -130,6 +131,16 @@ def test_without_viewers_a_sentence_says_who_can_help(watched: Watched, models: 
     watched.page.route("**/viewers/**", lambda route: route.fulfill(status=404))
     page = watched.open(f"/stl/app/viewer.html?series={models['ParentSeries']}")
     expect(page.get_by_role("alert")).to_contain_text("docker/install.sh")
+
+
+def test_the_start_page_counts_all_studies_where_searches_are_limited(context: BrowserContext):
+    with OrthancServer(LIMITS) as server:
+        new_studies(server, 9)
+        watched = Watched(context.new_page(), server.url)
+        watch(context, watched)
+        page = watched.open("/stl/app/")
+        expect(page.locator("#publish")).to_contain_text("sees everything: 9 studies.")
+        assert watched.unexpected == []
 
 
 def test_the_start_page_shows_health_models_and_work(watched: Watched, models: dict[str, str]):

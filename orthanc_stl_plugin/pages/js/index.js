@@ -10,7 +10,6 @@ const MEBIBYTE = 1 << 20;
 const MOST_JOBS = 10;
 const MOST_STUDIES = 8;
 const MOST_MODELS = 6;
-const MOST_FOUND = 200;
 const LATEST_FIRST = [{ Type: 'Metadata', Key: 'LastUpdate', Direction: 'DESC' }];
 
 startPage('indexTitle', async () => {
@@ -132,12 +131,12 @@ function studyEntry(study) {
 async function publishing(status) {
   const place = byId('publish');
   const label = status.PublishedLabel;
-  const query = { Level: 'Study', Query: {}, Expand: true, Limit: MOST_FOUND, ...(label ? { Labels: [label] } : {}) };
-  const found = await postJson('tools/find', query);
-  const count = found.length < MOST_FOUND ? found.length : `${MOST_FOUND}+`;
+  const query = { Level: 'Study', Query: {}, ...(label ? { Labels: [label] } : {}) };
+  const { Count: count } = await postJson('tools/count-resources', query);
   place.append(element('p', {}, label ? text('publishLabel', { count, label }) : text('publishAll', { count })));
   if (label) {
-    place.append(element('ul', { className: 'plain small' }, ...found.slice(0, MOST_STUDIES).map((study) => element(
+    const latest = await postJson('tools/find', { ...query, Expand: true, Limit: MOST_STUDIES, OrderBy: LATEST_FIRST });
+    place.append(element('ul', { className: 'plain small' }, ...latest.map((study) => element(
       'li', {}, element('a', { href: pageAddress('iiif.html', { study: study.ID }) }, study.MainDicomTags.StudyDescription || text('unnamedStudy')),
     ))));
   }
