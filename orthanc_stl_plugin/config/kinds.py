@@ -12,9 +12,11 @@ from typing import Any, Final
 from orthanc_stl_plugin.config.texts import Texts, Unfit, read_texts
 from orthanc_stl_plugin.errors import ConfigurationError
 
+LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What Orthanc takes for a label."""
+
 _URL: Final = re.compile(r"https?://[^\s<>\"{}|\\^`]+")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # A check takes the JSON value, and gives what the setting holds; Unfit says what the value must be.
 Check = Callable[[Any], object]
@@ -183,7 +185,7 @@ def _header_name(value: object) -> str:
 
 
 def _study_label(value: object) -> str:
-    if value != "" and (not isinstance(value, str) or _LABEL.fullmatch(value) is None):
+    if value != "" and (not isinstance(value, str) or LABEL.fullmatch(value) is None):
         raise Unfit("be a label of Orthanc: at most 64 letters, digits, hyphens and underscores")
     return str(value)
 

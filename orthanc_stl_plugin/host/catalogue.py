@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orthanc
 
+from orthanc_stl_plugin.config.kinds import LABEL
 from orthanc_stl_plugin.errors import ArchiveRefused, NotFound
 from orthanc_stl_plugin.services.catalogue import (
     COUNTED_KEYWORDS,
@@ -23,7 +24,6 @@ from orthanc_stl_plugin.services.catalogue import (
 )
 
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
-_LABEL: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _STUDY_CONTENT: Final = (
     "MainDicomTags", "Metadata", "Labels", "Children", "Parent", "RequestedTags"
 )  # fmt: skip
@@ -105,7 +105,7 @@ class OrthancCatalogue:
 
     def has_label(self, study_id: str, label: str) -> bool:
         """See the port."""
-        if not _is_identifier(study_id) or _LABEL.fullmatch(label) is None:
+        if not _is_identifier(study_id) or LABEL.fullmatch(label) is None:
             return False
         try:
             orthanc.RestApiGet(f"/studies/{study_id}/labels/{label}")
