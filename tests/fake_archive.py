@@ -34,6 +34,11 @@ class FakeArchive:
             raise NotFound(f"there is no study {study_id!r}")
         return self.studies[study_id]
 
+    def last_series_number(self, study_id: str) -> int:
+        self.study_tags(study_id)
+        own = [tags for one, (tags, _) in self.instances.items() if self.parents[one] == study_id]
+        return max((int(str(tags.get("SeriesNumber", 0))) for tags in own), default=0)
+
     def instance_tags(self, instance_id: str) -> Mapping[str, object]:
         if instance_id not in self.instances:
             raise NotFound(f"there is no instance {instance_id!r}")

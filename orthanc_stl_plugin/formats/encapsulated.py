@@ -81,12 +81,14 @@ class SeriesIdentity:
     """What the models of one request share.
 
     Attributes:
+        number: of their series.
         description: of their series.
         series_instance_uid: of their series.
         model_group_uid: marks the parts of an assembly (PS3.3 C.35.1); None for a single model.
         made_at: local time.
     """
 
+    number: int
     description: str
     series_instance_uid: str
     model_group_uid: str | None
@@ -125,7 +127,7 @@ def stl_tags(model: ModelDescription, series: SeriesIdentity) -> dict[str, objec
     tags: dict[str, object] = {
         "SeriesInstanceUID": series.series_instance_uid,
         "SeriesDescription": _text(series.description, _LONGEST_LO),
-        "SeriesNumber": "1",
+        "SeriesNumber": str(series.number),
         "SeriesDate": date,
         "SeriesTime": time,
         "FrameOfReferenceUID": model.frame_of_reference_uid or generate_uid(),

@@ -60,6 +60,12 @@ class OrthancArchive:
         study = json.loads(_get("studies", study_id))
         return {**study["PatientMainDicomTags"], **study["MainDicomTags"]}
 
+    def last_series_number(self, study_id: str) -> int:
+        """See the port."""
+        series = json.loads(_get("studies", study_id, "/series"))
+        numbers = [str(one["MainDicomTags"].get("SeriesNumber", "")).strip() for one in series]
+        return max((int(number) for number in numbers if number.isdecimal()), default=0)
+
     def instance_tags(self, instance_id: str) -> Mapping[str, object]:
         """See the port."""
         tags: dict[str, object] = json.loads(_get("instances", instance_id, "/simplified-tags"))

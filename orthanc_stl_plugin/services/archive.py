@@ -61,6 +61,14 @@ class Archive(Protocol):
         """
         ...
 
+    def last_series_number(self, study_id: str) -> int:
+        """The highest SeriesNumber in a study; 0 where no series has one.
+
+        Raises:
+            NotFound: no such study.
+        """
+        ...
+
     def instance_tags(self, instance_id: str) -> Mapping[str, object]:
         """The tags of an instance; binary values are absent or empty.
 

@@ -49,6 +49,7 @@ from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 
 _NAMES_IN_DESCRIPTION: Final = 3
+_HIGHEST_IS: Final = 2**31 - 1  # PS3.5 section 6.2
 _log = logging.getLogger(__name__)
 
 
@@ -222,7 +223,10 @@ class Encoder:
     def _stored(
         self, study_id: str, models: Sequence[MadeModel], tags: Mapping[str, object], course: Course
     ) -> list[NamedInstance]:
+        # Behind the series that are there: lists of series are in the order of their numbers.
+        number = self._archive.last_series_number(study_id) + 1
         series = SeriesIdentity(
+            number=number if number <= _HIGHEST_IS else 1,
             description=_series_description([model.segment.name for model in models]),
             series_instance_uid=generate_uid(),
             model_group_uid=generate_uid() if len(models) > 1 else None,

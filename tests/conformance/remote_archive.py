@@ -22,6 +22,9 @@ class RemoteArchive:
     def study_tags(self, study_id: str) -> Mapping[str, object]:
         return dict(self._call("study_tags", study_id=study_id))
 
+    def last_series_number(self, study_id: str) -> int:
+        return int(self._call("last_series_number", study_id=study_id))
+
     def instance_tags(self, instance_id: str) -> Mapping[str, object]:
         return dict(self._call("instance_tags", instance_id=instance_id))
 

@@ -74,7 +74,7 @@ def fake_archive() -> FakeArchive:
     }
     return FakeArchive(
         studies={"study": study},
-        instances={name: ({}, None) for name in names},
+        instances={name: ({"SeriesNumber": "1"}, None) for name in names},
         parents=dict.fromkeys(names, "study"),
         known_series={"series": record},
         files=dict(zip(names, SLICES, strict=True)),
@@ -102,6 +102,17 @@ def test_looks_go_along_with_the_document_to_the_byte(setting: Setting, tmp_path
     setting.archive.delete_instance(made.instance_id)
 
 
+def test_the_last_number_of_the_series_of_a_study_is_the_highest(setting: Setting, tmp_path: Path):
+    assert setting.archive.last_series_number(setting.study_id) == 1
+    document = tmp_path / "a.stl"
+    document.write_bytes(DOCUMENT)
+    for number in ("9", "10"):
+        tags = {**TAGS, "SeriesNumber": number}
+        made = setting.archive.create_instance(setting.study_id, tags, document, "model/stl")
+        assert setting.archive.last_series_number(setting.study_id) == int(number)
+        setting.archive.delete_instance(made.instance_id)
+
+
 def test_an_instance_without_looks_says_so(setting: Setting, stored: StoredInstance):
     assert PRIVATE_KEYWORD not in setting.archive.instance_tags(stored.instance_id)
     with pytest.raises(NotFound):
@@ -118,6 +129,8 @@ def test_a_study_has_the_tags_of_its_patient_and_its_own(setting: Setting):
 def test_an_unknown_study_is_not_found(setting: Setting, unknown: str):
     with pytest.raises(NotFound, match=unknown):
         setting.archive.study_tags(unknown)
+    with pytest.raises(NotFound, match="there is no study"):
+        setting.archive.last_series_number(unknown)
 
 
 def test_a_new_instance_is_told_with_its_place(setting: Setting, stored: StoredInstance):

@@ -15,6 +15,7 @@ from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 
 SERIES = SeriesIdentity(
+    number=12,
     description="2 models: Liver, Spleen",
     series_instance_uid="1.2.8",
     model_group_uid="1.2.9",
@@ -49,6 +50,7 @@ def test_every_tag_is_a_keyword_of_dicom():
         ("DocumentTitle", "Liver"),
         ("ContentDescription", "Liver"),
         ("SeriesDescription", "2 models: Liver, Spleen"),
+        ("SeriesNumber", "12"),
         ("SeriesInstanceUID", "1.2.8"),
         ("ModelGroupUID", "1.2.9"),
         ("InstanceNumber", "2"),

@@ -98,6 +98,25 @@ def test_the_parts_of_one_order_share_series_and_group(encoder: Encoder, archive
     assert [one["DocumentTitle"] for one in tags] == ["Label 1", "Label 2"]
 
 
+def test_each_order_makes_the_next_series_of_its_study(encoder: Encoder, archive: FakeArchive):
+    archive.instances["ct"] = {"SeriesNumber": "41"}, None
+    archive.parents["ct"] = "s"
+    made(encoder, order(TWO, split=True), Making())
+    made(encoder, order(MASK), Making())
+    made(encoder, order(MASK), Making(tags={"SeriesNumber": "7"}))
+    numbers = [tags["SeriesNumber"] for tags, _ in archive.instances.values()]
+    assert numbers == ["41", "42", "42", "43", "7"]
+
+
+def test_above_the_highest_number_of_dicom_a_series_is_the_first(
+    encoder: Encoder, archive: FakeArchive
+):
+    archive.instances["ct"] = {"SeriesNumber": "2147483647"}, None
+    archive.parents["ct"] = "s"
+    [model] = made(encoder, order(MASK), Making())
+    assert archive.instances[model.stored.instance_id][0]["SeriesNumber"] == "1"
+
+
 def test_a_reference_series_gives_its_place_to_the_model(encoder: Encoder, archive: FakeArchive):
     [model] = made(encoder, order(MASK, reference_series="c"), Making())
     tags = archive.instances[model.stored.instance_id][0]
