@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from orthanc_stl_plugin.errors import Busy
 from orthanc_stl_plugin.formats.tilefile import TileFile, read_levels
@@ -57,7 +55,7 @@ class Pyramids:
             return read_levels(folder)
         except (OSError, ValueError) as error:
             _log.warning("the pyramid %s cannot be read, it is made again: %s", key, error)
-            self._remove(folder)
+            self._spool.discard(folder)
             return None
 
     def start(self, key: str, make: Callable[[Path], None]) -> Future[None]:
@@ -113,13 +111,6 @@ class Pyramids:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
 
-    def _remove(self, folder: Path) -> None:
-        """At once for all who look: other servers may read it, or remove it, meanwhile."""
-        doomed = self._spool.folder / f"{folder.name}-{uuid4()}"
-        with suppress(FileNotFoundError):
-            folder.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
-
     def _make_room(self, newest: Path) -> None:
         used: list[tuple[float, int, Path]] = []
         for folder in self._folder.glob(f"*{_SUFFIX}"):
@@ -129,5 +120,5 @@ class Pyramids:
         total = sum(size for _, size, _ in used)
         for _, size, folder in sorted(used):
             if total > self._max_bytes and folder != newest:
-                self._remove(folder)
+                self._spool.discard(folder)
                 total -= size

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
+from uuid import uuid4
 
 from orthanc_stl_plugin.errors import Busy, ConfigurationError
 
@@ -67,7 +68,13 @@ class Spool:
                 ) from error
             raise self.busy_when_full(error) from error
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            self.discard(folder)
+
+    def discard(self, folder: Path) -> None:
+        """Removes a folder, at once for all who read it or, as a worker that is ended, write on."""
+        with suppress(OSError):  # somebody else has removed it
+            folder = folder.rename(self.folder / str(uuid4()))
+        shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def unnamed_file(self) -> Iterator[BinaryIO]:

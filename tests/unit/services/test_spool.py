@@ -2,6 +2,7 @@ import errno
 import fcntl
 import shutil
 from pathlib import Path
+from threading import Thread
 from typing import TextIO
 
 import pytest
@@ -23,6 +24,26 @@ def test_a_task_folder_is_gone_after_a_failure(tmp_path: Path):
     with pytest.raises(ValueError, match="x"), spool.task_folder() as folder:
         raise ValueError("x")
     assert not folder.exists()
+    spool.close()
+
+
+def write_on(folder: Path) -> None:
+    """What a worker does in the moment before it is ended; it goes on until its folder is gone."""
+    for number in range(20_000):
+        try:
+            (folder / str(number)).touch()
+        except FileNotFoundError:
+            return
+
+
+def test_a_task_folder_is_gone_though_a_worker_still_writes_into_it(tmp_path: Path):
+    spool = Spool(str(tmp_path))
+    for _ in range(10):
+        with spool.task_folder() as folder:
+            worker = Thread(target=write_on, args=(folder,))
+            worker.start()
+        worker.join()
+    assert [one.name for one in spool.folder.iterdir()] == ["lock"]
     spool.close()
 
 
