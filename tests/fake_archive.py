@@ -18,7 +18,8 @@ from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 class FakeArchive:
     """Studies by identifier with their tags; instances with their tags and document.
 
-    `full_after` instances it refuses to store more, as a full disk would.
+    `full_after` instances it refuses to store more, as a full disk would; those that are `kept` it
+    refuses to delete.
     """
 
     studies: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class FakeArchive:
     files: dict[str, bytes] = field(default_factory=dict)
     known_looks: dict[str, bytes] = field(default_factory=dict)
     full_after: int = 1000
+    kept: set[str] = field(default_factory=set)
 
     def study_tags(self, study_id: str) -> Mapping[str, object]:
         if study_id not in self.studies:
@@ -105,4 +107,6 @@ class FakeArchive:
 
     def delete_instance(self, instance_id: str) -> None:
         self.instance_tags(instance_id)
+        if instance_id in self.kept:
+            raise ArchiveRefused("the database is locked")
         del self.instances[instance_id]

@@ -152,8 +152,8 @@ def compose_images(
     renditions = Renditions(images, made, settings)
 
     def end() -> None:
+        workers.close()  # first: it writes into the folder that goes then
         pyramids.close()
-        workers.close()
 
     def caches() -> Mapping[str, CacheCounts]:
         return {**renditions.counts(), **memory.counts()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -14,18 +13,14 @@ from typing import Final
 from pydicom.uid import generate_uid
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import BadRequest, NotFound, UnusableSource
+from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, UnusableSource
 from orthanc_stl_plugin.formats import nifti, stl
 from orthanc_stl_plugin.formats.encapsulated import ModelDescription, SeriesIdentity, stl_tags
 from orthanc_stl_plugin.formats.meshfile import MeshLimits
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
-from orthanc_stl_plugin.services.convert import (
-    ConversionTask,
-    MadeModel,
-    make_models,
-)
+from orthanc_stl_plugin.services.convert import ConversionTask, MadeModel, make_models
 from orthanc_stl_plugin.services.course import Course, Pace
 from orthanc_stl_plugin.services.effort import SourceSize
 from orthanc_stl_plugin.services.job import Watch, Work
@@ -251,8 +246,12 @@ class Encoder:
 
     def _remove(self, instances: Sequence[StoredInstance]) -> None:
         for instance in instances:
-            with suppress(NotFound):  # somebody else was faster
+            try:
                 self._archive.delete_instance(instance.instance_id)
+            except NotFound:  # somebody else was faster
+                continue
+            except ArchiveRefused as error:  # the others go all the same
+                _log.error("instance %s of a failed job is left: %s", instance.instance_id, error)
 
 
 def _check_reference(series: SeriesRecord, parent_study: str) -> None:

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, UnusableSource
-from orthanc_stl_plugin.services.archive import SeriesRecord
+from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.encode import Encoder, NamedInstance
 from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.orders import Making, NiftiOrder
@@ -156,3 +157,25 @@ def test_what_was_stored_before_a_failure_is_removed(encoder: Encoder, archive: 
     with pytest.raises(ArchiveRefused, match="full"):
         made(encoder, order(TWO, split=True), Making())
     assert archive.instances == {}
+
+
+class FirstIsKept(FakeArchive):
+    """An archive that refuses to delete the first instance that it stores."""
+
+    def create_instance(self, *order: Any, **more: Any) -> StoredInstance:
+        stored = super().create_instance(*order, **more)
+        self.kept = self.kept or {stored.instance_id}
+        return stored
+
+
+def test_what_cannot_be_removed_keeps_neither_the_others_nor_the_reason_back(
+    workers: Workers, tmp_path: Path
+):
+    archive = FirstIsKept(studies={"s": {"PatientID": "p"}}, full_after=2)
+    spool = Spool(str(tmp_path))
+    three = TWO.copy()
+    three[2:6, 3:7, 16:19] = 3
+    with pytest.raises(ArchiveRefused, match="the storage is full"):
+        made(Encoder(archive, workers, spool, SETTINGS), order(three, split=True), Making())
+    assert set(archive.instances) == archive.kept
+    spool.close()
