@@ -72,9 +72,7 @@ class Spool:
 
     def discard(self, folder: Path) -> None:
         """Removes a folder, at once for all who read it or, as a worker that is ended, write on."""
-        with suppress(OSError):  # somebody else has removed it
-            folder = folder.rename(self.folder / str(uuid4()))
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder, self.folder / str(uuid4()))
 
     @contextmanager
     def unnamed_file(self) -> Iterator[BinaryIO]:
@@ -99,7 +97,7 @@ class Spool:
         """Removes the folder; there will be no other."""
         with self._guard:
             self._is_closed = True
-        shutil.rmtree(self.folder, ignore_errors=True)
+        _remove(self.folder, self.folder.with_name(f"{self.folder.name}-closed"))
         self._lock.close()
 
     def _present_folder(self) -> Path:
@@ -142,6 +140,13 @@ class Spool:
                 shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(lock)
+
+
+def _remove(folder: Path, aside: Path) -> None:
+    """Moves it to a place where nobody looks for it, and removes it there."""
+    with suppress(OSError):  # somebody else has removed it
+        folder = folder.rename(aside)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _locked(path: Path) -> TextIO:

@@ -47,6 +47,18 @@ def test_a_task_folder_is_gone_though_a_worker_still_writes_into_it(tmp_path: Pa
     spool.close()
 
 
+def test_closing_leaves_nothing_of_who_still_writes(tmp_path: Path):
+    for _ in range(10):
+        spool = Spool(str(tmp_path))
+        folder = spool.folder / "task"
+        folder.mkdir()
+        writer = Thread(target=write_on, args=(folder,))
+        writer.start()
+        spool.close()
+        writer.join()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_closing_leaves_nothing(tmp_path: Path):
     Spool(str(tmp_path)).close()
     assert list(tmp_path.iterdir()) == []
