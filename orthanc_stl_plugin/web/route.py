@@ -84,7 +84,8 @@ def answer(route: Route, request: Request) -> Response:
         return handler(request) if route.guard is None else route.guard(request, handler)
     except PluginError as error:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            _log.error("%s %s: %s", request.method, request.path, error)
+            level = logging.WARNING if isinstance(error, Busy) else logging.ERROR
+            _log.log(level, "%s %s: %s", request.method, request.path, error)
         return _error_response(request, error.status, str(error), error)
     except Exception:
         _log.exception("%s %s failed", request.method, request.path)

@@ -65,6 +65,17 @@ def test_busy_says_when_to_come_back():
     assert response.headers["Retry-After"] == "7"
 
 
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(Busy("full"), logging.WARNING), (errors.WorkerDied("killed"), logging.ERROR)],
+)
+def test_a_limit_that_is_reached_is_logged_as_a_warning_and_what_broke_as_an_error(
+    error: PluginError, level: int, caplog: pytest.LogCaptureFixture
+):
+    failing(error).respond(Request("GET", "/x"))
+    assert [record.levelno for record in caplog.records] == [level]
+
+
 def test_any_other_error_is_500_and_tells_nothing_but_logs_all(caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.ERROR):
         response = failing(ValueError("secret")).respond(Request("GET", "/x"))
