@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 WAIT_S: Final = 25.0
 _RETRY_S: Final = 5
 _SUFFIX: Final = ".levels"
+_CLOSED: Final = "the server is shutting down"
 _log = logging.getLogger(__name__)
 
 
@@ -59,23 +60,32 @@ class Pyramids:
             return None
 
     def start(self, key: str, make: Callable[[Path], None]) -> Future[None]:
-        """Lets `make` write the levels into a folder that it is given, unless somebody does."""
+        """Lets `make` write the levels into a folder that it is given, unless somebody does.
+
+        Raises:
+            Busy: the server stops.
+        """
         with self._guard:
             if key in self._being_made:
                 return self._being_made[key]
-            future = self._being_made[key] = self._makers.submit(self._made, key, make)
+            try:
+                future = self._being_made[key] = self._makers.submit(self._made, key, make)
+            except RuntimeError as error:
+                raise Busy(_CLOSED) from error
             return future
 
     def wait(self, future: Future[None]) -> None:
         """Waits until levels are made.
 
         Raises:
-            Busy: that takes longer, or too many wait; it goes on meanwhile.
+            Busy: that takes longer, or too many wait; it goes on meanwhile. Or the server stops.
             Exception: whatever making them has raised.
         """
         try:
             with self._room.place():
                 future.result(WAIT_S)
+        except CancelledError as error:
+            raise Busy(_CLOSED) from error
         except TimeoutError as error:
             raise Busy("the pyramid of this large image is being made", _RETRY_S) from error
 

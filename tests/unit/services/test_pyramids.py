@@ -190,3 +190,20 @@ def test_a_pyramid_is_made_though_too_many_wait(tmp_path: Path):
     future.result(10)
     assert pyramids.known("a")
     pyramids.close()
+
+
+def test_who_waits_for_a_pyramid_when_the_server_stops_comes_again(pyramids: Pyramids):
+    release = threading.Event()
+
+    def slowly(folder: Path) -> None:
+        release.wait(10)
+        write(folder)
+
+    pyramids.start("a", slowly)
+    waiting = pyramids.start("b", write)
+    pyramids.close()
+    with pytest.raises(Busy, match="shutting down"):
+        pyramids.wait(waiting)
+    with pytest.raises(Busy, match="shutting down"):
+        pyramids.start("c", write)
+    release.set()
