@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.formats.colour import rgb_from_cielab
 from orthanc_stl_plugin.formats.dicomfile import (
     DicomSource,
     items,
@@ -26,13 +25,15 @@ from orthanc_stl_plugin.formats.functionalgroups import (
     frame_groups,
     frame_planes,
     group_of,
+    slice_thickness_mm,
 )
 from orthanc_stl_plugin.formats.labelmapseg import background_of, structures_of
-from orthanc_stl_plugin.formats.lattice import LARGEST_DRIFT_PIXELS, fit_lattice
+from orthanc_stl_plugin.formats.lattice import LARGEST_DRIFT_PIXELS, LEAST_ABSENT_RATIO, fit_lattice
 from orthanc_stl_plugin.formats.pixelframes import PixelFrames
+from orthanc_stl_plugin.formats.segmentitem import segment_of
 from orthanc_stl_plugin.formats.selection import select
 from orthanc_stl_plugin.model.geometry import UNBOUNDED, Grid
-from orthanc_stl_plugin.model.labels import Code, Segment, Structure
+from orthanc_stl_plugin.model.labels import Segment, Structure
 
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -98,7 +99,7 @@ def read_seg(source: DicomSource) -> SegFile:
         raise UnusableSource(f"SOP class {dataset.SOPClassUID} is not Segmentation Storage")
     with tolerating("the Segmentation"):
         kind = str(dataset.get("SegmentationType") or "BINARY").strip().upper()
-        segments = tuple(_segment(item) for item in items(dataset, "SegmentSequence"))
+        segments = tuple(segment_of(item) for item in items(dataset, "SegmentSequence"))
         background = background_of(dataset) if kind == "LABELMAP" else 0
         references = list(_references(dataset))
         obstacle = _obstacle(dataset, segments)
@@ -147,6 +148,22 @@ def structures(
     else:
         found = _from_planes(seg, frames, slices, wanted, grid)
     return _not_empty(found, is_demanded=numbers is not None)
+
+
+def notes_on(structure: Structure, seg: SegFile) -> tuple[str, ...]:
+    """A sentence on slices that are far thinner than what lies between them, which is filled.
+
+    Nobody but who drew it can tell whether slices are missing there.
+    """
+    with tolerating("the slice thickness of the Segmentation"):
+        thickness = slice_thickness_mm(seg.dataset)
+    apart = structure.grid.voxel_size_mm[2]
+    if thickness is None or apart < LEAST_ABSENT_RATIO * thickness:
+        return ()
+    return (
+        f"{structure.segment.name!r}: its slices are {thickness:.4g} mm thick and lie"
+        f" {apart:.4g} mm apart: what lies between is filled",
+    )
 
 
 def _not_empty(
@@ -256,27 +273,6 @@ def _obstacle(dataset: Dataset, segments: Sequence[Segment]) -> str | None:
     for number, count in Counter(part.number for part in segments).items():
         if count > 1:
             return f"{count} segments have the number {number}: whose the voxels are is not told"
-    return None
-
-
-def _segment(item: Dataset) -> Segment:
-    number = int(item.SegmentNumber)
-    lab = item.get("RecommendedDisplayCIELabValue")
-    return Segment(
-        number=number,
-        name=str(item.get("SegmentLabel") or "").strip() or f"Segment {number}",
-        rgb=rgb_from_cielab([int(part) for part in lab]) if lab and len(lab) == 3 else None,
-        category=_code(item, "SegmentedPropertyCategoryCodeSequence"),
-        type=_code(item, "SegmentedPropertyTypeCodeSequence"),
-    )
-
-
-def _code(item: Dataset, keyword: str) -> Code | None:
-    for code in items(item, keyword)[:1]:
-        value = code.get("CodeValue") or code.get("LongCodeValue") or code.get("URNCodeValue")
-        if value:
-            scheme = str(code.get("CodingSchemeDesignator") or "")
-            return Code(str(value), scheme, str(code.get("CodeMeaning") or ""))
     return None
 
 

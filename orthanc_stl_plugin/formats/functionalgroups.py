@@ -80,6 +80,13 @@ def frame_planes(dataset: Dataset) -> list[FramePlane]:
     ]
 
 
+def slice_thickness_mm(dataset: Dataset) -> float | None:
+    """SliceThickness of the first frame, if it is there."""
+    [first, *_] = frame_groups(dataset)
+    measures = group_of(dataset, first, "PixelMeasuresSequence") or dataset
+    return _positive(measures, "SliceThickness")
+
+
 def common_orientation(planes: Sequence[FramePlane]) -> NDArray[np.float64]:
     """(6,) the orientation that all planes have.
 

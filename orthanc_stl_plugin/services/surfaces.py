@@ -61,7 +61,7 @@ class Surface:
         is_given: the source held the surface itself: it may be open, and nothing was computed.
         write_looks: see `GivenModel`.
         missing: see `GivenModel`.
-        notes: see `ImageVolume` and `Roi`.
+        notes: see `ImageVolume`, `Roi` and `notes_on`.
     """
 
     segment: Segment
@@ -209,7 +209,8 @@ def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterato
     progress.plan([_UNKNOWN_VOXELS] * (len(numbers or seg.segments) if source.split else 1))
     for part in parts if source.split else [united_masks(list(parts))]:
         mesh = mask_surface(part.mask, part.grid, options, progress)
-        yield Surface(part.segment, mesh, seg.frame_of_reference_uid, (reference,))
+        frame, notes = seg.frame_of_reference_uid, dicomseg.notes_on(part, seg)
+        yield Surface(part.segment, mesh, frame, (reference,), notes=notes)
 
 
 def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:

@@ -14,7 +14,7 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
 from orthanc_stl_plugin.errors import BadRequest, UnusableSource
-from orthanc_stl_plugin.formats.dicomseg import SegFile, read_seg, structures
+from orthanc_stl_plugin.formats.dicomseg import SegFile, notes_on, read_seg, structures
 from orthanc_stl_plugin.model.labels import Structure
 from tests.dicom_samples import (
     FRAME_OF_REFERENCE,
@@ -244,6 +244,21 @@ def test_a_single_slice_without_thickness_is_refused() -> None:
     del dataset.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SliceThickness
     with pytest.raises(UnusableSource, match="no slice thickness"):
         structures(read(dataset), [1])
+
+
+def test_thin_slices_far_apart_are_told() -> None:
+    frames = [frame for frame in seg_frames(F) if frame.slice_index in (2, 5)]
+    seg = read(seg_dataset(frames, AFFINE))
+    [structure] = structures(seg)
+    assert notes_on(structure, seg) == (
+        "'first': its slices are 2.5 mm thick and lie 7.5 mm apart: what lies between is filled",
+    )
+
+
+def test_nothing_is_told_of_slices_that_lie_as_far_apart_as_they_are_thick() -> None:
+    seg = read(seg_dataset(seg_frames(F), AFFINE))
+    [structure] = structures(seg)
+    assert notes_on(structure, seg) == ()
 
 
 def test_a_sheared_stack_keeps_its_shear() -> None:

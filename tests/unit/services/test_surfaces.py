@@ -321,6 +321,17 @@ def test_segments_of_a_seg_can_be_one_model(tmp_path: Path):
     assert report(surface.mesh).volume_mm3 == pytest.approx(LETTER.volume_mm3, rel=0.03)
 
 
+def test_slices_of_a_seg_that_lie_far_apart_are_told_with_the_model(tmp_path: Path):
+    frames = samples.seg_frames(MASK)[::4]
+    dataset = samples.seg_dataset(frames, GRID.affine, names=("F",))
+    (tmp_path / "s.dcm").write_bytes(samples.file_bytes(dataset))
+    [note] = only(SegSource(tmp_path / "s.dcm", LIMIT)).notes
+    thick, apart = (f"{factor * VOXEL_MM[2]:.4g} mm" for factor in (1, 4))
+    told = f"its slices are {thick} thick and lie {apart} apart: what lies between is filled"
+    assert note == f"'F': {told}"
+    assert only(as_seg(tmp_path)).notes == ()
+
+
 def test_the_grid_of_the_sample_is_tilted_and_anisotropic():
     assert isinstance(GRID, Grid)
     assert np.abs(GRID.affine[:3, :3]).min() > 0.05
