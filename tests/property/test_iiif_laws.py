@@ -18,7 +18,7 @@ from orthanc_stl_plugin.iiif.resolve import Limits, Resolved, canonical, resolve
 type Pixels = NDArray[np.uint8]
 type Segments = tuple[str, str, str, str]
 
-QUICK = settings(max_examples=150, deadline=None)
+QUICK = settings(max_examples=150)
 SIDES = st.one_of(st.integers(1, 40), st.integers(1, 3000))
 NO_LIMITS = Limits()
 
@@ -232,7 +232,7 @@ def iiif_tiles(
             yield f"{left},{top},{wide},{high}", size, left // factor, top // factor
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(32, 400),
     st.integers(32, 400),

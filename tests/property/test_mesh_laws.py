@@ -20,7 +20,7 @@ MASKS = npst.arrays(np.bool_, SHAPES).filter(np.any)
 OPTIONS = st.builds(
     MeshOptions, method=st.sampled_from(SmoothingMethod), iterations=st.integers(0, 40)
 )
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 
 
 @st.composite

@@ -30,7 +30,7 @@ from tests.slide_samples import (
     written_level,
 )
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 HOSTILE_PEAK_BYTES = 32 << 20
 
 
@@ -190,7 +190,7 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 5), EDITS, st.floats(0, 1), st.booleans())
 @example(0, [], 0.0, True)
 def test_hostile_bytes_are_refused_or_read(which, edits, cut, is_cut) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orthanc_stl_plugin.formats.colour import cielab_from_rgb, rgb_from_cielab
@@ -31,7 +31,6 @@ def test_black_and_white_are_the_ends_of_lightness() -> None:
     assert cielab_from_rgb((255, 255, 255)) == (65535, 32896, 32896)
 
 
-@settings(deadline=None)
 @given(st.tuples(*[st.integers(0, 255)] * 3))
 def test_every_colour_survives_the_way_there_and_back(rgb: tuple[int, int, int]) -> None:
     assert rgb_from_cielab(cielab_from_rgb(rgb)) == rgb

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -81,7 +81,6 @@ def test_a_keyhole_contour_has_its_hole() -> None:
     assert image[2, 2] == 1.0
 
 
-@settings(deadline=None)
 @given(
     st.floats(-40, 40),
     st.floats(-40, 40),

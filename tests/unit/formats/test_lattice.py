@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -99,7 +99,6 @@ def test_positions_that_wander_in_the_plane_are_refused() -> None:
         fit_lattice(positions, AXIAL, None, 0.1)
 
 
-@settings(deadline=None)
 @given(
     st.tuples(*[st.floats(-3, 3)] * 3),
     st.lists(st.integers(0, 30), min_size=2, max_size=12, unique=True),

@@ -54,7 +54,7 @@ def test_a_frame_with_a_cut_to_its_hole_is_filled():
     assert_fills(np.concatenate([outer, outer[:1], inner, inner[:1]]), 80 - 6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.floats(1, 20), min_size=4, max_size=40))
 def test_a_star_of_any_rays_is_filled(rays: list[float]):
     angles = np.linspace(0, 2 * np.pi, len(rays), endpoint=False)

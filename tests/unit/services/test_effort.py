@@ -2,7 +2,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
@@ -91,7 +91,6 @@ def test_a_stage_that_is_left_out_takes_nothing(tmp_path: Path):
     assert meter.account().step_us == 0
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 10**7), min_size=1, max_size=6),
     surplus=st.floats(0.1, 10),
