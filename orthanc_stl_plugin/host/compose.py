@@ -18,6 +18,7 @@ from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.grey_values import GreyValues
 from orthanc_stl_plugin.services.images import Images
 from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.services.listing import Listing
 from orthanc_stl_plugin.services.made_levels import MadeLevels
 from orthanc_stl_plugin.services.model_files import ModelFiles
 from orthanc_stl_plugin.services.opening import Opener
@@ -31,6 +32,7 @@ from orthanc_stl_plugin.services.work import Workers
 from orthanc_stl_plugin.web.grey_values import grey_value_routes
 from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
 from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
+from orthanc_stl_plugin.web.listing import listing_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.pages import VIEWERS, page_files, page_routes, viewer_versions
@@ -67,19 +69,21 @@ class ImageServing:
 def compose_models(settings: Settings, spool: Spool, room: WaitingRoom) -> Models:
     """What makes models and gives them back."""
     archive = OrthancArchive()
-    preload = ("orthanc_stl_plugin.services.convert", "orthanc_stl_plugin.services.model_files")
-    workers = Workers(settings, preload)
+    workers = Workers(settings, ("orthanc_stl_plugin.services.convert",))
+    # A worker of their own, started when it is needed: nobody waits for a picture, or for a list,
+    # behind models that are made.
+    readers = Workers(replace(settings, workers=1), ("orthanc_stl_plugin.services.model_files",))
     encoder = Encoder(archive, workers, spool, settings)
-    files = ModelFiles(archive, workers, spool, settings)
     jobs = JobEngine(
         settings.worker_count, settings.max_pending_jobs, settings.kept_jobs, PropertyJournal()
     )
     jobs_path = ORTHANC_PATH if settings.jobs_in_orthanc else OWN_PATH
     routes = [
         *model_routes(encoder, jobs, jobs_path, room),
-        *model_file_routes(files, room),
+        *listing_routes(Listing(archive, readers, spool, settings)),
+        *model_file_routes(ModelFiles(archive, readers, spool, settings)),
         *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
-        *grey_value_routes(GreyValues(archive, workers, spool, settings), room),
+        *grey_value_routes(GreyValues(archive, readers, spool, settings)),
     ]
 
     def begin() -> None:
@@ -89,6 +93,7 @@ def compose_models(settings: Settings, spool: Spool, room: WaitingRoom) -> Model
     def end() -> None:
         jobs.close()
         workers.close()
+        readers.close()
 
     return Models(routes, workers, jobs, jobs_path, begin, end)
 

@@ -24,7 +24,6 @@ from orthanc_stl_plugin.services.convert import ConversionTask, MadeModel, make_
 from orthanc_stl_plugin.services.course import Course, Pace
 from orthanc_stl_plugin.services.effort import SourceSize
 from orthanc_stl_plugin.services.job import Watch, Work
-from orthanc_stl_plugin.services.listing import roi_list, segment_list
 from orthanc_stl_plugin.services.orders import (
     AttachOrder,
     Making,
@@ -165,17 +164,6 @@ class Encoder:
             )
 
         return partial(self._encode, series.study_id, spooled, making, None)
-
-    def rois(self, instance_id: str) -> list[dict[str, object]]:
-        """The ROIs of an RT Structure Set; see `roi_list`."""
-        with self._spool.task_folder() as folder:
-            return self._workers.run(roi_list, self._spooled_instance(instance_id, folder))
-
-    def segments(self, instance_id: str, *, with_volumes: bool) -> list[dict[str, object]]:
-        """The segments of a DICOM Segmentation; see `segment_list`."""
-        with self._spool.task_folder() as folder:
-            path = self._spooled_instance(instance_id, folder)
-            return self._workers.run(segment_list, path, self._max_bytes, with_volumes)
 
     def _spooled_instance(self, instance_id: str, folder: Path) -> Path:
         path = folder / f"{instance_id}.dcm"

@@ -1,17 +1,57 @@
-"""What a segmentation holds, as plain values for JSON; runs in a worker process."""
+"""What a segmentation holds, as plain values for JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.dicomseg import SegFile, read_seg, structures
 from orthanc_stl_plugin.formats.rtstruct import read_rtstruct
 from orthanc_stl_plugin.model.labels import Code, Segment
+from orthanc_stl_plugin.services.archive import Archive
+from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.work import Workers
+
+
+class Listing:
+    """Lists what models can be made of.
+
+    The methods raise NotFound for an instance that does not exist, and what the workers raise.
+    """
+
+    def __init__(
+        self, archive: Archive, workers: Workers, spool: Spool, settings: Settings
+    ) -> None:
+        self._archive = archive
+        self._workers = workers
+        self._spool = spool
+        self._max_bytes = settings.max_volume_mib << 20
+
+    def rois(self, instance_id: str) -> list[dict[str, object]]:
+        """The ROIs of an RT Structure Set; see `roi_list`."""
+        with self._spooled(instance_id) as path:
+            return self._workers.run(roi_list, path)
+
+    def segments(self, instance_id: str, *, with_volumes: bool) -> list[dict[str, object]]:
+        """The segments of a DICOM Segmentation; see `segment_list`."""
+        with self._spooled(instance_id) as path:
+            return self._workers.run(segment_list, path, self._max_bytes, with_volumes)
+
+    @contextmanager
+    def _spooled(self, instance_id: str) -> Iterator[Path]:
+        with self._spool.task_folder() as folder:
+            path = folder / "source.dcm"
+            path.write_bytes(self._archive.instance_file(instance_id))
+            yield path
 
 
 def roi_list(path: Path) -> list[dict[str, object]]:
     """Number, name, contours, colour, volume of each ROI, and why one cannot be meshed.
+
+    Runs in a worker process, as the next.
 
     Raises:
         UnusableSource: the file at `path` is no readable RT Structure Set.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Final
@@ -41,7 +41,3 @@ class WaitingRoom:
             yield
         finally:
             self._free.release()
-
-    def seated[**P, R](self, function: Callable[P, R]) -> Callable[P, R]:
-        """The same function, which takes a place whenever it is called."""
-        return self.place()(function)

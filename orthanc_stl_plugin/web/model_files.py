@@ -16,7 +16,6 @@ from orthanc_stl_plugin.services.model_files import (
     ModelFiles,
     View,
 )
-from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
@@ -27,14 +26,14 @@ _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,9}")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{0,9})?")
 
 
-def model_file_routes(files: ModelFiles, room: WaitingRoom) -> list[Route]:
+def model_file_routes(files: ModelFiles) -> list[Route]:
     """The routes below /instances/{id}."""
     api = _ModelFileApi(files)
     return [
         Route("/instances/{id}/stl", {"GET": api.stl}, Shows.INSTANCE),
-        Route("/instances/{id}/glb", {"GET": room.seated(api.glb)}, Shows.INSTANCE),
-        Route("/instances/{id}/obj", {"GET": room.seated(api.obj)}, Shows.INSTANCE),
-        Route("/instances/{id}/preview-3d", {"GET": room.seated(api.preview)}, Shows.INSTANCE),
+        Route("/instances/{id}/glb", {"GET": api.glb}, Shows.INSTANCE),
+        Route("/instances/{id}/obj", {"GET": api.obj}, Shows.INSTANCE),
+        Route("/instances/{id}/preview-3d", {"GET": api.preview}, Shows.INSTANCE),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The routes that make 3D models, and that list what models can be made of."""
+"""The routes that make 3D models."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OTSU: Final = "Otsu"
 def model_routes(
     encoder: Encoder, jobs: JobEngine, jobs_path: str, room: WaitingRoom
 ) -> list[Route]:
-    """The routes that make models, and that list what models can be made of."""
+    """The routes that make models."""
     api = _ModelApi(encoder, jobs, jobs_path, room)
     return [
         Route("/stl/encode-nifti", {"POST": api.encode_nifti}),
@@ -53,8 +53,6 @@ def model_routes(
         Route("/stl/encode-seg", {"POST": api.encode_seg}),
         Route("/stl/encode-series", {"POST": api.encode_series}),
         Route("/stl/attach", {"POST": api.attach}),
-        Route("/stl/rt-struct/{id}", {"GET": room.seated(api.rois)}),
-        Route("/stl/seg/{id}", {"GET": room.seated(api.segments)}),
     ]
 
 
@@ -150,16 +148,6 @@ class _ModelApi:
             return json_response({"ID": job_id, "Path": f"{self._jobs_path}/{job_id}"})
         with self._room.place():
             return _answer(submit().wait())
-
-    def rois(self, request: Request) -> Response:
-        rois = self._encoder.rois(request.groups[0])
-        if "details" in request.query:
-            return json_response(rois)
-        return json_response([roi["Name"] for roi in rois])
-
-    def segments(self, request: Request) -> Response:
-        with_volumes = "details" in request.query
-        return json_response(self._encoder.segments(request.groups[0], with_volumes=with_volumes))
 
 
 def _answer(models: list[NamedInstance]) -> Response:

@@ -12,6 +12,7 @@ from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.web.grey_values import grey_value_routes
 from orthanc_stl_plugin.web.iiif import BASES
 from orthanc_stl_plugin.web.jobs import job_routes
+from orthanc_stl_plugin.web.listing import listing_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.pages import page_routes
@@ -27,9 +28,10 @@ ROUTES = [
     f"{method} {route.template}"
     for route in [
         *model_routes(NOTHING, NOTHING, "", ROOM),
-        *model_file_routes(NOTHING, ROOM),
+        *listing_routes(NOTHING),
+        *model_file_routes(NOTHING),
         *job_routes(ENGINE, cast("Any", object())),
-        *grey_value_routes(NOTHING, ROOM),
+        *grey_value_routes(NOTHING),
         *status_routes(NOTHING),
         *page_routes({}, NOTHING),
         *presentation_routes(NOTHING, NOTHING, NOTHING, Settings()),

@@ -22,11 +22,3 @@ def test_a_place_is_free_again_after_a_failure():
 def test_with_a_single_thread_one_may_wait():
     with WaitingRoom(1).place():
         pass
-
-
-def test_what_is_seated_takes_a_place_at_each_call():
-    room = WaitingRoom(2)
-    double = room.seated(lambda number: 2 * number)
-    assert [double(1), double(2)] == [2, 4]
-    with room.place(), pytest.raises(Busy):
-        double(3)

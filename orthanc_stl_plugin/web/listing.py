@@ -1,0 +1,26 @@
+"""The routes that list what models can be made of."""
+
+from __future__ import annotations
+
+from orthanc_stl_plugin.services.listing import Listing
+from orthanc_stl_plugin.web.messages import Request, Response, json_response
+from orthanc_stl_plugin.web.route import Route
+
+
+def listing_routes(listing: Listing) -> list[Route]:
+    """GET /stl/rt-struct/{id} and /stl/seg/{id}."""
+
+    def rois(request: Request) -> Response:
+        found = listing.rois(request.groups[0])
+        if "details" in request.query:
+            return json_response(found)
+        return json_response([roi["Name"] for roi in found])
+
+    def segments(request: Request) -> Response:
+        with_volumes = "details" in request.query
+        return json_response(listing.segments(request.groups[0], with_volumes=with_volumes))
+
+    return [
+        Route("/stl/rt-struct/{id}", {"GET": rois}),
+        Route("/stl/seg/{id}", {"GET": segments}),
+    ]
