@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import Settings
@@ -23,6 +24,9 @@ LONGEST_AXIS: Final = 160
 """The most voxels along an axis that are sent: a slice of a CT then has a third of its lines."""
 
 HISTOGRAM_BINS: Final = 128
+
+PADDING: Final = INT16.min
+"""What is sent for a voxel that has no value; no value is sent as this number then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +74,32 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
 
     `Shape` is that of the sent voxels (columns, rows, slices), `VoxelSizeMm` theirs, `Values` the
     base64 of little-endian int16, column by column within rows within slices: a value is
-    `Values * Slope + Intercept`, in `Unit`. `Histogram` counts the voxels of the whole series in
-    bins of equal width from `Minimum` to `Maximum`; `Otsu` is the threshold that
-    /stl/encode-series takes by itself, or null where all values are equal.
+    `Values * Slope + Intercept`, in `Unit`, but `Padding` (null where there is none) stands for
+    what has no value. `Histogram` counts the other voxels of the whole series in bins of equal
+    width from `Minimum` to `Maximum`; `Otsu` is the threshold that /stl/encode-series takes by
+    itself, or null where all values are equal.
 
     Raises:
         TooLarge: the volume takes more than `max_bytes`.
         UnusableSource: the images form no regular volume, or cannot be decoded.
     """
     volume = read_series(paths, max_bytes)
-    values = volume.values
+    values, padding = volume.values, volume.padding
     histogram = GreyHistogram(values)
     low, high = histogram.low, histogram.high
+    counts = histogram.counts(HISTOGRAM_BINS)
+    numbers: NDArray[np.integer] | NDArray[np.floating] = values
+    lowest = INT16.min
+    if padding is not None:
+        counts -= np.histogram(values[padding], HISTOGRAM_BINS, (low, high))[0]
+        numbers = np.where(padding, np.float32(np.nan), values)
+        lowest = PADDING + 1
     factors = block_factors(values.shape, LONGEST_AXIS)
-    small = block_means(values, factors) if max(factors) > 1 else values
-    is_exact = INT16.min <= low and high <= INT16.max and values.dtype == np.int16
-    slope = 1.0 if is_exact or low == high else (high - low) / (INT16.max - INT16.min)
-    intercept = 0.0 if is_exact else low - INT16.min * slope
-    stored = np.rint((small - intercept) / slope).clip(INT16.min, INT16.max).astype("<i2")
+    small = block_means(numbers, factors) if max(factors) > 1 else numbers
+    is_exact = lowest <= low and high <= INT16.max and values.dtype == np.int16
+    slope = 1.0 if is_exact or low == high else (high - low) / (INT16.max - lowest)
+    intercept = 0.0 if is_exact else low - lowest * slope
+    stored = np.rint((small - intercept) / slope).clip(lowest, INT16.max)
     grid = volume.grid.reduced(factors)
     return {
         "Modality": volume.modality,
@@ -95,12 +107,18 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
         "Minimum": low,
         "Maximum": high,
         "Otsu": histogram.otsu() if low < high else None,
-        "Histogram": histogram.counts(HISTOGRAM_BINS).tolist(),
+        "Histogram": counts.tolist(),
         "Shape": list(small.shape),
         "VoxelSizeMm": [round(size, 6) for size in grid.voxel_size_mm],
         "OriginalShape": list(values.shape),
         "Slope": slope,
         "Intercept": intercept,
-        "Values": base64.b64encode(stored.tobytes(order="F")).decode("ascii"),
+        "Padding": None if padding is None else PADDING,
+        "Values": base64.b64encode(_int16(stored).tobytes(order="F")).decode("ascii"),
         "Notes": list(volume.notes),
     }
+
+
+def _int16(stored: NDArray[np.floating]) -> NDArray[np.int16]:
+    """Little-endian, with `PADDING` for what is no number."""
+    return np.where(np.isnan(stored), PADDING, stored).astype("<i2")

@@ -12,6 +12,7 @@ export class GreyVolume {
   constructor(summary) {
     const bytes = Uint8Array.from(atob(summary.Values), (one) => one.charCodeAt(0));
     this.stored = new Int16Array(bytes.buffer);
+    this.padding = summary.Padding;
     this.shape = summary.Shape;
     this.voxelSizeMm = summary.VoxelSizeMm;
     this.slope = summary.Slope;
@@ -24,6 +25,12 @@ export class GreyVolume {
   /** @param {keyof typeof DIRECTIONS} direction @returns {number} how many slices there are. */
   count(direction) {
     return this.shape[DIRECTIONS[direction][0]];
+  }
+
+  /** @param {keyof typeof DIRECTIONS} direction @returns {boolean} whether a slice is more than a line. */
+  isWide(direction) {
+    const [, across, down] = DIRECTIONS[direction];
+    return this.shape[across] > 1 && this.shape[down] > 1;
   }
 
   /**
@@ -49,7 +56,7 @@ export class GreyVolume {
         const at = index * strides[along] + x * strides[across] + row * strides[down];
         const value = this.stored[at] * this.slope + this.intercept;
         const grey = Math.min(255, Math.max(0, (value - black) * scale));
-        const isInside = value >= range.lower && value <= range.upper;
+        const isInside = value >= range.lower && value <= range.upper && this.stored[at] !== this.padding;
         const tint = DARKEST_MASK + ((1 - DARKEST_MASK) * grey) / 255;
         const pixel = 4 * (y * width + x);
         for (let band = 0; band < 3; band += 1) {

@@ -53,11 +53,13 @@ class Picker {
     });
   }
 
+  /** @throws {Error} when there is no lowest value. */
   chosen() {
-    const upper = Number(this.upper.field.value);
+    const { lower, upper } = this.#range();
+    if (Number.isNaN(lower)) throw new Error(text('lowerAbsent'));
     return {
-      Threshold: Number(this.lower.field.value),
-      ...(upper < this.summary.Maximum ? { Upper: upper } : {}),
+      Threshold: lower,
+      ...(upper < Infinity ? { Upper: upper } : {}),
       KeepLargest: byId('keep-largest').checked,
       FillHoles: byId('fill-holes').checked,
     };
@@ -65,13 +67,26 @@ class Picker {
 
   update() {
     const { Minimum: low, Maximum: high } = this.summary;
-    const range = { lower: Number(this.lower.field.value), upper: Number(this.upper.field.value) };
-    const share = (value) => (value - low) / (high - low || 1);
-    markInside(this.histogram, Math.max(0, share(range.lower)), Math.min(1, share(range.upper)));
+    const range = this.#range();
+    const share = (value) => Math.min(1, Math.max(0, (value - low) / (high - low || 1)));
+    markInside(this.histogram, share(Number.isNaN(range.lower) ? Infinity : range.lower), share(range.upper));
     const index = Number(this.position.value);
     const inside = this.volume.draw(this.canvas, this.direction.value, index, range);
     byId('slice-number').textContent = `${index + 1} / ${this.volume.count(this.direction.value)}`;
     byId('slice-share').textContent = text('insideShare', { share: number(100 * inside) });
+  }
+
+  /**
+   * The values inside. The fields round what they show: at their ends nothing is left out for that.
+   * @returns {{lower: number, upper: number}} NaN without a lowest, Infinity without a highest value.
+   */
+  #range() {
+    const { Minimum: low, Maximum: high } = this.summary;
+    const [lower, upper] = [this.lower.field.valueAsNumber, this.upper.field.valueAsNumber];
+    return {
+      lower: lower <= this.#rounded(low) ? Math.min(lower, low) : lower,
+      upper: upper < this.#rounded(high) ? upper : Infinity,
+    };
   }
 
   /** A slider and a number field that follow each other. */
@@ -110,7 +125,7 @@ class Picker {
     this.direction = byId('slice-direction');
     this.position = byId('slice-position');
     for (const name of Object.keys(DIRECTIONS)) {
-      if (this.volume.count(name) > 1) this.direction.add(new Option(text(`direction.${name}`), name));
+      if (name === 'slices' || this.volume.isWide(name)) this.direction.add(new Option(text(`direction.${name}`), name));
     }
     const middle = () => {
       const count = this.volume.count(this.direction.value);

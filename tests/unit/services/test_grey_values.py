@@ -12,10 +12,15 @@ from tests import dicom_samples as samples
 LIMIT = 1 << 30
 
 
-def written(folder: Path, stored: np.ndarray, **options: float) -> tuple[Path, ...]:
+def written(
+    folder: Path, stored: np.ndarray, padding: int | None = None, **options: float
+) -> tuple[Path, ...]:
     images = samples.ct_datasets(stored, samples.oblique_affine(), **options)
     paths = []
     for number, image in enumerate(images):
+        if padding is not None:
+            image.PixelPaddingValue = padding
+            image["PixelPaddingValue"].VR = "SS"
         paths.append(folder / f"{number}.dcm")
         paths[-1].write_bytes(samples.file_bytes(image))
     return tuple(paths)
@@ -23,9 +28,13 @@ def written(folder: Path, stored: np.ndarray, **options: float) -> tuple[Path, .
 
 def sent(summary: dict[str, Any]) -> np.ndarray:
     """(columns, rows, slices) values as a browser takes them out of the answer."""
+    return np.asarray(sent_numbers(summary) * summary["Slope"] + summary["Intercept"])
+
+
+def sent_numbers(summary: dict[str, Any]) -> np.ndarray:
+    """(columns, rows, slices) int16 before they are scaled."""
     stored = np.frombuffer(base64.b64decode(summary["Values"]), dtype="<i2")
-    voxels = stored.reshape(summary["Shape"], order="F")
-    return np.asarray(voxels * summary["Slope"] + summary["Intercept"])
+    return stored.reshape(summary["Shape"], order="F")
 
 
 @pytest.fixture
@@ -77,6 +86,35 @@ def test_a_series_of_one_value_has_no_threshold(tmp_path: Path):
     summary: dict[str, Any] = grey_summary(written(tmp_path, stored, intercept=0), LIMIT)
     assert summary["Otsu"] is None
     assert (sent(summary) == 7).all()
+
+
+@pytest.mark.parametrize("slope", [1, 0.37])
+def test_padding_is_told_from_the_lowest_value(tmp_path: Path, stored: np.ndarray, slope: float):
+    stored[:4] = -2000
+    paths = written(tmp_path, stored, padding=-2000, slope=slope)
+    summary: dict[str, Any] = grey_summary(paths, LIMIT)
+    is_padding = sent_numbers(summary) == summary["Padding"]
+    assert is_padding[:4].all()
+    assert not is_padding[4:].any()
+    step = 0 if slope == 1 else 0.51 * summary["Slope"] + 1e-4
+    assert np.abs(sent(summary)[4:] - (stored[4:] * slope - 1024)).max() <= step
+    assert sum(summary["Histogram"]) == stored[4:].size
+
+
+def test_a_block_of_the_preview_is_padding_where_more_than_half_of_it_is(tmp_path: Path):
+    stored = np.full((2 * LONGEST_AXIS, 6, 3), 10, dtype=np.int16)
+    stored[:5] = -2000
+    paths = written(tmp_path, stored, padding=-2000, intercept=0)
+    summary: dict[str, Any] = grey_summary(paths, LIMIT)
+    is_padding = sent_numbers(summary) == summary["Padding"]
+    assert is_padding[:2].all()
+    assert not is_padding[2:].any()  # the third block has one of each
+    assert (sent(summary)[2:] == 10).all()
+
+
+def test_a_series_without_padding_says_so(tmp_path: Path, stored: np.ndarray):
+    summary: dict[str, Any] = grey_summary(written(tmp_path, stored), LIMIT)
+    assert summary["Padding"] is None
 
 
 def test_a_volume_above_the_limit_is_refused(tmp_path: Path, stored: np.ndarray):
