@@ -22,11 +22,11 @@ startPage('createTitle', async () => {
   byId('back').href = studyAddress(study);
   byId('study-name').textContent = described;
   fillOptions();
-  files(study, series);
   byId('create').addEventListener('click', () => make(studyAddress(study)));
   byId('page').hidden = false;
-  if (series) await showSeries(await getJson(`series/${series}`));
-  else await offerSeries(study);
+  const reading = series ? getJson(`series/${series}`).then(showSeries) : offerSeries(study);
+  files(study, series, reading);
+  await reading;
 });
 
 async function namedStudy() {
@@ -35,16 +35,18 @@ async function namedStudy() {
   return getJson(`studies/${id}`);
 }
 
-/** @param {any} series */
+/** @param {any} series @returns {Promise<any>} what is ordered of it; null where it gives no model. */
 async function showSeries(series) {
   const modality = series.MainDicomTags.Modality || '';
   byId('series-name').textContent = `${modality} · ${series.MainDicomTags.SeriesDescription || text('unnamedSeries')}`;
+  let found = null;
   try {
-    use(await seriesSource(series, modality));
+    found = await seriesSource(series, modality);
   } catch (error) {
-    use(null);
     byId('source').append(errorMessage(error));
   }
+  use(found);
+  return found;
 }
 
 async function seriesSource(series, modality) {
@@ -99,29 +101,38 @@ async function offerSeries(study) {
   use(null);
 }
 
-/** @param {any} study @param {string | null} series */
-function files(study, series) {
-  dropZone(async (given) => {
-    byId('file-error').replaceChildren();
+/**
+ * Files take the place of the series when that has been read: it would take theirs else.
+ * @param {any} study @param {string | null} series @param {Promise<any>} reading what is ordered of the series.
+ */
+function files(study, series, reading) {
+  let last = Promise.resolve();
+  dropZone((given) => {
+    last = last.then(() => take(given, study, series, reading));
+  });
+}
+
+/** @param {File[]} given @param {any} study @param {string | null} series @param {Promise<any>} reading */
+async function take(given, study, series, reading) {
+  byId('file-error').replaceChildren();
+  if (!given.length) {
+    location.reload();
+    return;
+  }
+  try {
+    const isVolume = (await reading)?.route === 'stl/encode-series';
     clearFileFields();
-    byId('source').hidden = given.length > 0;
+    byId('source').hidden = true;
+    byId('threshold').hidden = true;
     byId('structures').hidden = true;
     byId('structure-rows').replaceChildren();
-    if (!given.length) {
-      location.reload();
-      return;
-    }
-    try {
-      const isImage = !byId('threshold').hidden;
-      use(await fileOrder(given, study.ID, isImage ? series : null));
-      byId('series-name').textContent = given[0].name;
-      byId('source').hidden = byId('structures').hidden;
-      byId('threshold').hidden = true;
-    } catch (error) {
-      use(null);
-      byId('file-error').append(errorMessage(error));
-    }
-  });
+    use(await fileOrder(given, study.ID, isVolume ? series : null));
+    byId('series-name').textContent = given[0].name;
+    byId('source').hidden = byId('structures').hidden;
+  } catch (error) {
+    use(null);
+    byId('file-error').append(errorMessage(error));
+  }
 }
 
 function use(chosen) {

@@ -18,32 +18,32 @@ const Y_UP = 'glb'; // glTF 2.0 section 3.4: y is up, the unit is the metre
  */
 
 /**
- * Makes the drop zone work.
- * @param {(files: File[]) => Promise<void>} changed called with the files, and with none.
+ * Makes the drop zone work; a file that misses it would else take the place of the page.
+ * @param {(files: File[]) => void} changed called with the files, and with none.
  */
 export function dropZone(changed) {
   const zone = byId('drop');
   const input = byId('file');
-  const take = async (files) => {
+  const take = (files) => {
     byId('file-name').textContent = files.map((file) => text('fileChosen', { name: file.name, size: sizeOf(file) })).join(', ');
     byId('remove-file').hidden = !files.length;
-    await changed(files);
+    changed(files);
   };
   byId('choose-file').addEventListener('click', () => input.click());
-  input.addEventListener('change', () => input.files.length && take([...input.files]));
-  byId('remove-file').addEventListener('click', () => {
-    input.value = '';
-    take([]);
+  input.addEventListener('change', () => {
+    const files = [...input.files];
+    input.value = ''; // the same file, mended meanwhile, is a change too
+    if (files.length) take(files);
   });
-  for (const name of ['dragenter', 'dragover']) {
-    zone.addEventListener(name, (event) => {
-      event.preventDefault();
-      zone.classList.add('over');
-    });
-  }
-  for (const name of ['dragleave', 'drop']) zone.addEventListener(name, () => zone.classList.remove('over'));
-  zone.addEventListener('drop', (event) => {
+  byId('remove-file').addEventListener('click', () => take([]));
+  const listen = (name, act) => document.addEventListener(name, (event) => {
+    if (!event.dataTransfer?.types.includes('Files')) return;
     event.preventDefault();
+    act(event);
+  });
+  for (const name of ['dragenter', 'dragover']) listen(name, () => zone.classList.add('over'));
+  for (const name of ['dragleave', 'drop']) listen(name, () => zone.classList.remove('over'));
+  listen('drop', (event) => {
     const files = [...event.dataTransfer.files];
     if (files.length) take(files);
   });

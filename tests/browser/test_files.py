@@ -1,0 +1,78 @@
+"""Files of one's own on the page that makes models, beside the series that it shows."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+import trimesh
+from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.browser.conftest import Watched
+from tests.browser.test_create import made, tags_of
+from tests.demo import figurine
+from tests.orthanc_server import OrthancServer
+
+
+def nifti(name: str) -> FilePayload:
+    content = figurine.nifti(figurine.mask(figurine.scan()))
+    return {"name": name, "mimeType": "application/gzip", "buffer": content}
+
+
+def opened(watched: Watched, ct: dict[str, str]) -> Page:
+    page = watched.open(f"/stl/app/create.html?series={ct['ParentSeries']}")
+    page.wait_for_selector("#threshold:not([hidden])")
+    return page
+
+
+def test_a_file_in_place_of_another_takes_the_frame_of_the_images_too(
+    watched: Watched, orthanc: OrthancServer, ct: dict[str, str]
+):
+    page = opened(watched, ct)
+    page.locator("#file").set_input_files(nifti("first.nii.gz"))
+    expect(page.locator("#file-name")).to_contain_text("first.nii.gz")
+    page.locator("#file").set_input_files(nifti("second.nii.gz"))
+    expect(page.locator("#file-name")).to_contain_text("second.nii.gz")
+    made(page)
+    image = orthanc.get(f"/instances/{ct['ID']}/simplified-tags").json()
+    assert tags_of(orthanc, page)["FrameOfReferenceUID"] == image["FrameOfReferenceUID"]
+
+
+def test_a_file_chosen_while_the_images_are_read_is_what_is_made(
+    watched: Watched, ct: dict[str, str]
+):
+    labels = np.zeros((20, 24, 30), dtype=np.uint8)
+    labels[4:10, 4:10, 4:10] = 3
+    labels[12:16, 4:14, 4:20] = 7
+    content = nib.Nifti1Image(labels, np.eye(4)).to_bytes()
+    file: FilePayload = {"name": "a.nii", "mimeType": "image/nii", "buffer": content}
+    held: list[Route] = []
+    watched.page.route("**/stl/values", lambda route: held.append(route))  # noqa: PLW0108
+    watched.page.goto(f"{watched.url}/stl/app/create.html?series={ct['ParentSeries']}")
+    expect(watched.page.locator("#threshold-waiting")).to_be_visible()
+    watched.page.locator("#file").set_input_files(file)
+    expect(watched.page.locator("#file-name")).to_contain_text("a.nii")
+    held[0].continue_()
+    watched.page.wait_for_selector("html[data-ready]")
+    expect(watched.page.locator("#structure-rows tr")).to_have_count(2)
+    expect(watched.page.locator("#threshold")).to_be_hidden()
+    made(watched.page)
+    expect(watched.page.locator("#result li")).to_have_count(2)
+    expect(watched.page.locator("#result")).to_contain_text("Label 7")
+
+
+@pytest.mark.parametrize("place", ["#drop", "h1"])
+def test_a_file_may_be_dropped_anywhere_on_the_page(
+    watched: Watched, ct: dict[str, str], place: str
+):
+    page = watched.open(f"/stl/app/create.html?study={ct['ParentStudy']}")
+    is_taken = page.locator(place).evaluate(
+        """(place, bytes) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], 'Amulet.ply'));
+            const options = { dataTransfer: carried, bubbles: true, cancelable: true };
+            return !place.dispatchEvent(new DragEvent('drop', options));
+        }""",
+        list(trimesh.creation.box().export(file_type="ply")),
+    )
+    assert is_taken  # else the browser shows the file in place of the page
+    expect(page.locator("#file-name")).to_contain_text("Amulet.ply")
+    expect(page.get_by_role("button", name="Create the model")).to_be_enabled()
