@@ -3,15 +3,15 @@
 import { enclosedVolume, extent, isClosed } from './measure.js';
 
 const MILLIMETRES_PER_METRE = 1000; // glTF is in metres
-const MOST_TRIANGLES_TO_CHECK = 500_000; // above, a phone would stand still for seconds
 const IVORY = 0xe8dcc8;
 const ROUGHNESS = 0.55;
 
 /**
- * `colour` is that of the whole model; null where it has pictures or several colours.
+ * `colour` is that of the whole model; null where it has pictures or several colours. `volumeMm3` is null
+ * where the surface is not closed.
  * @typedef {{id: string, name: string, group: any, materials: any[], plain: any, colour: string | null, opacity: number,
  *   setPlain: (isPlain: boolean) => void,
- *   triangles: number, sizeMm: number[], volumeMm3: number, isClosed: boolean | null}} Model
+ *   triangles: number, sizeMm: number[], lowMm: number[], highMm: number[], volumeMm3: number | null}} Model
  */
 
 /**
@@ -62,12 +62,13 @@ function shown(three, given) {
 /** @param {any} three @param {any[]} meshes at their place. */
 function measured(three, meshes) {
   const { positions, indices } = joined(three, meshes);
-  const triangles = indices.length / 3;
+  const { low, high, size } = extent(positions);
   return {
-    triangles,
-    volumeMm3: enclosedVolume(positions, indices),
-    sizeMm: extent(positions).size,
-    isClosed: triangles <= MOST_TRIANGLES_TO_CHECK ? isClosed(positions, indices) : null,
+    triangles: indices.length / 3,
+    volumeMm3: isClosed(positions, indices) ? Math.abs(enclosedVolume(positions, indices)) : null,
+    sizeMm: size,
+    lowMm: low,
+    highMm: high,
   };
 }
 

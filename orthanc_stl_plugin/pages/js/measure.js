@@ -38,35 +38,39 @@ export function extent(positions) {
 }
 
 /**
- * Whether each edge lies in exactly two triangles, once in each direction, after vertices of equal
- * coordinates have become one.
- * @param {ArrayLike<number>} positions
+ * Whether each edge is passed as often in one direction as in the other, vertices of equal
+ * coordinates being one: then nothing is open. Each pass adds a number that its edge alone has, to
+ * be taken off by the pass back; two sums of 32 bits that are zero by chance are not to be expected.
+ * @param {Float32Array} positions
  * @param {ArrayLike<number>} indices
  * @returns {boolean}
  */
 export function isClosed(positions, indices) {
-  /** @type {Map<string, number>} */
-  const numbers = new Map();
-  const count = positions.length / 3;
-  const place = new Uint32Array(count);
-  for (let i = 0; i < count; i += 1) {
-    const key = `${positions[3 * i]},${positions[3 * i + 1]},${positions[3 * i + 2]}`;
-    let number = numbers.get(key);
-    if (number === undefined) numbers.set(key, (number = numbers.size));
-    place[i] = number;
+  const bits = new Uint32Array(Float32Array.from(positions, (one) => one + 0).buffer); // -0 is 0
+  const place = new Uint32Array(positions.length / 3);
+  for (let i = 0; i < place.length; i += 1) {
+    place[i] = mixed(mixed(mixed(1, bits[3 * i]), bits[3 * i + 1]), bits[3 * i + 2]);
   }
-  /** @type {Map<number, number>} */
-  const edges = new Map();
+  let [sum, other] = [0, 0];
   for (let i = 0; i < indices.length; i += 3) {
     for (let k = 0; k < 3; k += 1) {
       const from = place[indices[i + k]];
       const to = place[indices[i + ((k + 1) % 3)]];
+      if (from === to) continue;
       const [low, high, sign] = from < to ? [from, to, 1] : [to, from, -1];
-      const key = low * numbers.size + high;
-      const sum = (edges.get(key) ?? 0) + sign;
-      if (sum === 0) edges.delete(key);
-      else edges.set(key, sum);
+      const edge = mixed(low, high);
+      sum = (sum + sign * edge) | 0;
+      other = (other + sign * mixed(edge, low)) | 0;
     }
   }
-  return edges.size === 0;
+  return sum === 0 && other === 0;
+}
+
+/** @param {number} seed @param {number} value @returns {number} 32 bits that depend on each of both (MurmurHash3). */
+function mixed(seed, value) {
+  let hash = Math.imul(value, 0xcc9e2d51);
+  hash = seed ^ Math.imul((hash << 15) | (hash >>> 17), 0x1b873593);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) | 0;
 }

@@ -2,11 +2,11 @@
 
 import { address, postJson } from './api.js';
 import { byId, element } from './dom.js';
-import { number, text, volume } from './i18n.js';
+import { text } from './i18n.js';
 import { cancel, follow, stageText } from './jobs.js';
 import { modelAddress } from './models.js';
 import { errorMessage, pageAddress } from './page.js';
-import { Scene, sizeText } from './scene.js';
+import { Scene, factsText } from './scene.js';
 
 const MOST_IN_PLACE = 12;
 
@@ -72,9 +72,7 @@ async function showModels(instances, backAddress) {
 }
 
 function entry(instance, model) {
-  const facts = model
-    ? ` ${sizeText(model)} · ${model.isClosed === false ? text('notClosed') : volume(Math.abs(model.volumeMm3))} · ${text('triangles', { count: number(model.triangles, 9) })}`
-    : '';
+  const facts = model ? ` ${factsText(model)}` : '';
   return element(
     'li', { className: 'row spread' },
     element('span', {}, element('strong', {}, instance.Name), element('span', { className: 'quiet small' }, facts)),

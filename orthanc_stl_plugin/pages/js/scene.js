@@ -1,7 +1,7 @@
 /** A room with models in it, lit and turned by hand; on three.js. Lengths are millimetres. */
 
 import { readModel } from './gltf.js';
-import { number, text } from './i18n.js';
+import { number, text, volume } from './i18n.js';
 
 const FIELD_OF_VIEW_DEGREES = 35;
 const STEP_DEGREES = 7.5;
@@ -67,7 +67,7 @@ export class Scene {
     const model = await readModel(this.three, await answer.arrayBuffer(), id, name);
     this.models.push(model);
     this.world.add(model.group);
-    this.box.expandByObject(model.group);
+    for (const corner of [model.lowMm, model.highMm]) this.box.expandByPoint(new this.three.Vector3(...corner));
     return model;
   }
 
@@ -188,7 +188,13 @@ export class Scene {
   }
 }
 
-/** @param {Model} model @returns {string} width x depth x height in mm: x, z and y of glTF. */
+/** @param {Model} model @returns {string} its measures, in a line. */
+export function factsText(model) {
+  const size = model.volumeMm3 === null ? text('notClosed') : volume(model.volumeMm3);
+  return `${sizeText(model)} · ${size} · ${text('triangles', { count: number(model.triangles, 9) })}`;
+}
+
+/** @param {{sizeMm: number[]}} model @returns {string} width x depth x height in mm: x, z and y of glTF. */
 export function sizeText({ sizeMm: [x, y, z] }) {
   return `${number(x)} × ${number(z)} × ${number(y)} mm`;
 }

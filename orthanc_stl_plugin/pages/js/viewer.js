@@ -1,11 +1,11 @@
 /** viewer.html: models together, in their colours, to turn, fade, cut open and measure. */
 
 import { byId, element, save } from './dom.js';
-import { number, text, volume } from './i18n.js';
+import { text } from './i18n.js';
 import { modelsOf, readManifest, studyOf, told } from './manifest.js';
 import { modelAddress } from './models.js';
 import { errorMessage, identifier, parameters, showWayBack, startPage, tellWhere } from './page.js';
-import { Scene, sizeText } from './scene.js';
+import { Scene, factsText, sizeText } from './scene.js';
 
 const SIDES = ['front', 'back', 'left', 'right', 'above', 'below'];
 
@@ -63,11 +63,10 @@ function entry(scene, model) {
     'aria-label': text('opacityOf', { name: model.name }),
     oninput: () => scene.fade(model, Number(slider.value) / 100),
   });
-  const size = model.isClosed === false ? text('notClosed') : volume(Math.abs(model.volumeMm3));
   return element(
     'li', { className: 'model' }, shown,
     element('label', { className: 'name', htmlFor: id }, swatch, model.name),
-    element('p', { className: 'facts-line small quiet' }, `${sizeText(model)} · ${size} · ${text('triangles', { count: number(model.triangles, 9) })}`),
+    element('p', { className: 'facts-line small quiet' }, factsText(model)),
     element('div', { className: 'opacity small' }, element('span', { 'aria-hidden': 'true' }, text('opacity')), slider),
     element('p', { className: 'links small row' }, ...['stl', 'glb', 'obj'].map((format) => element('a', {
       href: modelAddress(model.id, format), download: '', 'aria-label': text('downloadOf', { format: format.toUpperCase(), name: model.name }),
