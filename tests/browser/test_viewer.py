@@ -95,6 +95,21 @@ def changed(one: np.ndarray, other: np.ndarray) -> float:
     return float((np.abs(one.astype(int) - other.astype(int)) > 8).mean())
 
 
+def test_however_often_it_is_asked_for_a_picture_is_drawn_once(viewer: Page):
+    drawn = viewer.evaluate(
+        """async () => {
+          const { Scene } = await import('/stl/app/js/scene.js');
+          const scene = await Scene.create(document.createElement('div'));
+          let drawn = 0;
+          scene.renderer.render = () => { drawn += 1; };
+          for (let i = 0; i < 5; i += 1) scene.look();
+          await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+          return drawn;
+        }"""
+    )
+    assert drawn == 1
+
+
 def test_a_picture_can_be_kept(viewer: Page):
     with viewer.expect_download() as waiting:
         viewer.get_by_role("button", name="Picture").click()

@@ -50,6 +50,7 @@ export class Scene {
     this.controls.addEventListener('change', () => this.draw());
     this.plane = new three.Plane(new three.Vector3(-1, 0, 0), 0);
     this.box = new three.Box3();
+    this.isToBeDrawn = false;
     new ResizeObserver(() => this.#resize()).observe(stage);
     this.#resize();
   }
@@ -127,13 +128,21 @@ export class Scene {
 
   /** @returns {Promise<Blob>} the picture as PNG. */
   picture() {
-    this.draw();
+    this.#render();
     return new Promise((resolve, reject) => {
       this.renderer.domElement.toBlob((blob) => (blob ? resolve(blob) : reject(new Error(text('noPicture')))));
     });
   }
 
+  /** Draws when the browser shows its next picture, however often it is asked: a hundred models take long. */
   draw() {
+    if (this.isToBeDrawn) return;
+    this.isToBeDrawn = true;
+    requestAnimationFrame(() => this.#render());
+  }
+
+  #render() {
+    this.isToBeDrawn = false;
     this.renderer.render(this.world, this.camera);
   }
 
@@ -154,7 +163,7 @@ export class Scene {
     this.renderer.setSize(width, height);
     this.camera.aspect = width / height;
     this.camera.updateProjectionMatrix();
-    this.draw();
+    this.#render(); // at once: another size has emptied the picture
   }
 
   /** @param {KeyboardEvent} event */
