@@ -96,6 +96,25 @@ def test_the_slices_of_a_series_follow_one_another(watched: Watched, ct: dict[st
     expect(page.locator(".scale-bar")).to_have_text(re.compile(r"^\d+ (mm|cm)$"))
 
 
+def test_the_whole_of_an_image_is_seen_at_first_above_the_slider(
+    watched: Watched, orthanc: OrthancServer
+):
+    framed = np.zeros((1000, 1000, 3), dtype=np.uint8)
+    framed[..., 0] = 255
+    framed[20:-20, 20:-20] = (0, 0, 255)  # a red frame of 2 %
+    stored, _ = [orthanc.upload(frame_file(framed, number, series=71)) for number in (1, 2)]
+    page = opened(watched, f"series={stored['ParentSeries']}")
+    expect(page.locator("#position-text")).to_have_text("1 / 2")
+    page.wait_for_timeout(1500)  # a spring brings it to its place
+    seen = picture(page, STAGE)[..., :3].astype(int)
+    middle = seen[:, seen.shape[1] // 2]
+    is_red = middle[:, 0] > 2 * middle[:, 2] + 50
+    rows = np.flatnonzero(is_red)
+    assert rows[0] < 0.01 * len(middle)
+    assert rows[-1] > 0.99 * len(middle) - 1
+    assert len(rows) == pytest.approx(0.04 * len(middle), abs=4)
+
+
 def test_a_series_without_images_says_so(watched: Watched, rtstruct: dict[str, str]):
     watched.expect("422")
     page = watched.open(f"/stl/app/zoom.html?series={rtstruct['ParentSeries']}")

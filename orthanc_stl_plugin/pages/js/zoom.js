@@ -22,6 +22,7 @@ startPage('zoomTitle', async () => {
   await loadScript('openseadragon');
   tellWhere(told(manifest.label));
   const first = firstOf(manifest, pictures);
+  byId('sequence').hidden = pictures.length < 2; // before the viewer takes the place that is left
   const viewer = makeViewer();
   const show = new Sequence(viewer, pictures);
   tools(viewer, series ? { series } : { instance: instance || '' });
@@ -125,5 +126,4 @@ function slider(sequence, pictures, first) {
   position.addEventListener('input', tell);
   position.addEventListener('input', () => sequence.open(Number(position.value) - 1));
   tell();
-  byId('sequence').hidden = false;
 }
