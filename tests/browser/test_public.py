@@ -107,6 +107,18 @@ def test_a_visitor_opens_mirador(visitor: Watched, shown: Shown):
     has_no_way_to_staff(page)
 
 
+@pytest.mark.parametrize("page_name", ["viewer", "iiif"])
+def test_a_visitor_may_be_given_the_address_that_staff_has(
+    visitor: Watched, shown: Shown, page_name: str
+):
+    visitor.expect("403")
+    series = shown.model["ParentSeries"]
+    page = visitor.open(f"/stl/app/{page_name}.html?series={series}&from=legacy")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator("#models li, #manifests section").first).to_be_visible()
+    expect(page.get_by_role("link", name="Back to the study")).to_be_hidden()
+
+
 @pytest.mark.parametrize("page_name", ["zoom", "viewer", "iiif"])
 def test_what_is_not_published_is_not_there(visitor: Watched, shown: Shown, page_name: str):
     visitor.expect("404")

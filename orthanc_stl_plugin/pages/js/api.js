@@ -1,5 +1,7 @@
 /** What the pages ask of Orthanc and of the plugin. */
 
+import { text } from './i18n.js';
+
 /** The address of the server's root; the pages lie two levels below it, behind a proxy too. */
 export const ROOT = new URL('../../../', import.meta.url);
 
@@ -24,16 +26,18 @@ export function address(path) {
  * @param {string} path
  * @param {RequestInit} [options]
  * @returns {Promise<Response>}
- * @throws {ApiError}
+ * @throws {ApiError} with its sentence; Error when there is no answer.
  */
 export async function request(path, options) {
-  const answer = await fetch(address(path), options);
+  const answer = await fetch(address(path), options).catch((cause) => {
+    throw new Error(text('unreachable'), { cause });
+  });
   if (answer.ok) return answer;
-  const text = await answer.text();
-  let sentence = `${answer.status} ${answer.statusText}`;
+  const content = await answer.text();
+  let sentence = answer.status === 404 ? text('gone') : `${answer.status} ${answer.statusText}`;
   try {
-    const told = JSON.parse(text);
-    sentence = told.Details || told.Message || sentence;
+    const told = JSON.parse(content);
+    sentence = told.Details || (answer.status !== 404 && told.Message) || sentence;
   } catch {
     // not ours: the status says it
   }

@@ -30,12 +30,12 @@ export function manifestPath(level, id) {
  * @returns {Promise<any>} null where there is nothing to see.
  */
 export function readManifest(level, id) {
-  return seen(manifestPath(level, id));
+  return readDocument(manifestPath(level, id));
 }
 
 /** @param {string} study @returns {Promise<any>} the collection of its series; null where there is nothing to see. */
 export function readCollection(study) {
-  return seen(`studies/${study}/iiif/collection.json`);
+  return readDocument(`studies/${study}/iiif/collection.json`);
 }
 
 /** @param {any} collection of a study @returns {{series: string, name: string, isModel: boolean}[]} those with something to see. */
@@ -46,7 +46,8 @@ export function seriesOf(collection) {
   });
 }
 
-async function seen(path) {
+/** @param {string} path of a manifest or a collection. @returns {Promise<any>} null where there is nothing to see. */
+export async function readDocument(path) {
   try {
     return await getJson(path);
   } catch (error) {

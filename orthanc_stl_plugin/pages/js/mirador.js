@@ -3,11 +3,13 @@
 import { ROOT, address } from './api.js';
 import { byId } from './dom.js';
 import { currentLanguage, text } from './i18n.js';
+import { readDocument } from './manifest.js';
 import { identifier, parameters, startPage } from './page.js';
 import { loadScript } from './script.js';
 
 startPage('miradorTitle', async () => {
   const manifest = wantedManifest();
+  if (await readDocument(manifest) === null) throw new Error(text('noImages'));
   await loadScript('mirador');
   globalThis.Mirador.viewer({
     id: byId('stage').id,

@@ -83,7 +83,12 @@ export function studyAddress(study) {
  */
 export async function showWayBack(link, study) {
   if (from === null || study === null) return;
-  link.href = studyAddress(await getJson(`studies/${study}`));
+  const found = await getJson(`studies/${study}`).catch((error) => {
+    if (error.status === 403) return null; // staff has given its own address to one of the public
+    throw error;
+  });
+  if (found === null) return;
+  link.href = studyAddress(found);
   link.hidden = false;
 }
 

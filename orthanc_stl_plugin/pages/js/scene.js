@@ -1,5 +1,6 @@
 /** A room with models in it, lit and turned by hand; on three.js. Lengths are millimetres. */
 
+import { request } from './api.js';
 import { readModel } from './gltf.js';
 import { number, text, volume } from './i18n.js';
 
@@ -60,11 +61,7 @@ export class Scene {
    * @returns {Promise<Model>}
    */
   async add(id, glb, name) {
-    const answer = await fetch(glb);
-    if (!answer.ok) {
-      const told = await answer.json().catch(() => ({}));
-      throw new Error(told.Details || `${answer.status} ${answer.statusText}`);
-    }
+    const answer = await request(glb);
     const model = await readModel(this.three, await answer.arrayBuffer(), id, name);
     this.models.push(model);
     this.world.add(model.group);
