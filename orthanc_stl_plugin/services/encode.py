@@ -224,7 +224,8 @@ class Encoder:
                 instance = self._archive.create_instance(
                     study_id, all_tags, model.path, stl.MEDIA_TYPE, model.looks
                 )
-                stored.append(NamedInstance(model.segment.name, instance, model.warnings))
+                name = str(tags.get("ContentDescription") or model.segment.name)
+                stored.append(NamedInstance(name, instance, model.warnings))
             made = [{**one.answer, "Name": one.name} for one in stored]
             course.store(len(stored), triangles, Instances=made)
         except BaseException:

@@ -165,6 +165,29 @@ def test_the_start_page_asks_orthanc_for_the_latest(
     expect(page.locator("#models li")).to_have_text("Latest model")
 
 
+def test_a_job_of_many_models_names_the_first_of_them(watched: Watched, addresses: dict[str, str]):
+    def many(route: Route) -> None:
+        [job, *_] = [one for one in route.fetch().json() if one["Type"] == "StlEncodeRtStruct"]
+        [made, *_] = job["Content"]["Instances"]
+        named = [{**made, "Name": f"Structure {number}"} for number in range(1, 101)]
+        route.fulfill(json=[{**job, "Content": {"Instances": named}}])
+
+    watched.page.route("**/jobs?expand", many)
+    page = watched.open(addresses["index"])
+    named = page.locator("#job-rows td").last
+    expect(named).to_have_text("Structure 1, Structure 2, Structure 3 and 97 more")
+
+
+def test_a_model_that_cannot_be_drawn_has_no_broken_picture(
+    watched: Watched, addresses: dict[str, str]
+):
+    watched.expect("422")
+    watched.page.route("**/preview-3d*", lambda route: route.fulfill(status=422))
+    page = watched.open(addresses["index"])
+    expect(page.locator("#models .blank").first).to_be_visible()
+    expect(page.locator("#models img")).to_have_count(0)
+
+
 def test_pages_follow_jobs_that_orthanc_does_not_show(
     browser: Browser, rtstruct: dict[str, str], orthanc: OrthancServer
 ):

@@ -37,7 +37,9 @@ def main() -> None:
             body = {
                 "Nifti": base64.b64encode(nifti).decode(),
                 "ParentStudy": study,
-                "Tags": {"DocumentTitle": title, "SeriesDescription": title},
+                "Tags": dict.fromkeys(
+                    ("DocumentTitle", "ContentDescription", "SeriesDescription"), title
+                ),
             }
             _checked(session.post(f"{URL}/stl/encode-nifti", json=body))
     print(f"Start page:        {URL}/stl/app/index.html")

@@ -10,6 +10,7 @@ const MEBIBYTE = 1 << 20;
 const MOST_JOBS = 10;
 const MOST_STUDIES = 8;
 const MOST_MODELS = 6;
+const MOST_NAMES = 3;
 const LATEST_FIRST = [{ Type: 'Metadata', Key: 'LastUpdate', Direction: 'DESC' }];
 
 startPage('indexTitle', async () => {
@@ -68,7 +69,7 @@ async function jobs(status) {
 function jobRow(job) {
   const made = job.Content?.Instances || [];
   const view = made.length
-    ? element('a', { href: pageAddress('viewer.html', { series: made[0].ParentSeries }) }, made.map((one) => one.Name).join(', '))
+    ? element('a', { href: pageAddress('viewer.html', { series: made[0].ParentSeries }) }, namesOf(made))
     : null;
   const reason = job.ErrorDetails ? element('span', { className: 'quiet small' }, ` ${job.ErrorDetails}`) : null;
   return element(
@@ -78,6 +79,13 @@ function jobRow(job) {
     element('td', {}, text(`state.${job.State}`), reason),
     element('td', {}, view),
   );
+}
+
+/** @param {{Name: string}[]} made @returns {string} the first names, and how many more there are. */
+function namesOf(made) {
+  const names = made.slice(0, MOST_NAMES).map((one) => one.Name).join(', ');
+  const count = made.length - MOST_NAMES;
+  return count > 0 ? text('namesAndMore', { names, count }) : names;
 }
 
 /** @param {string} stamp YYYYMMDDTHHMMSS.ffffff in UTC. */
@@ -93,7 +101,7 @@ async function gallery() {
   });
   byId('models').append(...found.map((series) => element(
     'li', {}, element('a', { href: pageAddress('viewer.html', { series: series.ID }) },
-      element('img', { src: address(`instances/${series.Instances[0]}/preview-3d?size=320`), alt: '', loading: 'lazy', width: 160, height: 160 }),
+      element('img', { src: address(`instances/${series.Instances[0]}/preview-3d?size=320`), alt: '', loading: 'lazy', width: 160, height: 160, onerror: (event) => event.target.replaceWith(element('i', { className: 'blank' })) }),
       element('span', {}, series.MainDicomTags.SeriesDescription || text('unnamed'))),
   )));
   byId('gallery').hidden = found.length === 0;
