@@ -1,6 +1,7 @@
 """What holds on every page: languages, phones, accessibility, headers."""
 
 import base64
+import re
 import time
 from itertools import pairwise
 
@@ -125,8 +126,10 @@ def test_the_explorer_of_orthanc_shows_a_bar_while_a_job_goes_on(
     job_id = orthanc.post("/stl/encode-nifti", body).json()["ID"]
     watched.page.goto(f"{watched.url}/app/explorer.html#job?uuid={job_id}")
     bar = watched.page.get_by_role("progressbar", name="Progress")
+    told = watched.page.locator("#stl-job-progress p")
     seen: list[float] = []
     expect(bar).to_be_visible()
+    expect(told).to_contain_text(re.compile(r"^\d+ %: [A-Z][a-z ]+(…|$)"))
     # Looks and reads at once: the job may end at any time.
     while values := bar.evaluate_all("bars => bars.map(one => one.value)"):
         seen += values

@@ -82,7 +82,7 @@
   let looks = 0;
 
   function addBar() {
-    const bar = $('<progress>').attr({ max: 100, 'aria-label': 'Progress' }).css('width', '100%');
+    const bar = $('<progress>').attr('max', 100).css('width', '100%');
     $('#job-info').closest('[data-role=content]').prepend($('<div>').attr('id', 'stl-job-progress').append(bar, $('<p>')).hide());
   }
 
@@ -94,9 +94,12 @@
     $.ajax({ url: '../jobs/' + encodeURIComponent(id), dataType: 'json', cache: false }).done((job) => {
       if (look !== looks) return; // another page is shown by now
       const goesOn = GOES_ON.includes(job.State);
-      const stage = job.Content && job.Content.Stage;
+      const stage = job.State === 'Running' && job.Content && job.Content.Stage;
       $('#stl-job-progress').toggle(goesOn).find('progress').val(job.Progress);
-      $('#stl-job-progress p').text(job.Progress + ' %, ' + (stage && job.State === 'Running' ? stage : job.State.toLowerCase()));
+      withTexts((texts) => {
+        $('#stl-job-progress progress').attr('aria-label', texts['progress']);
+        $('#stl-job-progress p').text(job.Progress + ' %: ' + (texts['stage.' + stage] || texts['state.' + job.State] || job.State));
+      });
       if (goesOn) setTimeout(() => look === looks && watchJob(true), LOOK_MS);
       else if (wasGoingOn) $('#job').trigger('pagebeforeshow'); // Orthanc's own facts of it, once more
     });
