@@ -59,6 +59,18 @@ def test_a_file_chosen_while_the_images_are_read_is_what_is_made(
     expect(watched.page.locator("#result")).to_contain_text("Label 7")
 
 
+def test_a_file_takes_the_place_of_what_the_study_offers(watched: Watched, ct: dict[str, str]):
+    labels = np.arange(512, dtype=np.uint16).reshape(8, 8, 8) % 3
+    content = nib.Nifti1Image(labels, np.eye(4)).to_bytes()
+    page = watched.open(f"/stl/app/create.html?study={ct['ParentStudy']}")
+    expect(page.locator("#series-list")).to_be_visible()
+    page.locator("#file").set_input_files(
+        {"name": "a.nii", "mimeType": "image/nii", "buffer": content}
+    )
+    expect(page.locator("#structure-rows tr")).to_have_count(2)
+    expect(page.locator("#series-list")).to_be_hidden()
+
+
 @pytest.mark.parametrize("place", ["#drop", "h1"])
 def test_a_file_may_be_dropped_anywhere_on_the_page(
     watched: Watched, ct: dict[str, str], place: str

@@ -122,6 +122,7 @@ async function take(given, study, series, reading) {
   try {
     const isVolume = (await reading)?.route === 'stl/encode-series';
     clearFileFields();
+    for (const one of byId('source').querySelectorAll(':scope > :is(ul, .message, .button, .field)')) one.hidden = true;
     byId('source').hidden = true;
     byId('threshold').hidden = true;
     byId('structures').hidden = true;

@@ -22,6 +22,7 @@ export async function order(route, body, backAddress) {
   place.hidden = false;
   byId('progress').hidden = false;
   bar.removeAttribute('value');
+  stop.hidden = true;
   byId('progress-text').textContent = text('stage.sending');
   place.scrollIntoView({ block: 'nearest' });
   try {
@@ -33,12 +34,12 @@ export async function order(route, body, backAddress) {
       bar.value = now.Progress;
       byId('progress-text').textContent = `${stageText(now)} ${now.Progress} %`;
     });
+    byId('progress').hidden = true;
     await showModels(job.Content.Instances, backAddress);
   } catch (error) {
     byId('result').append(errorMessage(error));
   } finally {
     byId('progress').hidden = true;
-    stop.hidden = true;
   }
 }
 
