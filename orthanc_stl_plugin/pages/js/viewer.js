@@ -45,7 +45,8 @@ async function add(scene, stored) {
   try {
     const model = await scene.add(stored.instance, modelAddress(stored.instance, 'glb'), stored.name);
     list.append(entry(scene, model));
-    scene.look();
+    const count = scene.models.length;
+    if ((count & (count - 1)) === 0) scene.look(); // the 1st, 2nd, 4th, 8th...: a picture draws all that there are
   } catch (error) {
     if (error instanceof Error) error.message = `${stored.name}: ${error.message}`;
     list.append(element('li', {}, errorMessage(error)));
