@@ -166,10 +166,10 @@ def _one_family(frames: Sequence[_Frame]) -> tuple[list[_Frame], list[str]]:
         )
     notes = []
     if len(candidates) < len(frames):
-        notes.append(f"{len(frames) - len(candidates)} localizers left out")
+        notes.append(f"localizers left out: {len(frames) - len(candidates)}")
     if len(largest) < len(candidates):
         others = len(candidates) - len(largest)
-        notes.append(f"{others} images of another size, spacing or orientation left out")
+        notes.append(f"images of another size, spacing or orientation left out: {others}")
     return largest, notes
 
 

@@ -89,3 +89,18 @@ def test_a_single_image_is_shown_as_it_was_acquired(watched: Watched, orthanc: O
     page = opened(watched, series)
     expect(page.locator("#slice-number")).to_have_text("1 / 1")
     assert page.locator("#slice-direction option").all_inner_texts() == ["As acquired"]
+
+
+def test_images_that_are_left_out_are_told_before_the_model_is_made(
+    watched: Watched, orthanc: OrthancServer
+):
+    datasets = ct_datasets(np.arange(2400, dtype=np.int16).reshape(12, 20, 10), oblique_affine())
+    study, series = generate_uid(), generate_uid()
+    datasets[-1].ImageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+    for dataset in datasets:
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, series
+        dataset.SOPInstanceUID = generate_uid()
+    [stored, *_] = [orthanc.upload(file_bytes(dataset)) for dataset in datasets]
+    page = opened(watched, stored["ParentSeries"])
+    expect(page.locator("#threshold .message")).to_have_text("localizers left out: 1")
+    expect(page.locator("#threshold-facts")).to_contain_text("9 voxels")

@@ -1,7 +1,7 @@
 /** What of an image series is the object: a threshold, seen on its slices at once. */
 
 import { getJson } from './api.js';
-import { byId } from './dom.js';
+import { byId, element } from './dom.js';
 import { DIRECTIONS, GreyVolume } from './greyvolume.js';
 import { drawBars, markInside } from './histogram.js';
 import { number, text } from './i18n.js';
@@ -23,6 +23,7 @@ export async function thresholdPicker(series, count) {
   } finally {
     waiting.hidden = true;
   }
+  byId('threshold-facts').after(...summary.Notes.map((note) => element('p', { className: 'message' }, note)));
   const picker = new Picker(summary);
   byId('threshold').hidden = false;
   picker.update();

@@ -227,14 +227,14 @@ def test_a_localizer_is_left_out_with_a_note() -> None:
         localizer.update(group)
     volume = read([localizer, *slices()])
     np.testing.assert_array_equal(volume.values, STORED - 1024)
-    assert volume.notes == ("1 localizers left out",)
+    assert volume.notes == ("localizers left out: 1",)
 
 
 def test_a_lone_image_of_another_size_is_left_out_with_a_note() -> None:
     stranger = image_dataset(np.zeros((32, 16), np.int16), 99)
     volume = read([*slices(), stranger])
     np.testing.assert_array_equal(volume.values, STORED - 1024)
-    assert volume.notes == ("1 images of another size, spacing or orientation left out",)
+    assert volume.notes == ("images of another size, spacing or orientation left out: 1",)
 
 
 def test_mixed_orientations_are_refused() -> None:

@@ -43,7 +43,7 @@ def test_each_model_has_an_icon_and_its_parameters(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("spacing_mm", "warnings"),
-    [([1, 1], ()), ([2, 2], ("1 images of another size, spacing or orientation left out",))],
+    [([1, 1], ()), ([2, 2], ("images of another size, spacing or orientation left out: 1",))],
 )
 def test_images_that_were_left_out_are_told(
     spacing_mm: list[float], warnings: tuple[str, ...], tmp_path: Path
