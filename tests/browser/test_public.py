@@ -16,6 +16,8 @@ from tests.integration.test_publication import RULE
 from tests.orthanc_server import STAFF, OrthancServer
 from tests.slide_samples import LevelSample, written_slide
 
+NOTHING_TO_SEE = "There is nothing to see at this address: it has been deleted, or is not public."
+
 
 @dataclass
 class Shown:
@@ -119,11 +121,11 @@ def test_a_visitor_may_be_given_the_address_that_staff_has(
     expect(page.get_by_role("link", name="Back to the study")).to_be_hidden()
 
 
-@pytest.mark.parametrize("page_name", ["zoom", "viewer", "iiif"])
+@pytest.mark.parametrize("page_name", ["zoom", "viewer", "iiif", "mirador"])
 def test_what_is_not_published_is_not_there(visitor: Watched, shown: Shown, page_name: str):
     visitor.expect("404")
     page = visitor.open(f"/stl/app/{page_name}.html?series={shown.hidden['ParentSeries']}")
-    expect(page.get_by_role("alert")).to_contain_text("nothing public")
+    expect(page.get_by_role("alert")).to_have_text(NOTHING_TO_SEE)
 
 
 def test_pages_that_change_something_are_for_staff(shown: Shown, visitor: Watched):

@@ -33,11 +33,12 @@ export async function request(path, options) {
     throw new Error(text('unreachable'), { cause });
   });
   if (answer.ok) return answer;
+  if (answer.status === 404) throw new ApiError(text('gone'), answer.status);
   const content = await answer.text();
-  let sentence = answer.status === 404 ? text('gone') : `${answer.status} ${answer.statusText}`;
+  let sentence = `${answer.status} ${answer.statusText}`;
   try {
     const told = JSON.parse(content);
-    sentence = told.Details || (answer.status !== 404 && told.Message) || sentence;
+    sentence = told.Details || told.Message || sentence;
   } catch {
     // not ours: the status says it
   }
