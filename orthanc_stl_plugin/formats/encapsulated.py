@@ -45,6 +45,7 @@ _ALGORITHM_FAMILY: Final = Code("123103", "DCM", "Edge Detection")  # CID 7162
 _LONGEST_LO: Final = 64  # PS3.5 section 6.2
 _LONGEST_ST: Final = 1024
 _LONGEST_LT: Final = 10_240
+_UTF_8: Final = "ISO_IR 192"  # PS3.3 C.12.1.1.2
 _NO_TEXT: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
 # What a client may not choose: it belongs to the parent, or to what is being made.
@@ -122,9 +123,13 @@ class ModelDescription:
 
 
 def stl_tags(model: ModelDescription, series: SeriesIdentity) -> dict[str, object]:
-    """The tags by keyword: texts, and lists of mappings for sequences."""
+    """The tags by keyword: texts, and lists of mappings for sequences.
+
+    Their character set holds every name; Orthanc puts that of the study in its place, if any.
+    """
     date, time = f"{series.made_at:%Y%m%d}", f"{series.made_at:%H%M%S}"
     tags: dict[str, object] = {
+        "SpecificCharacterSet": _UTF_8,
         "SeriesInstanceUID": series.series_instance_uid,
         "SeriesDescription": _text(series.description, _LONGEST_LO),
         "SeriesNumber": str(series.number),

@@ -9,8 +9,10 @@ import numpy as np
 import pydicom
 import pytest
 import trimesh
+from pydicom.uid import generate_uid
 
 from tests.demo import figurine
+from tests.dicom_samples import file_bytes, image_dataset
 from tests.orthanc_server import PROJECT, OrthancServer
 
 LIVER = PROJECT.parent / "shared/data/totalsegmentator/example_seg_fast/liver.nii.gz"
@@ -131,3 +133,18 @@ def test_an_image_has_no_stl(orthanc: OrthancServer, image: dict[str, str]):
 def test_another_method_is_not_allowed(orthanc: OrthancServer):
     answer = orthanc.get("/stl/encode-nifti")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_a_name_in_any_script_is_kept_where_the_study_has_no_character_set(orthanc: OrthancServer):
+    dataset = image_dataset(np.zeros((8, 8), np.int16))
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
+    study = orthanc.upload(file_bytes(dataset))["ParentStudy"]
+    name = "\u82b1\u74f6 \u03a9"  # a vase, and an omega
+    nifti = figurine.nifti(figurine.mask(figurine.scan()))
+    order = body(nifti, study, Resolution=32, Tags={"ContentDescription": name})
+    answer = orthanc.post("/stl/encode-nifti", order)
+    assert answer.ok, answer.text
+    stored = pydicom.dcmread(
+        io.BytesIO(orthanc.get(f"/instances/{answer.json()['ID']}/file").content)
+    )
+    assert stored.ContentDescription == name
