@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 
 from orthanc_stl_plugin.errors import UnusableSource
@@ -15,6 +14,8 @@ from orthanc_stl_plugin.formats.rtstruct import INSIDE, Occupancy
 from orthanc_stl_plugin.mesh.reduce import block_means
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.labels import Segment, Structure
+
+type Region = tuple[slice, slice, slice]
 
 _NAME_SEPARATOR: Final = " + "
 _LONGEST_NAME: Final = 64
@@ -126,29 +127,55 @@ def _united(parts: Sequence[Occupancy], resolution: int) -> tuple[Occupancy, lis
     values = np.zeros(grid.shape, dtype=np.float32)
     changed = []
     for part in parts:
-        moved = _resampled(part, grid)
+        region, moved = _resampled(part, grid)
         if _keeps_volume(part, moved, grid):
-            np.maximum(values, moved, out=values)
+            np.maximum(values[region], moved, out=values[region])
         else:
             changed.append(part)
     blurred = [part for part in changed if not _is_covered(part, values, grid)]
     for part in blurred:
-        np.maximum(values, _resampled(part, grid), out=values)
+        region, moved = _resampled(part, grid)
+        np.maximum(values[region], moved, out=values[region])
     segments = dict.fromkeys(part.segment for part in parts)
     return Occupancy(united_segment(list(segments)), values, grid), blurred
 
 
-def _resampled(part: Occupancy, grid: Grid) -> NDArray[np.float32]:
-    """The part's shares on another grid, averaged first where its voxels are larger."""
+def _resampled(part: Occupancy, grid: Grid) -> tuple[Region, NDArray[np.float32]]:
+    """The part's shares on another grid, averaged first where its voxels are larger.
+
+    Only those of the region outside of which they are zero. The axes being parallel, they are
+    interpolated along one after the other.
+    """
     ratios = np.array(grid.voxel_size_mm) / part.grid.voxel_size_mm
     first, second, third = np.maximum(1, np.floor(ratios + 1e-6).astype(int)).tolist()
     factors = (first, second, third)
     shares, own = block_means(part.values, factors), part.grid.reduced(factors)
     matrix = np.linalg.solve(own.affine, grid.affine)
-    moved = ndimage.affine_transform(
-        shares, matrix[:3, :3], matrix[:3, 3], output_shape=grid.shape, order=1
+    region = []
+    for axis, size in enumerate(own.shape):
+        places = matrix[axis, axis] * np.arange(grid.shape[axis]) + matrix[axis, 3]
+        start, stop = np.searchsorted(places, -1, "right"), np.searchsorted(places, size)
+        region.append(slice(int(start), int(stop)))
+        shares = _interpolated(shares, places[start:stop], axis)
+    return (region[0], region[1], region[2]), shares
+
+
+def _interpolated(
+    values: NDArray[np.float32], places: NDArray[np.float64], axis: int
+) -> NDArray[np.float32]:
+    """The values at these indices along an axis, above -1 and below its size; zero lies beyond."""
+    below = np.floor(places).astype(np.intp)
+    beyond = [(1, 1) if number == axis else (0, 0) for number in range(values.ndim)]
+    padded = np.pad(values, beyond)
+    low, high = (padded.take(below + one, axis=axis) for one in (1, 2))
+    high -= low
+    high *= (
+        (places - below)
+        .astype(np.float32)
+        .reshape([-1 if number == axis else 1 for number in range(values.ndim)])
     )
-    return np.asarray(moved, dtype=np.float32)
+    low += high
+    return low
 
 
 def _keeps_volume(part: Occupancy, moved: NDArray[np.float32], grid: Grid) -> bool:

@@ -28,6 +28,8 @@ def block_occupancy(inside: NDArray[np.bool_], factors: Factors) -> NDArray[np.f
 def block_means(values: Voxels, factors: Factors) -> NDArray[np.floating]:
     """The mean of each block, of the numbers in it; NaN where these are less than half of it."""
     dtype = np.result_type(values.dtype, np.float32)
+    if factors == (1, 1, 1):
+        return np.asarray(values, dtype)
     lengths = [_block_lengths(size, by) for size, by in zip(values.shape, factors, strict=True)]
     sizes = np.einsum("i,j,k->ijk", *lengths)
     if values.dtype.kind != "f":

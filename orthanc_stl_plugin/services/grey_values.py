@@ -95,7 +95,7 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
         numbers = np.where(padding, np.float32(np.nan), values)
         lowest = PADDING + 1
     factors = block_factors(values.shape, LONGEST_AXIS)
-    small = block_means(numbers, factors) if max(factors) > 1 else numbers
+    small = block_means(numbers, factors)
     is_exact = lowest <= low and high <= INT16.max and values.dtype == np.int16
     slope = 1.0 if is_exact or low == high else (high - low) / (INT16.max - lowest)
     intercept = 0.0 if is_exact else low - lowest * slope
