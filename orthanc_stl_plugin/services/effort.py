@@ -21,6 +21,7 @@ FETCHING_US: Final = 1500.0
 """To take an instance out of Orthanc."""
 
 _READING_US_PER_BYTE: Final = 0.003
+_READING_US_PER_CONTOUR_BYTE: Final = 0.1
 _READING_FIXED_US: Final = 3000.0
 _FIXED_US: Final = {
     Stage.SURFACE: 1300.0,
@@ -40,16 +41,21 @@ _MOST_TRIANGLES: Final = 12.0  # by the square of the resolution
 _SHARE_INSIDE: Final = 0.05  # of the voxels of a volume that is not read yet
 _PACKED_BY_PLAIN: Final = 0.0043  # where all voxels of a mask are equal; the rest is its surface
 _TRIANGLES_PER_PACKED_BYTE: Final = 1.8
+# Of a structure set: some have a tenth of these bytes, some ten times as many. Rather too few, as
+# what is shown never falls.
+_CONTOUR_BYTES_PER_ROI: Final = 20_000
+_TRIANGLES_PER_ROI: Final = 60_000.0
 _LEAST_US: Final = 2000.0
 _NAME: Final = "account.json"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSize:
-    """Bytes of a source in its file, and after decompression."""
+    """Bytes of a source in its file, and after decompression; and of contours, which are text."""
 
     packed_bytes: int = 0
     plain_bytes: int = 0
+    contour_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,11 @@ def storing_us(triangles: int) -> float:
 
 def unread(size: SourceSize, options: MeshOptions) -> Account:
     """The account of a source of which nothing but its size is known."""
+    if size.contour_bytes:
+        rois = max(1.0, size.contour_bytes / _CONTOUR_BYTES_PER_ROI)
+        left_us = rois * sum(_stages_us(_TRIANGLES_PER_ROI, options).values())
+        text_us = size.contour_bytes * _READING_US_PER_CONTOUR_BYTE
+        return Account(Stage.READING, (), 0.0, _READING_FIXED_US + text_us, left_us)
     if size.packed_bytes < size.plain_bytes:
         of_surface = size.packed_bytes - size.plain_bytes * _PACKED_BY_PLAIN
         triangles = min(max(of_surface, 0) * _TRIANGLES_PER_PACKED_BYTE, _most_triangles(options))

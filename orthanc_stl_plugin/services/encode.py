@@ -135,6 +135,7 @@ class Encoder:
 
         def spooled(folder: Path, course: Course) -> Source:
             path = self._spooled_instances([order.instance], folder, course)[0]
+            course.make(SourceSize(contour_bytes=path.stat().st_size))
             return RtStructSource(path, order.wanted, order.split)
 
         study_id = self._archive.study_of(order.instance)

@@ -85,6 +85,11 @@ def test_what_is_not_smoothed_has_less_left():
     assert unread(SIZE, raw).left_us < unread(SIZE, OPTIONS).left_us
 
 
+def test_reading_a_structure_set_is_little_beside_making_its_rois():
+    told = unread(SourceSize(contour_bytes=2_766_866), OPTIONS)
+    assert told.step_us < 0.05 * told.left_us
+
+
 def test_a_stage_that_is_left_out_takes_nothing(tmp_path: Path):
     meter = Meter(tmp_path, SIZE, MeshOptions(method=SmoothingMethod.NONE))
     meter.begin(Stage.SMOOTHING)
