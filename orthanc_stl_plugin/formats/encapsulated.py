@@ -45,6 +45,7 @@ _ALGORITHM_FAMILY: Final = Code("123103", "DCM", "Edge Detection")  # CID 7162
 _LONGEST_LO: Final = 64  # PS3.5 section 6.2
 _LONGEST_ST: Final = 1024
 _LONGEST_LT: Final = 10_240
+_NAMES_IN_DESCRIPTION: Final = 3
 _UTF_8: Final = "ISO_IR 192"  # PS3.3 C.12.1.1.2
 _NO_TEXT: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -166,6 +167,21 @@ def stl_tags(model: ModelDescription, series: SeriesIdentity) -> dict[str, objec
     if series.model_group_uid is not None:
         tags["ModelGroupUID"] = series.model_group_uid
     return tags
+
+
+def series_description(names: Sequence[str]) -> str:
+    """What a series of models of these names is called."""
+    if len(names) == 1:
+        return names[0]
+    listed = ", ".join(names[:_NAMES_IN_DESCRIPTION])
+    return f"{len(names)} models: {listed}" + ("..." if len(names) > _NAMES_IN_DESCRIPTION else "")
+
+
+def lost_letters(name: str, kept: str) -> str:
+    """The letters of a ContentDescription that are not in what was kept of it."""
+    return "".join(
+        letter for letter in name[:_LONGEST_LO] if not letter.isascii() and letter not in kept
+    )
 
 
 def parameters_text(options: MeshOptions) -> str:

@@ -15,7 +15,13 @@ from pydicom.uid import generate_uid
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, UnusableSource
 from orthanc_stl_plugin.formats import nifti, stl
-from orthanc_stl_plugin.formats.encapsulated import ModelDescription, SeriesIdentity, stl_tags
+from orthanc_stl_plugin.formats.encapsulated import (
+    ModelDescription,
+    SeriesIdentity,
+    lost_letters,
+    series_description,
+    stl_tags,
+)
 from orthanc_stl_plugin.formats.meshfile import MeshLimits
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.progress import Stage
@@ -42,7 +48,6 @@ from orthanc_stl_plugin.services.sources import (
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 
-_NAMES_IN_DESCRIPTION: Final = 3
 _HIGHEST_IS: Final = 2**31 - 1  # PS3.5 section 6.2
 _log = logging.getLogger(__name__)
 
@@ -211,7 +216,7 @@ class Encoder:
         number = self._archive.last_series_number(study_id) + 1
         series = SeriesIdentity(
             number=number if number <= _HIGHEST_IS else 1,
-            description=_series_description([model.segment.name for model in models]),
+            description=series_description([model.segment.name for model in models]),
             series_instance_uid=generate_uid(),
             model_group_uid=generate_uid() if len(models) > 1 else None,
             made_at=datetime.now().astimezone(),
@@ -227,12 +232,26 @@ class Encoder:
                 )
                 name = str(tags.get("ContentDescription") or model.segment.name)
                 stored.append(NamedInstance(name, instance, model.warnings))
+            stored = [self._spelt(one) for one in stored]
             made = [{**one.answer, "Name": one.name} for one in stored]
             course.store(len(stored), triangles, Instances=made)
         except BaseException:
             self._remove([one.stored for one in stored])
             raise
         return stored
+
+    def _spelt(self, one: NamedInstance) -> NamedInstance:
+        """With a warning if the study's character set lacks letters, which Orthanc leaves out."""
+        if one.name.isascii():
+            return one
+        kept = self._archive.instance_tags(one.stored.instance_id).get("ContentDescription")
+        lost = lost_letters(one.name, str(kept))
+        if not lost:
+            return one
+        told = (
+            f"the name {one.name!r} is stored without {lost!r}: its study's character set has none"
+        )
+        return replace(one, warnings=(*one.warnings, told))
 
     def _remove(self, instances: Sequence[StoredInstance]) -> None:
         for instance in instances:
@@ -279,10 +298,3 @@ def _description(model: MadeModel, number: int) -> ModelDescription:
         document_bytes=model.path.stat().st_size,
         icon=model.icon,
     )
-
-
-def _series_description(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return names[0]
-    listed = ", ".join(names[:_NAMES_IN_DESCRIPTION])
-    return f"{len(names)} models: {listed}" + ("..." if len(names) > _NAMES_IN_DESCRIPTION else "")

@@ -135,16 +135,34 @@ def test_another_method_is_not_allowed(orthanc: OrthancServer):
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
 
 
-def test_a_name_in_any_script_is_kept_where_the_study_has_no_character_set(orthanc: OrthancServer):
+def named(orthanc: OrthancServer, name: str, *, character_set: str = "") -> dict[str, object]:
+    """The answer for a model of that name in a study of that character set, and what is stored."""
     dataset = image_dataset(np.zeros((8, 8), np.int16))
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
+    if character_set:
+        dataset.SpecificCharacterSet = character_set
     study = orthanc.upload(file_bytes(dataset))["ParentStudy"]
-    name = "\u82b1\u74f6 \u03a9"  # a vase, and an omega
     nifti = figurine.nifti(figurine.mask(figurine.scan()))
     order = body(nifti, study, Resolution=32, Tags={"ContentDescription": name})
     answer = orthanc.post("/stl/encode-nifti", order)
     assert answer.ok, answer.text
-    stored = pydicom.dcmread(
-        io.BytesIO(orthanc.get(f"/instances/{answer.json()['ID']}/file").content)
-    )
-    assert stored.ContentDescription == name
+    file = orthanc.get(f"/instances/{answer.json()['ID']}/file").content
+    return {**answer.json(), "Stored": str(pydicom.dcmread(io.BytesIO(file)).ContentDescription)}
+
+
+def test_a_name_in_any_script_is_kept_where_the_study_has_no_character_set(orthanc: OrthancServer):
+    name = "\u82b1\u74f6 \u03a9"  # a vase, and an omega
+    answer = named(orthanc, name)
+    assert (answer["Stored"], "Warnings" in answer) == (name, False)
+
+
+def test_letters_that_the_character_set_of_the_study_lacks_are_told(orthanc: OrthancServer):
+    answer = named(orthanc, "vase \u00e9 \u82b1", character_set="ISO_IR 100")
+    assert answer["Stored"] == "vase \u00e9"
+    told = "is stored without '\u82b1': its study's character set has none"
+    assert answer["Warnings"] == [f"the name 'vase \u00e9 \u82b1' {told}"]
+
+
+def test_letters_that_the_character_set_of_the_study_has_are_kept(orthanc: OrthancServer):
+    answer = named(orthanc, "vas\u00e9", character_set="ISO_IR 100")
+    assert (answer["Stored"], "Warnings" in answer) == ("vas\u00e9", False)
