@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -173,12 +174,21 @@ class OrthancImages:
         path = self._storage / uuid[:2] / uuid[2:4] / uuid
         size = int(info["UncompressedSize"])
         is_plain = size == int(info["CompressedSize"])
-        is_local = is_plain and path.is_file() and path.stat().st_size == size
+        is_local = is_plain and _file_bytes(path) == size
         return FileRecord(info.get("UncompressedMD5") or uuid, path if is_local else None)
 
     def instance_file(self, instance_id: str) -> bytes:
         """See the port."""
         return _get("instances", instance_id, "/file")
+
+
+def _file_bytes(path: Path) -> int | None:
+    """None where there is no file: what is stored may lie elsewhere, or be deleted just now."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _data(media_type: str) -> bytes:

@@ -18,7 +18,7 @@ class Heartbeat:
     """Calls each task about once a second, in a thread of its own.
 
     Args:
-        tasks: short ones; an error of Orthanc in one is logged, and it is called again next time.
+        tasks: short ones; an error in one is logged, and it is called again next time.
     """
 
     def __init__(self, *tasks: Callable[[], object]) -> None:
@@ -43,6 +43,8 @@ class Heartbeat:
                     task()
                 except orthanc.OrthancException as error:
                     _log.warning("Orthanc error %s in the heartbeat", error.args[0])
+                except Exception:  # noqa: BLE001  # without a heartbeat stale images would be shown
+                    _log.exception("unforeseen error in the heartbeat")
 
 
 class OthersChanges:
