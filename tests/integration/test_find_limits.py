@@ -27,9 +27,14 @@ def server() -> Iterator[OrthancServer]:
 
 
 def changes(server: OrthancServer) -> list[tuple[str, str]]:
+    """What has been told of each study, on all pages."""
     collection = server.get("/iiif/discovery/all-changes.json").json()
-    page: dict[str, Any] = server.session.get(collection["last"]["id"]).json()
-    return [(one["type"], one["object"]["id"].split("/")[4]) for one in page["orderedItems"]]
+    page: dict[str, Any] = {"next": collection["first"]}
+    told = []
+    while "next" in page:
+        page = server.session.get(page["next"]["id"]).json()
+        told += [(one["type"], one["object"]["id"].split("/")[4]) for one in page["orderedItems"]]
+    return told
 
 
 def new_studies(server: OrthancServer, count: int) -> set[str]:
