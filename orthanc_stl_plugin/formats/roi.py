@@ -61,7 +61,7 @@ def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None)
     kinds = Counter(_kind(contour) for contour in found)
     closed = [contour for contour in found if _kind(contour) in CLOSED_TYPES]
     notes = [
-        f"{count} {kind} contours ignored"
+        f"{kind} contours ignored: {count}"
         for kind, count in kinds.items()
         if kind not in CLOSED_TYPES
     ]
@@ -74,9 +74,9 @@ def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None)
     cornered = [loop for loop in loops if len(loop) >= 3]
     usable = tuple(loop for loop in cornered if not is_line(loop))
     if len(cornered) < len(loops):
-        notes.append(f"{len(loops) - len(cornered)} contours of fewer than 3 points ignored")
+        notes.append(f"contours of fewer than 3 points ignored: {len(loops) - len(cornered)}")
     if len(usable) < len(cornered):
-        notes.append(f"{len(cornered) - len(usable)} contours without area ignored")
+        notes.append(f"contours without area ignored: {len(cornered) - len(usable)}")
     if not usable and obstacle is None:
         obstacle = (
             "has contours that enclose no area" if cornered else _why_nothing_is_closed(kinds)
@@ -190,6 +190,6 @@ def _wide_gaps(stack: planar.PlaneStack, spacings_mm: NDArray[np.float64]) -> It
     for what, which in (("filled", is_wide & bridged), ("left open", is_wide & ~bridged)):
         if which.any():
             yield (
-                f"{which.sum()} gaps between planes, of up to {gaps[which].max():.3g} mm where"
-                f" {usual:.3g} mm is usual, are {what}"
+                f"gaps between planes, of up to {gaps[which].max():.3g} mm where {usual:.3g} mm is"
+                f" usual, {what}: {which.sum()}"
             )

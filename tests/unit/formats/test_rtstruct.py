@@ -193,7 +193,7 @@ def test_two_missing_planes_split_the_structure() -> None:
 def test_planes_that_become_sparser_are_joined_and_that_is_told() -> None:
     heights = [*np.arange(0.0, 24, 2), *np.arange(27.0, 60, 5)]
     roi = only_roi(*prism(SQUARE, heights))
-    assert roi.notes == ("7 gaps between planes, of up to 5 mm where 2 mm is usual, are filled",)
+    assert roi.notes == ("gaps between planes, of up to 5 mm where 2 mm is usual, filled: 7",)
     expected_mm3 = 81 * (1 + 57 + 2.5)
     assert roi.volume_mm3 == pytest.approx(expected_mm3, rel=2e-3)
     assert volume_mm3(filled(roi)) == pytest.approx(expected_mm3, rel=0.02)
@@ -206,7 +206,7 @@ def test_planes_that_become_denser_for_a_while_are_joined() -> None:
 
 def test_a_wide_gap_that_is_left_open_is_told_where_contours_face_each_other() -> None:
     roi = only_roi(*prism(SQUARE, [0.0, 2, 4, 11, 13]))
-    assert roi.notes == ("1 gaps between planes, of up to 7 mm where 2 mm is usual, are left open",)
+    assert roi.notes == ("gaps between planes, of up to 7 mm where 2 mm is usual, left open: 1",)
     apart = only_roi(*prism(SQUARE, [0.0, 2, 4]), *prism(SQUARE + 30, [11.0, 13]))
     assert apart.notes == ()
 
@@ -283,7 +283,7 @@ def test_open_contours_beside_closed_ones_are_ignored_with_a_note() -> None:
     dataset.ROIContourSequence[0].ContourSequence[-1].ContourGeometricType = "OPEN_PLANAR"
     roi = read_rtstruct(file_bytes(dataset)).rois[0]
     assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
-    assert roi.notes == ("1 OPEN_PLANAR contours ignored",)
+    assert roi.notes == ("OPEN_PLANAR contours ignored: 1",)
 
 
 @pytest.mark.parametrize("corner", [[20, 0], [20, 0.01], [0, 0.001]])
@@ -291,7 +291,7 @@ def test_a_contour_without_area_between_two_planes_is_ignored(corner: list[float
     line = on_plane(np.array([[0, 0], np.array(corner) / 2 + [0, 0.001], corner]), 0.9)
     roi = only_roi(*prism(F_OUTLINE, HEIGHTS), line)
     assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
-    assert roi.notes == ("1 contours without area ignored",)
+    assert roi.notes == ("contours without area ignored: 1",)
 
 
 def test_a_thin_contour_and_a_bow_tie_have_area() -> None:
@@ -308,7 +308,7 @@ def test_a_contour_without_points_is_ignored_with_a_note() -> None:
     del dataset.ROIContourSequence[0].ContourSequence[-1].ContourData
     roi = read_rtstruct(file_bytes(dataset)).rois[0]
     assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
-    assert roi.notes == ("1 contours of fewer than 3 points ignored",)
+    assert roi.notes == ("contours of fewer than 3 points ignored: 1",)
 
 
 def test_rois_of_one_number_do_not_get_the_contours_of_each_other() -> None:
@@ -326,7 +326,7 @@ def test_a_sliver_between_two_planes_does_not_notch_the_structure() -> None:
     sliver = on_plane(np.array([[1.0, 0.0], [9, 0], [9, 0.04]]), 0.9)
     roi = only_roi(*prism(F_OUTLINE, HEIGHTS), sliver)
     assert roi.volume_mm3 == pytest.approx(F_VOLUME_MM3, rel=2e-3)
-    assert roi.notes == ("1 contours without area ignored",)
+    assert roi.notes == ("contours without area ignored: 1",)
 
 
 @pytest.mark.parametrize("turn", [np.eye(3), rotation(0.3, -0.5, 0.9)])

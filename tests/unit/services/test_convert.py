@@ -66,7 +66,7 @@ def test_gaps_between_contours_are_told(tmp_path: Path):
     (tmp_path / "r.dcm").write_bytes(samples.rtstruct_bytes([roi]))
     source = RtStructSource(tmp_path / "r.dcm")
     [model] = make_models(ConversionTask(source, tmp_path, MeshOptions(), 100_000))
-    told = "'a': 1 gaps between planes, of up to 7 mm where 2 mm is usual, are left open"
+    told = "'a': gaps between planes, of up to 7 mm where 2 mm is usual, left open: 1"
     assert model.warnings == (told,)
 
 
