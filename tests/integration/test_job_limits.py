@@ -179,22 +179,19 @@ def test_half_of_orthancs_threads_stay_free_while_orders_are_waited_for():
         assert finished(server, later.json()["Path"])["State"] == "Success"
 
 
-def test_pictures_and_values_do_not_wait_behind_a_model_that_is_made(
-    server: OrthancServer, study: str
-):
-    small = finished(server, order(server, study).json()["Path"])
-    [instance] = small["Content"]["Instances"]
-    [series] = [
-        one["ID"]
-        for one in server.get(f"/studies/{study}/series").json()
-        if one["MainDicomTags"]["Modality"] == "CT"
-    ]
-    blocking = order(server, study, HUGE_NOISE).json()["Path"]
-    until(lambda: server.get(blocking).json()["Content"].get("Stage") == "surface")
-    assert server.get(f"/instances/{instance['ID']}/preview-3d").status_code == 200
-    assert server.get(f"/series/{series}/stl/values").status_code == 200
-    assert server.get(blocking).json()["Content"]["Stage"] in STAGES
-    assert server.post(f"{blocking}/cancel", {}).status_code == 200
+def test_pictures_and_values_do_not_wait_behind_a_model_that_is_made():
+    with OrthancServer(ONE_WORKER) as server:  # of its own: it has a second worker afterwards
+        study = uploaded(server)
+        small = finished(server, order(server, study).json()["Path"])
+        [instance] = small["Content"]["Instances"]
+        found = server.get(f"/studies/{study}/series").json()
+        series = next(one["ID"] for one in found if one["MainDicomTags"]["Modality"] == "CT")
+        blocking = order(server, study, HUGE_NOISE).json()["Path"]
+        until(lambda: server.get(blocking).json()["Content"].get("Stage") == "surface")
+        assert server.get(f"/instances/{instance['ID']}/preview-3d").status_code == 200
+        assert server.get(f"/series/{series}/stl/values").status_code == 200
+        assert server.get(blocking).json()["Content"]["Stage"] in STAGES
+        assert server.post(f"{blocking}/cancel", {}).status_code == 200
 
 
 def test_a_storage_without_room_is_told_and_nothing_is_left():
