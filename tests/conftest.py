@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from contextlib import suppress
 
-settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("laws")
+with suppress(ModuleNotFoundError):  # the containers are tested without hypothesis
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("laws")
