@@ -69,11 +69,14 @@ class FetchedFiles:
             Busy: the spool is full.
             OSError: nothing can be written there.
         """
-        path.write_bytes(self._copy(instance_id, self._archive.file_record(instance_id)))
+        path.write_bytes(self._kept(instance_id, self._archive.file_record(instance_id)))
 
     def _copy(self, instance_id: str, record: FileRecord) -> mmap.mmap:
         if self._archive.file_record(instance_id).digest != record.digest:
             raise NotFound("the image is no longer there")
+        return self._kept(instance_id, record)
+
+    def _kept(self, instance_id: str, record: FileRecord) -> mmap.mmap:
         key = instance_id, record.digest
         return self._copies.get(key, partial(self._fetched, instance_id))
 
