@@ -144,3 +144,10 @@ class Archive(Protocol):
             NotFound: no such instance.
         """
         ...
+
+
+def write_instance(archive: Archive, instance_id: str, folder: Path) -> Path:
+    """Writes the file of an instance into a folder; raises as `Archive.instance_file`."""
+    path = folder / f"{instance_id}.dcm"
+    path.write_bytes(archive.instance_file(instance_id))
+    return path

@@ -25,7 +25,12 @@ from orthanc_stl_plugin.formats.encapsulated import (
 from orthanc_stl_plugin.formats.meshfile import MeshLimits
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.progress import Stage
-from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
+from orthanc_stl_plugin.services.archive import (
+    Archive,
+    SeriesRecord,
+    StoredInstance,
+    write_instance,
+)
 from orthanc_stl_plugin.services.convert import ConversionTask, MadeModel, make_models
 from orthanc_stl_plugin.services.course import Course, Pace
 from orthanc_stl_plugin.services.effort import SourceSize
@@ -171,11 +176,6 @@ class Encoder:
 
         return partial(self._encode, series.study_id, spooled, making, None)
 
-    def _spooled_instance(self, instance_id: str, folder: Path) -> Path:
-        path = folder / f"{instance_id}.dcm"
-        path.write_bytes(self._archive.instance_file(instance_id))
-        return path
-
     def _spooled_instances(
         self, instance_ids: Sequence[str], folder: Path, course: Course
     ) -> list[Path]:
@@ -183,7 +183,7 @@ class Encoder:
         total_bytes = 0
         for instance_id in instance_ids:
             course.fetch(len(paths), len(instance_ids), total_bytes)
-            paths.append(self._spooled_instance(instance_id, folder))
+            paths.append(write_instance(self._archive, instance_id, folder))
             total_bytes += paths[-1].stat().st_size
         course.fetch(len(paths), len(paths), total_bytes)
         return paths

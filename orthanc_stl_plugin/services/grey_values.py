@@ -16,7 +16,7 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.formats.greyhistogram import GreyHistogram
 from orthanc_stl_plugin.formats.imageseries import INT16, read_series
 from orthanc_stl_plugin.mesh.reduce import block_factors, block_means
-from orthanc_stl_plugin.services.archive import Archive, SeriesRecord
+from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, write_instance
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 
@@ -61,12 +61,9 @@ class GreyValues:
     def summary(self, found: FoundSeries) -> dict[str, object]:
         """See `grey_summary`; raises what that raises, and what the workers raise."""
         with self._spool.task_folder() as folder:
-            paths = []
-            for instance_id in found.record.instance_ids:
-                path = folder / f"{instance_id}.dcm"
-                path.write_bytes(self._archive.instance_file(instance_id))
-                paths.append(path)
-            return self._workers.run(grey_summary, tuple(paths), self._max_bytes)
+            instance_ids = found.record.instance_ids
+            paths = tuple(write_instance(self._archive, one, folder) for one in instance_ids)
+            return self._workers.run(grey_summary, paths, self._max_bytes)
 
 
 def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:

@@ -11,7 +11,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.dicomseg import SegFile, read_seg, structures
 from orthanc_stl_plugin.formats.rtstruct import read_rtstruct
 from orthanc_stl_plugin.model.labels import Code, Segment
-from orthanc_stl_plugin.services.archive import Archive
+from orthanc_stl_plugin.services.archive import Archive, write_instance
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 
@@ -43,9 +43,7 @@ class Listing:
     @contextmanager
     def _spooled(self, instance_id: str) -> Iterator[Path]:
         with self._spool.task_folder() as folder:
-            path = folder / "source.dcm"
-            path.write_bytes(self._archive.instance_file(instance_id))
-            yield path
+            yield write_instance(self._archive, instance_id, folder)
 
 
 def roi_list(path: Path) -> list[dict[str, object]]:
