@@ -22,6 +22,7 @@ PROJECT = "museumtest"
 STAFF_HOST, PUBLIC_HOST = "staff.museum.test", "iiif.museum.test"
 USER, PASSWORD = "alice", "a password of this test"
 START_S = 90
+COMMAND_S = 300
 
 
 @contextmanager
@@ -150,14 +151,14 @@ class Museum:
 
     def run(self, *command: str, input: str = "") -> str:  # noqa: A002
         """The output of a command in the folder; fails with all that it said."""
+        # podman-compose waits for ever for a container that could not be started.
         done = subprocess.run(
-            command,
+            ("timeout", f"{COMMAND_S}", *command),
             cwd=self.folder,
             env=self.environment,
             input=input,
             capture_output=True,
             text=True,
-            timeout=300,
             check=False,
         )
         assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stderr}"

@@ -17,10 +17,12 @@ if [ "${1:-}" = --remove ]; then
 fi
 mkdir -p "$state"
 
-if ! command -v podman >/dev/null || ! [ -e /usr/lib/podman/netavark ] || ! [ -e /usr/lib/podman/aardvark-dns ]; then
+# iptables: no package asks for it, and without it netavark starts no container.
+if ! command -v podman >/dev/null || ! command -v iptables >/dev/null ||
+    ! [ -e /usr/lib/podman/netavark ] || ! [ -e /usr/lib/podman/aardvark-dns ]; then
     apt-get update
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-        podman runc netavark aardvark-dns python3-venv
+        podman runc netavark aardvark-dns iptables python3-venv
 fi
 
 # Images and containers of the tests are apart from the machine's own.
