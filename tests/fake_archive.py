@@ -18,7 +18,7 @@ from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
 class FakeArchive:
     """Studies by identifier with their tags; instances with their tags and document.
 
-    `full_after` instances it refuses to store more, as a full disk would; those that are `kept` it
+    `full_after` instances it refuses to store more, as a full disk would; when it is locked it
     refuses to delete.
     """
 
@@ -29,7 +29,7 @@ class FakeArchive:
     files: dict[str, bytes] = field(default_factory=dict)
     known_looks: dict[str, bytes] = field(default_factory=dict)
     full_after: int = 1000
-    kept: set[str] = field(default_factory=set)
+    is_locked: bool = False
 
     def study_tags(self, study_id: str) -> Mapping[str, object]:
         if study_id not in self.studies:
@@ -105,8 +105,14 @@ class FakeArchive:
         content = self.known_looks[instance_id]
         return content + b"\0" * (len(content) % 2)
 
-    def delete_instance(self, instance_id: str) -> None:
-        self.instance_tags(instance_id)
-        if instance_id in self.kept:
+    def delete_series(self, series_instance_uid: str) -> int:
+        if self.is_locked:
             raise ArchiveRefused("the database is locked")
-        del self.instances[instance_id]
+        own = [
+            instance_id
+            for instance_id, (tags, _) in self.instances.items()
+            if tags.get("SeriesInstanceUID") == series_instance_uid
+        ]
+        for instance_id in own:
+            del self.instances[instance_id]
+        return len(own)

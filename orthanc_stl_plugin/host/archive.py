@@ -145,12 +145,19 @@ class OrthancArchive:
         """See the port."""
         return _get("instances", instance_id, f"/content/{_tag(LOOKS_GROUP, LOOKS_ELEMENT)}")
 
-    def delete_instance(self, instance_id: str) -> None:
+    def delete_series(self, series_instance_uid: str) -> int:
         """See the port."""
+        removed = 0
         try:
-            orthanc.RestApiDelete(_uri("instances", instance_id))
+            known = json.loads(orthanc.RestApiPost("/tools/lookup", series_instance_uid.encode()))
+            for series_id in [one["ID"] for one in known if one["Type"] == "Series"]:
+                instances = json.loads(orthanc.RestApiGet(_uri("series", series_id)))["Instances"]
+                orthanc.RestApiDelete(_uri("series", series_id))
+                removed += len(instances)
         except orthanc.OrthancException as error:
-            raise _refusal(error, "instances", instance_id) from error
+            if error.args[0] not in _MISSING:  # somebody else was faster
+                raise _refusal(error, "series", series_instance_uid) from error
+        return removed
 
 
 class OrthancImages:

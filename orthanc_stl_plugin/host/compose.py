@@ -75,7 +75,11 @@ def compose_models(settings: Settings, spool: Spool, room: WaitingRoom) -> Model
     readers = Workers(replace(settings, workers=1), ("orthanc_stl_plugin.services.model_files",))
     encoder = Encoder(archive, workers, spool, settings)
     jobs = JobEngine(
-        settings.worker_count, settings.max_pending_jobs, settings.kept_jobs, PropertyJournal()
+        settings.worker_count,
+        settings.max_pending_jobs,
+        settings.kept_jobs,
+        PropertyJournal(),
+        archive.delete_series,
     )
     jobs_path = ORTHANC_PATH if settings.jobs_in_orthanc else OWN_PATH
     routes = [

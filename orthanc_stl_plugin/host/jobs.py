@@ -39,7 +39,7 @@ class PropertyJournal:
     """The records in a global property: it survives restarts and is backed up with the rest."""
 
     def load(self) -> Sequence[JobRecord]:
-        """See the port `orthanc_stl_plugin.services.jobs.Journal`."""
+        """See the port `orthanc_stl_plugin.services.journal.Journal`."""
         try:
             values = json.loads(orthanc.GetGlobalProperty(_PROPERTY, "[]"))
             return [JobRecord.from_json(value) for value in values]

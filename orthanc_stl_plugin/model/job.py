@@ -38,6 +38,8 @@ class JobRecord:
         completed_at: UTC, or None before it ends.
         error: the sentence that tells why it failed; empty otherwise.
         is_cancelled: it failed because somebody cancelled it.
+        series_instance_uid: of the series that its models are stored in, as long as what is in it
+            is to be removed when the job fails or is interrupted; empty otherwise.
         content: stage, structures and instances made so far; plain values for JSON.
     """
 
@@ -51,6 +53,7 @@ class JobRecord:
     completed_at: datetime | None = None
     error: str = ""
     is_cancelled: bool = False
+    series_instance_uid: str = ""
     content: Mapping[str, object] = field(default_factory=dict)
 
     @property

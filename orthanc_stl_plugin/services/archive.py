@@ -137,11 +137,11 @@ class Archive(Protocol):
         """
         ...
 
-    def delete_instance(self, instance_id: str) -> None:
-        """Removes an instance.
+    def delete_series(self, series_instance_uid: str) -> int:
+        """Removes a series with all its instances, and tells how many; 0 where there is none.
 
         Raises:
-            NotFound: no such instance.
+            ArchiveRefused: it failed.
         """
         ...
 

@@ -13,7 +13,7 @@ from typing import Final
 from pydicom.uid import generate_uid
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, UnusableSource
+from orthanc_stl_plugin.errors import BadRequest, UnusableSource
 from orthanc_stl_plugin.formats import nifti, stl
 from orthanc_stl_plugin.formats.encapsulated import (
     ModelDescription,
@@ -204,40 +204,46 @@ class Encoder:
             models = self._workers.run_watched(course, make_models, task)
             if reference is not None:
                 models = [_placed(model, reference) for model in models]
-            stored = self._stored(study_id, models, making.tags, course)
+            series = self._next_series(study_id, models, watch)
+            stored = self._stored(study_id, series, models, making.tags, course)
         for model, one in zip(models, stored, strict=True):
             _log.info("stored %s: %d triangles", one.stored.instance_id, model.report.triangles)
         return stored
 
-    def _stored(
-        self, study_id: str, models: Sequence[MadeModel], tags: Mapping[str, object], course: Course
-    ) -> list[NamedInstance]:
-        # Behind the series that are there: lists of series are in the order of their numbers.
+    def _next_series(
+        self, study_id: str, models: Sequence[MadeModel], watch: Watch
+    ) -> SeriesIdentity:
+        """Behind those that are there: lists of series are in the order of their numbers."""
         number = self._archive.last_series_number(study_id) + 1
-        series = SeriesIdentity(
+        return SeriesIdentity(
             number=number if number <= _HIGHEST_IS else 1,
             description=series_description([model.segment.name for model in models]),
-            series_instance_uid=generate_uid(),
+            series_instance_uid=watch.series_instance_uid,
             model_group_uid=generate_uid() if len(models) > 1 else None,
             made_at=datetime.now().astimezone(),
         )
+
+    def _stored(
+        self,
+        study_id: str,
+        series: SeriesIdentity,
+        models: Sequence[MadeModel],
+        tags: Mapping[str, object],
+        course: Course,
+    ) -> list[NamedInstance]:
         triangles = [model.report.triangles for model in models]
         stored: list[NamedInstance] = []
-        try:
-            for number, model in enumerate(models, start=1):
-                course.store(len(stored), triangles)
-                all_tags = stl_tags(_description(model, number), series) | dict(tags)
-                instance = self._archive.create_instance(
-                    study_id, all_tags, model.path, stl.MEDIA_TYPE, model.looks
-                )
-                name = str(tags.get("ContentDescription") or model.segment.name)
-                stored.append(NamedInstance(name, instance, model.warnings))
-            stored = [self._spelt(one) for one in stored]
-            made = [{**one.answer, "Name": one.name} for one in stored]
-            course.store(len(stored), triangles, Instances=made)
-        except BaseException:
-            self._remove([one.stored for one in stored])
-            raise
+        for number, model in enumerate(models, start=1):
+            course.store(len(stored), triangles)
+            all_tags = stl_tags(_description(model, number), series) | dict(tags)
+            instance = self._archive.create_instance(
+                study_id, all_tags, model.path, stl.MEDIA_TYPE, model.looks
+            )
+            name = str(tags.get("ContentDescription") or model.segment.name)
+            stored.append(NamedInstance(name, instance, model.warnings))
+        stored = [self._spelt(one) for one in stored]
+        made = [{**one.answer, "Name": one.name} for one in stored]
+        course.store(len(stored), triangles, Instances=made)
         return stored
 
     def _spelt(self, one: NamedInstance) -> NamedInstance:
@@ -252,15 +258,6 @@ class Encoder:
             f"the name {one.name!r} is stored without {lost!r}: its study's character set has none"
         )
         return replace(one, warnings=(*one.warnings, told))
-
-    def _remove(self, instances: Sequence[StoredInstance]) -> None:
-        for instance in instances:
-            try:
-                self._archive.delete_instance(instance.instance_id)
-            except NotFound:  # somebody else was faster
-                continue
-            except ArchiveRefused as error:  # the others go all the same
-                _log.error("instance %s of a failed job is left: %s", instance.instance_id, error)
 
 
 def _check_reference(series: SeriesRecord, parent_study: str) -> None:

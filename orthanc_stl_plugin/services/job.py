@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from orthanc_stl_plugin.errors import PluginError
+from orthanc_stl_plugin.errors import Cancelled, PluginError
 from orthanc_stl_plugin.model.job import JobRecord, JobState
 from orthanc_stl_plugin.model.progress import Gauge
 from orthanc_stl_plugin.services.work import Watcher
@@ -27,6 +28,7 @@ class Job:
     is_repeatable: bool = False
     stopped_by: PluginError | None = None  # set once it has to stop
     is_committed: bool = False  # what it has done stays: it is too late to stop
+    outcome: JobRecord | None = None  # how it has ended, shown when it is written down
     gauge: Gauge = field(default_factory=Gauge)
     ended: threading.Event = field(default_factory=threading.Event)
     result: Any = None
@@ -39,6 +41,26 @@ class Job:
         percent = min(_MOST_PERCENT, round(100 * self.gauge.at(time.monotonic())))
         return replace(self.record, progress=percent)
 
+    def ended_with(self, error: BaseException | None) -> JobRecord:
+        """The record when the job ends at this moment: without an error it has succeeded."""
+        sentence = "" if error is None else "internal error: the log of Orthanc tells more"
+        return replace(
+            self.record,
+            state=JobState.SUCCESS if error is None else JobState.FAILURE,
+            progress=100 if error is None else self.shown().progress,
+            completed_at=datetime.now(UTC),
+            error=str(error) if isinstance(error, PluginError) else sentence,
+            is_cancelled=isinstance(error, Cancelled),
+            series_instance_uid="" if error is None else self.record.series_instance_uid,
+        )
+
+    def end(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Shows its outcome; what is not repeated, or has succeeded, lets go of its work."""
+        self.record = self.outcome or self.ended_with(error)
+        self.result, self.error = result, None if error is None else without_traceback(error)
+        if error is None or not self.is_repeatable:
+            self.work = None
+
 
 class Watch(Watcher):
     """What running work tells its job, and hears from it."""
@@ -46,6 +68,8 @@ class Watch(Watcher):
     def __init__(self, job: Job, guard: threading.Condition) -> None:
         self._job = job
         self._guard = guard
+        self.series_instance_uid = job.record.series_instance_uid
+        """Of the series for its models: whatever lies in it is removed unless the job succeeds."""
 
     def tick(self) -> None:
         """Raises Cancelled when somebody has cancelled the job, Busy when the server stops."""

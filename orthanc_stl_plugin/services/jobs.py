@@ -5,33 +5,24 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import uuid4
+
+from pydicom.uid import generate_uid
 
 from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, PluginError
 from orthanc_stl_plugin.model.job import WAITING, JobRecord, JobState
-from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work, without_traceback
+from orthanc_stl_plugin.services.job import Job, Ticket, Watch, Work
+from orthanc_stl_plugin.services.journal import Journal
 
 _RETRY_AFTER_S: Final = 10
 _END_S: Final = 20.0  # to undo what was stored, when the server stops
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _CLOSED: Final = "the server is shutting down"
 _log = logging.getLogger(__name__)
-
-
-class Journal(Protocol):
-    """Where records are kept over a restart."""
-
-    def load(self) -> Sequence[JobRecord]:
-        """What was saved last, oldest first; empty when nothing can be read."""
-        ...
-
-    def save(self, records: Sequence[JobRecord]) -> None:
-        """Replaces what was saved."""
-        ...
 
 
 class JobEngine:
@@ -42,12 +33,22 @@ class JobEngine:
         max_pending: how many may wait, paused ones included: what was sent with them is held.
         kept: how many finished ones are remembered.
         journal: where, from the call of `remember` on.
+        remove_series: removes what a job has stored that does not succeed, by SeriesInstanceUID;
+            returns how many instances that were. It raises ArchiveRefused.
     """
 
-    def __init__(self, runners: int, max_pending: int, kept: int, journal: Journal) -> None:
+    def __init__(
+        self,
+        runners: int,
+        max_pending: int,
+        kept: int,
+        journal: Journal,
+        remove_series: Callable[[str], int],
+    ) -> None:
         self._max_pending = max_pending
         self._kept = kept
         self._journal = journal
+        self._remove_series = remove_series
         self._guard = threading.Condition()
         self._writing = threading.Lock()  # taken before the guard, never while it is held
         self._saved: list[JobRecord] = []
@@ -62,11 +63,20 @@ class JobEngine:
             runner.start()
 
     def remember(self) -> None:
-        """Takes over what the journal holds of an earlier run: the server can be asked by now."""
+        """Takes over what the journal holds of an earlier run: the server can be asked by now.
+
+        What interrupted jobs have stored is removed.
+        """
         with self._guard:
             earlier = {one.job_id: Job(one.interrupted(), None) for one in self._journal.load()}
             self._jobs = {**earlier, **self._jobs}
             self._remembers = True
+        self._save()
+        for job in earlier.values():
+            if removed := self._undo(job):
+                told = f"{job.record.error}; what it had stored is removed (models: {removed})"
+                with self._guard:
+                    job.record = replace(job.record, error=told)
         self._save()
 
     def submit(
@@ -116,7 +126,7 @@ class JobEngine:
             job.stopped_by = Cancelled(f"job {job_id} was cancelled")
             if job.record.state is JobState.RUNNING:
                 return
-            self._end(job, error=job.stopped_by)
+            job.end(error=job.stopped_by)
         self._tell_end(job)
 
     def pause(self, job_id: str) -> None:
@@ -192,7 +202,7 @@ class JobEngine:
                 if not job.is_committed:
                     job.stopped_by = Busy(job.record.interrupted().error)
             for job in waiting:
-                self._end(job, error=job.stopped_by)
+                job.end(error=job.stopped_by)
             self._guard.notify_all()
         self._tell_end(*waiting)
         deadline = time.monotonic() + _END_S
@@ -210,13 +220,28 @@ class JobEngine:
         try:
             result = work(watch)
             watch.commit()  # unless the work has done so: who was told that it stops was told right
-        except PluginError as error:
-            self._finish(job, error=error)
         except Exception as error:  # noqa: BLE001  # the job fails, the thread goes on
-            _log.exception("job %s failed", job.record.job_id)
+            if not isinstance(error, PluginError):
+                _log.exception("job %s failed", job.record.job_id)
+            self._undo(job)
             self._finish(job, error=error)
         else:
             self._finish(job, result=result)
+
+    def _undo(self, job: Job) -> int:
+        """Removes what a job has stored, or leaves that to the next start; how many models."""
+        if not job.record.series_instance_uid:
+            return 0
+        try:
+            removed = self._remove_series(job.record.series_instance_uid)
+        except PluginError as error:
+            _log.error(
+                "what job %s has stored is left until a restart: %s", job.record.job_id, error
+            )
+            return 0
+        with self._guard:
+            job.record = replace(job.record, series_instance_uid="")
+        return removed
 
     def _next(self) -> tuple[Job, Work] | None:
         with self._guard:
@@ -228,50 +253,47 @@ class JobEngine:
                 ]
                 if waiting:
                     job, work = max(waiting, key=lambda one: one[0].record.priority)
-                    started = datetime.now(UTC)
-                    job.record = replace(job.record, state=JobState.RUNNING, started_at=started)
+                    job.record = replace(
+                        job.record,
+                        state=JobState.RUNNING,
+                        started_at=datetime.now(UTC),
+                        series_instance_uid=generate_uid(),  # noted before anything is stored
+                    )
                     return job, work
                 self._guard.wait()
             return None
 
     def _finish(self, job: Job, result: Any = None, error: BaseException | None = None) -> None:
         with self._guard:
-            self._end(job, result, error)
-        self._tell_end(job)
+            job.outcome = job.ended_with(error)
+        self._save()  # before it is shown: what has succeeded for a client has for a restart too
+        with self._guard:
+            job.end(result, error)
+        job.ended.set()
 
     def _tell_end(self, *jobs: Job) -> None:
         self._save()
         for job in jobs:
             job.ended.set()
 
-    def _end(self, job: Job, result: Any = None, error: BaseException | None = None) -> None:
-        sentence = "" if error is None else "internal error: the log of Orthanc tells more"
-        job.record = replace(
-            job.record,
-            state=JobState.SUCCESS if error is None else JobState.FAILURE,
-            progress=100 if error is None else job.shown().progress,
-            completed_at=datetime.now(UTC),
-            error=str(error) if isinstance(error, PluginError) else sentence,
-            is_cancelled=isinstance(error, Cancelled),
-        )
-        job.result, job.error = result, None if error is None else without_traceback(error)
-        if error is None or not job.is_repeatable:
-            job.work = None
-        finished = [one.record for one in self._jobs.values() if one.record.is_finished]
-        finished.sort(key=lambda one: one.completed_at or _LONG_AGO)
-        for record in finished[: max(0, len(finished) - self._kept)]:
-            del self._jobs[record.job_id]
-
     def _save(self) -> None:
         """Writes how the jobs are when it is its turn; the queue goes on meanwhile."""
         with self._writing:
             with self._guard:
+                self._forget_oldest()
                 if not self._remembers:
                     return
-                records = [job.shown() for job in self._jobs.values()]
+                records = [job.outcome or job.shown() for job in self._jobs.values()]
             if records != self._saved:
                 self._journal.save(records)
                 self._saved = records
+
+    def _forget_oldest(self) -> None:
+        ends = [one.outcome or one.record for one in self._jobs.values()]
+        finished = [one for one in ends if one.is_finished]
+        finished.sort(key=lambda one: one.completed_at or _LONG_AGO)
+        for record in finished[: max(0, len(finished) - self._kept)]:
+            del self._jobs[record.job_id]
 
     def _check_room(self) -> None:
         if self._is_closed:

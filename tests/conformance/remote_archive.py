@@ -64,8 +64,8 @@ class RemoteArchive:
     def looks(self, instance_id: str) -> bytes:
         return bytes(self._call("looks", instance_id=instance_id))
 
-    def delete_instance(self, instance_id: str) -> None:
-        self._call("delete_instance", instance_id=instance_id)
+    def delete_series(self, series_instance_uid: str) -> int:
+        return int(self._call("delete_series", series_instance_uid=series_instance_uid))
 
     def _call(self, method: str, **arguments: object) -> Any:
         return called(self._server, "archive", method, **arguments)

@@ -19,7 +19,9 @@ from tests.orthanc_server import PLUGIN_SCRIPT, OrthancServer
 
 SCRIPT = Path(__file__).parent / "served_archive.py"
 DOCUMENT = b"solid a\nendsolid a\n"
+SERIES = "2.25.83419"
 TAGS = {
+    "SeriesInstanceUID": SERIES,
     "SeriesDescription": "Hélène",
     "ConceptNameCodeSequence": [
         {"CodeValue": "129019", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Mixed"}
@@ -87,7 +89,7 @@ def stored(setting: Setting, tmp_path: Path) -> Iterator[StoredInstance]:
     document.write_bytes(DOCUMENT)
     instance = setting.archive.create_instance(setting.study_id, TAGS, document, "model/stl")
     yield instance
-    setting.archive.delete_instance(instance.instance_id)
+    setting.archive.delete_series(SERIES)
 
 
 def test_looks_go_along_with_the_document_to_the_byte(setting: Setting, tmp_path: Path):
@@ -99,7 +101,7 @@ def test_looks_go_along_with_the_document_to_the_byte(setting: Setting, tmp_path
     assert PRIVATE_KEYWORD in setting.archive.instance_tags(made.instance_id)
     padded = setting.archive.encapsulated_document(made.instance_id)
     assert padded.rstrip(b"\0") == DOCUMENT
-    setting.archive.delete_instance(made.instance_id)
+    setting.archive.delete_series(SERIES)
 
 
 def test_the_last_number_of_the_series_of_a_study_is_the_highest(setting: Setting, tmp_path: Path):
@@ -108,9 +110,9 @@ def test_the_last_number_of_the_series_of_a_study_is_the_highest(setting: Settin
     document.write_bytes(DOCUMENT)
     for number in ("9", "10"):
         tags = {**TAGS, "SeriesNumber": number}
-        made = setting.archive.create_instance(setting.study_id, tags, document, "model/stl")
+        setting.archive.create_instance(setting.study_id, tags, document, "model/stl")
         assert setting.archive.last_series_number(setting.study_id) == int(number)
-        setting.archive.delete_instance(made.instance_id)
+        setting.archive.delete_series(SERIES)
 
 
 def test_an_instance_without_looks_says_so(setting: Setting, stored: StoredInstance):
@@ -165,7 +167,6 @@ def test_an_unknown_instance_is_not_found(setting: Setting):
     for ask in (
         setting.archive.instance_tags,
         setting.archive.encapsulated_document,
-        setting.archive.delete_instance,
     ):
         with pytest.raises(NotFound, match="nope"):
             ask("nope")
@@ -187,13 +188,24 @@ def test_a_tag_that_dicom_does_not_know_is_refused(setting: Setting, tmp_path: P
         )
 
 
-def test_a_deleted_instance_is_gone(setting: Setting, tmp_path: Path):
+def test_a_series_is_deleted_with_its_instances_and_no_others(setting: Setting, tmp_path: Path):
     document = tmp_path / "a.stl"
     document.write_bytes(DOCUMENT)
-    instance = setting.archive.create_instance(setting.study_id, TAGS, document, "model/stl")
-    setting.archive.delete_instance(instance.instance_id)
-    with pytest.raises(NotFound):
-        setting.archive.instance_tags(instance.instance_id)
+    made = [
+        setting.archive.create_instance(setting.study_id, tags, document, "model/stl").instance_id
+        for tags in (TAGS, TAGS, {**TAGS, "SeriesInstanceUID": f"{SERIES}.1"})
+    ]
+    assert setting.archive.delete_series(SERIES) == 2
+    for gone in made[:2]:
+        with pytest.raises(NotFound):
+            setting.archive.instance_tags(gone)
+    for left in (made[2], *setting.image_ids):
+        setting.archive.instance_tags(left)
+    assert setting.archive.delete_series(f"{SERIES}.1") == 1
+
+
+def test_a_series_that_is_not_there_is_deleted_already(setting: Setting):
+    assert setting.archive.delete_series(SERIES) == 0
 
 
 def test_an_instance_knows_its_study(setting: Setting, stored: StoredInstance):

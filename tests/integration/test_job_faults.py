@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -58,6 +59,41 @@ def test_a_killed_worker_fails_its_job_with_a_sentence(server: OrthancServer, st
     assert job["State"] == "Failure"
     assert "the worker process ended" in job["ErrorDetails"]
     assert models(server) == before
+
+
+def parts(number: int) -> np.ndarray:
+    """So many blocks, each a label of its own."""
+    mask = np.zeros((8, 8, 4 * number), dtype=np.uint8)
+    for label in range(number):
+        mask[2:6, 2:6, 4 * label + 1 : 4 * label + 4] = label + 1
+    return mask
+
+
+def instances(server: OrthancServer) -> set[str]:
+    return set(server.get("/instances").json())
+
+
+def test_a_server_killed_while_it_stores_models_removes_them_when_it_is_back():
+    with OrthancServer(ONE_WORKER) as server:
+        study = server.upload(next(figurine.ct_series(figurine.scan())))["ParentStudy"]
+        kept = finished(server, order(server, study, parts(3), Split=True).json()["Path"])
+        before = instances(server)
+        path = order(server, study, parts(60), Split=True).json()["Path"]
+        until(lambda: len(instances(server)) > len(before) + 2)
+        assert state(server, path) == "Running"
+        server.stop(signal.SIGKILL)
+        server.session.close()
+        server.__enter__()
+        until(lambda: "removed" in server.get(path).json()["ErrorDetails"])
+        job = server.get(path).json()
+        assert job["State"] == "Failure"
+        assert re.fullmatch(
+            r"interrupted: the server stopped while the job was running;"
+            r" what it had stored is removed \(models: \d+\)",
+            job["ErrorDetails"],
+        )
+        assert instances(server) == before
+        assert server.get(f"/jobs/{kept['ID']}").json()["State"] == "Success"
 
 
 def test_a_source_that_is_deleted_meanwhile_fails_its_job(server: OrthancServer, study: str):

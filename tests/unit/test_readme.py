@@ -18,10 +18,10 @@ from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.pages import page_routes
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
 from orthanc_stl_plugin.web.status import status_routes
-from tests.memory_journal import MemoryJournal
+from tests.memory_journal import MemoryJournal, remove_nothing
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-ENGINE = JobEngine(0, 0, 0, MemoryJournal())
+ENGINE = JobEngine(0, 0, 0, MemoryJournal(), remove_nothing)
 NOTHING = cast("Any", None)
 ROOM = WaitingRoom(2)
 ROUTES = [

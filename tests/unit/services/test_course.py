@@ -12,7 +12,7 @@ from orthanc_stl_plugin.services.course import Course, Pace
 from orthanc_stl_plugin.services.effort import Meter, SourceSize, unread
 from orthanc_stl_plugin.services.job import Watch
 from orthanc_stl_plugin.services.jobs import JobEngine
-from tests.memory_journal import MemoryJournal
+from tests.memory_journal import MemoryJournal, remove_nothing
 
 SIZE = SourceSize(1000, 1000)
 
@@ -21,7 +21,7 @@ def told(
     folder: Path, act: Callable[[Course, Callable[[], None]], None], pace: Pace | None = None
 ) -> list[JobRecord]:
     """The records of a job, at each moment that `act` asks for one."""
-    engine = JobEngine(1, 1, 1, MemoryJournal())
+    engine = JobEngine(1, 1, 1, MemoryJournal(), remove_nothing)
     seen: list[JobRecord] = []
 
     def work(watch: Watch) -> None:
@@ -120,7 +120,7 @@ def test_the_size_of_a_series_is_foretold_by_its_first_instances(tmp_path: Path)
 
 
 def test_a_cancelled_job_is_heard_of_before_its_worker_tells_anything(tmp_path: Path):
-    engine = JobEngine(1, 1, 1, MemoryJournal())
+    engine = JobEngine(1, 1, 1, MemoryJournal(), remove_nothing)
 
     def work(watch: Watch) -> None:
         course = Course(watch, MeshOptions(), tmp_path, Pace())
@@ -134,7 +134,7 @@ def test_a_cancelled_job_is_heard_of_before_its_worker_tells_anything(tmp_path: 
 
 
 def test_when_all_models_are_stored_it_is_too_late_to_cancel(tmp_path: Path):
-    engine = JobEngine(1, 1, 1, MemoryJournal())
+    engine = JobEngine(1, 1, 1, MemoryJournal(), remove_nothing)
 
     def work(watch: Watch) -> None:
         course = Course(watch, MeshOptions(), tmp_path, Pace())

@@ -1,7 +1,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -9,14 +8,14 @@ import pytest
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, UnusableSource
-from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
+from orthanc_stl_plugin.services.archive import SeriesRecord
 from orthanc_stl_plugin.services.encode import Encoder, NamedInstance
 from orthanc_stl_plugin.services.jobs import JobEngine
 from orthanc_stl_plugin.services.orders import Making, NiftiOrder
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.work import Workers
 from tests.fake_archive import FakeArchive
-from tests.memory_journal import MemoryJournal
+from tests.memory_journal import MemoryJournal, remove_nothing
 
 SETTINGS = Settings(workers=1)
 MASK = np.zeros((8, 9, 20), dtype=np.uint8)
@@ -67,9 +66,12 @@ def order(mask: np.ndarray, study: str = "s", *, split: bool = False, **more: st
     return NiftiOrder(nifti, study, split=split, **more)  # type: ignore[arg-type]
 
 
-def made(encoder: Encoder, order: NiftiOrder, making: Making) -> list[NamedInstance]:
-    """What a job makes of the order."""
-    engine = JobEngine(1, 10, 10, MemoryJournal())
+def made(
+    encoder: Encoder, order: NiftiOrder, making: Making, archive: FakeArchive | None = None
+) -> list[NamedInstance]:
+    """What a job makes of the order; if it fails, what it has stored is removed of the archive."""
+    remove = remove_nothing if archive is None else archive.delete_series
+    engine = JobEngine(1, 10, 10, MemoryJournal(), remove)
     try:
         models: list[NamedInstance] = engine.submit("Test", encoder.nifti(order, making)).wait()
         return models
@@ -155,27 +157,5 @@ def test_nothing_is_stored_when_the_mask_is_empty(encoder: Encoder, archive: Fak
 def test_what_was_stored_before_a_failure_is_removed(encoder: Encoder, archive: FakeArchive):
     archive.full_after = 1
     with pytest.raises(ArchiveRefused, match="full"):
-        made(encoder, order(TWO, split=True), Making())
+        made(encoder, order(TWO, split=True), Making(), archive)
     assert archive.instances == {}
-
-
-class FirstIsKept(FakeArchive):
-    """An archive that refuses to delete the first instance that it stores."""
-
-    def create_instance(self, *order: Any, **more: Any) -> StoredInstance:
-        stored = super().create_instance(*order, **more)
-        self.kept = self.kept or {stored.instance_id}
-        return stored
-
-
-def test_what_cannot_be_removed_keeps_neither_the_others_nor_the_reason_back(
-    workers: Workers, tmp_path: Path
-):
-    archive = FirstIsKept(studies={"s": {"PatientID": "p"}}, full_after=2)
-    spool = Spool(str(tmp_path))
-    three = TWO.copy()
-    three[2:6, 3:7, 16:19] = 3
-    with pytest.raises(ArchiveRefused, match="the storage is full"):
-        made(Encoder(archive, workers, spool, SETTINGS), order(three, split=True), Making())
-    assert set(archive.instances) == archive.kept
-    spool.close()

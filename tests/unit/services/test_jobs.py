@@ -8,11 +8,18 @@ from functools import partial
 
 import pytest
 
-from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, UnusableSource
+from orthanc_stl_plugin.errors import (
+    ArchiveRefused,
+    Busy,
+    Cancelled,
+    Conflict,
+    NotFound,
+    UnusableSource,
+)
 from orthanc_stl_plugin.model.job import JobRecord, JobState
 from orthanc_stl_plugin.services.job import Ticket, Watch
 from orthanc_stl_plugin.services.jobs import JobEngine
-from tests.memory_journal import MemoryJournal
+from tests.memory_journal import MemoryJournal, remove_nothing
 
 
 @pytest.fixture
@@ -22,7 +29,7 @@ def journal() -> MemoryJournal:
 
 @pytest.fixture
 def engine(journal: MemoryJournal) -> Iterator[JobEngine]:
-    made = JobEngine(runners=1, max_pending=3, kept=3, journal=journal)
+    made = JobEngine(1, 3, 3, journal, remove_nothing)
     made.remember()
     yield made
     made.close()
@@ -292,7 +299,7 @@ def test_only_so_many_finished_jobs_are_kept(engine: JobEngine, journal: MemoryJ
 
 
 def test_a_job_that_took_long_is_kept_when_it_ends(journal: MemoryJournal):
-    engine = JobEngine(runners=2, max_pending=9, kept=3, journal=journal)
+    engine = JobEngine(2, 9, 3, journal, remove_nothing)
     slow, gate = blocked(engine)
     for _ in range(5):
         engine.submit("Add", lambda watch: 2).wait()
@@ -313,7 +320,7 @@ def test_finished_jobs_survive_a_restart_as_they_were(engine: JobEngine, journal
     ticket = engine.submit("Fail", failing)
     with pytest.raises(UnusableSource):
         ticket.wait()
-    again = JobEngine(1, 3, 3, journal)
+    again = JobEngine(1, 3, 3, journal, remove_nothing)
     again.remember()
     assert again.record(ticket.job_id) == engine.record(ticket.job_id)
     with pytest.raises(Conflict, match="cannot run again"):
@@ -325,7 +332,7 @@ def test_an_interrupted_job_says_so_after_the_restart(engine: JobEngine, journal
     running, gate = blocked(engine)
     waiting = engine.submit("Wait", lambda watch: None)
     engine.pause(waiting.job_id)
-    again = JobEngine(1, 3, 3, MemoryJournal(journal.records))
+    again = JobEngine(1, 3, 3, MemoryJournal(journal.records), remove_nothing)
     again.remember()
     assert again.record(running.job_id).error.startswith(
         "interrupted: the server stopped while the job"
@@ -333,6 +340,94 @@ def test_an_interrupted_job_says_so_after_the_restart(engine: JobEngine, journal
     assert "paused" in again.record(waiting.job_id).error
     again.close()
     gate.opened.set()
+
+
+class Models:
+    """An archive that holds models by the series that they are in; it can refuse to remove them."""
+
+    def __init__(self) -> None:
+        self.of_series: dict[str, int] = {}
+        self.is_locked = False
+
+    def remove(self, series_instance_uid: str) -> int:
+        if self.is_locked:
+            raise ArchiveRefused("the database is locked")
+        return self.of_series.pop(series_instance_uid, 0)
+
+    def stored(self, number: int, then: Callable[[Watch], object], watch: Watch) -> object:
+        self.of_series[watch.series_instance_uid] = number
+        return then(watch)
+
+
+def test_what_a_failed_job_has_stored_is_removed(journal: MemoryJournal):
+    models = Models()
+    engine = JobEngine(1, 3, 3, journal, models.remove)
+    for work, left in ((failing, []), (lambda watch: None, [2])):
+        with suppress(UnusableSource):
+            engine.submit("Store", partial(models.stored, 2, work)).wait()
+        assert list(models.of_series.values()) == left
+    engine.close()
+
+
+def test_what_cannot_be_removed_does_not_hide_the_reason_and_is_removed_after_a_restart(
+    journal: MemoryJournal,
+):
+    models = Models()
+    models.is_locked = True
+    engine = JobEngine(1, 3, 3, journal, models.remove)
+    engine.remember()
+    ticket = engine.submit("Store", partial(models.stored, 2, failing))
+    with pytest.raises(UnusableSource, match="the mask is empty"):
+        ticket.wait()
+    engine.close()
+    models.is_locked = False
+    again = JobEngine(1, 3, 3, journal, models.remove)
+    again.remember()
+    told = "the mask is empty; what it had stored is removed (models: 2)"
+    assert again.record(ticket.job_id).error == told
+    assert models.of_series == {}
+    again.close()
+
+
+def test_after_a_crash_the_models_of_jobs_that_ran_go_and_those_of_others_stay(
+    journal: MemoryJournal,
+):
+    models = Models()
+    engine = JobEngine(1, 3, 3, journal, models.remove)
+    engine.remember()
+    done = engine.submit("Store", partial(models.stored, 2, lambda watch: None))
+    done.wait()
+    gate = Gate()
+    running = engine.submit("Store", partial(models.stored, 3, gate))
+    gate.started.wait(5)
+    again = JobEngine(1, 3, 3, MemoryJournal(journal.records), models.remove)
+    again.remember()
+    assert list(models.of_series.values()) == [2]
+    assert again.record(done.job_id).state is JobState.SUCCESS
+    assert again.record(running.job_id).error == (
+        "interrupted: the server stopped while the job was running;"
+        " what it had stored is removed (models: 3)"
+    )
+    again.close()
+    gate.opened.set()
+    engine.close()
+
+
+def test_a_success_is_shown_when_it_is_written_down():
+    journal = SlowJournal()
+    journal.opened.set()
+    engine = JobEngine(1, 3, 3, journal, remove_nothing)
+    engine.remember()
+    ticket, gate = blocked(engine)
+    journal.started.clear()
+    journal.opened.clear()
+    gate.opened.set()
+    journal.started.wait(5)
+    assert engine.record(ticket.job_id).state is JobState.RUNNING
+    journal.opened.set()
+    ticket.wait()
+    assert engine.record(ticket.job_id).state is JobState.SUCCESS
+    engine.close()
 
 
 class SlowJournal(MemoryJournal):
@@ -350,15 +445,19 @@ class SlowJournal(MemoryJournal):
 
 def test_the_queue_goes_on_while_the_journal_is_written_and_the_latest_state_is_kept():
     journal = SlowJournal()
-    engine = JobEngine(1, 3, 3, journal)
+    engine = JobEngine(1, 3, 3, journal, remove_nothing)
     ticket, gate = blocked(engine)
     threading.Thread(target=engine.remember, daemon=True).start()
     assert journal.started.wait(5)
-    gate.opened.set()
-    until(lambda: engine.record(ticket.job_id).is_finished)
+    waiting = threading.Thread(target=engine.submit, args=("Gate", gate))
+    waiting.start()
+    until(lambda: [one.state for one in engine.records()] == [JobState.RUNNING, JobState.PENDING])
     assert journal.records == []
+    gate.opened.set()
     journal.opened.set()
     assert ticket.wait() == "through"
+    waiting.join()
+    until(lambda: all(one.is_finished for one in engine.records()))
     assert journal.records == engine.records()
     engine.close()
 
