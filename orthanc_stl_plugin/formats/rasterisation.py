@@ -131,19 +131,13 @@ def occupancy(
 def _raster(stack: PlaneStack, spacings_mm: NDArray[np.float64], resolution: int) -> Raster:
     low, high = stack.bounds_mm
     extent = high - low
-    pixel = max(
-        float(extent.max()) / (resolution - 2 * MARGIN_PIXELS - 1),
-        _needed_pixel_mm(float(extent.min())),
-    )
-    columns, rows = (np.ceil(extent / pixel).astype(int) + 2 * MARGIN_PIXELS).tolist()
     spacing_mm = float(spacings_mm.min())
     reach = reaches_mm(stack.positions_mm, spacings_mm)
     first = float(stack.positions_mm[0] - reach[0, 0])
     length = float(stack.positions_mm[-1] + reach[-1, 1]) - first
-    planes = length / spacing_mm
-    most = resolution - 2
-    parts = max(1, min(round(spacing_mm / pixel), int(most / planes)))
-    step = spacing_mm / parts
+    pixel, layer = voxel_size_mm(extent, length, spacing_mm, resolution)
+    columns, rows = (np.ceil(extent / pixel).astype(int) + 2 * MARGIN_PIXELS).tolist()
+    step, most = layer, resolution - 2
     slices = int(np.ceil(length / step - 1e-3))
     if slices > most:
         slices, step = most, length / most
@@ -154,8 +148,28 @@ def _raster(stack: PlaneStack, spacings_mm: NDArray[np.float64], resolution: int
         first - step,
         step,
         slices + 2,
-        spacing_mm / parts,
+        layer,
     )
+
+
+def voxel_size_mm(
+    extent_mm: NDArray[np.float64], length_mm: float, spacing_mm: float, resolution: int
+) -> tuple[float, float]:
+    """The width of a pixel, and the thickness of the layers between planes.
+
+    Args:
+        extent_mm: (2,) of the structure in its planes.
+        length_mm: along the normal.
+        spacing_mm: of the planes, the least.
+        resolution: the most voxels along each axis.
+    """
+    pixel = max(
+        float(extent_mm.max()) / (resolution - 2 * MARGIN_PIXELS - 1),
+        _needed_pixel_mm(float(extent_mm.min())),
+    )
+    planes = length_mm / spacing_mm
+    parts = max(1, min(round(spacing_mm / pixel), int((resolution - 2) / planes)))
+    return pixel, spacing_mm / parts
 
 
 def _needed_pixel_mm(width_mm: float) -> float:

@@ -9,7 +9,10 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """What a job does, in this order; a source of several structures comes back to SURFACE."""
+    """What a job does, in this order; with each of several structures it comes back to SURFACE.
+
+    With structures that are drawn it comes back to READING.
+    """
 
     READING = "reading"
     SURFACE = "surface"
@@ -22,8 +25,13 @@ class Stage(StrEnum):
 class Progress:
     """What the making of surfaces tells of itself; this one does not listen."""
 
-    def plan(self, voxels: Sequence[float]) -> None:
-        """So many structures are to be made, each of about so many voxels."""
+    def plan(
+        self, voxels: Sequence[float], *, are_drawn: bool = False, as_one: bool = False
+    ) -> None:
+        """So many structures are to be made, each of about so many voxels, or all of them as one.
+
+        Drawn ones are contours, which have to be filled: for each the stage READING begins again.
+        """
 
     def begin(self, stage: Stage) -> None:
         """The stage before is done, this one begins."""

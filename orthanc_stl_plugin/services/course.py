@@ -65,7 +65,10 @@ class Course(Watcher):
 
     def fetch(self, done: int, of: int, source_bytes: int) -> None:
         """So many of the instances of the source are fetched; they have so many bytes."""
-        all_bytes = source_bytes * of // max(done, 1)
+        if not done:  # nobody knows how much they are
+            self._watch.tell(0, Stage=str(Stage.READING))
+            return
+        all_bytes = source_bytes * of // done
         self._foretell(SourceSize(all_bytes, all_bytes))
         self._spent_us = done * FETCHING_US
         left_us = self._account.step_us + self._account.left_us

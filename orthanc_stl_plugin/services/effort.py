@@ -38,24 +38,27 @@ _US_PER_TRIANGLE: Final = {
 _SMOOTHING_US: Final = (0.4, 0.03)  # of a triangle: once, and for each iteration
 _TRIANGLES_BY_VOXELS: Final = 20.0  # by v ** (2 / 3); a ball has 14
 _MOST_TRIANGLES: Final = 12.0  # by the square of the resolution
+_FILLING_US_PER_VOXEL: Final = 0.12
 _SHARE_INSIDE: Final = 0.05  # of the voxels of a volume that is not read yet
 _PACKED_BY_PLAIN: Final = 0.0043  # where all voxels of a mask are equal; the rest is its surface
 _TRIANGLES_PER_PACKED_BYTE: Final = 1.8
-# Of a structure set: some have a tenth of these bytes, some ten times as many. Rather too few, as
-# what is shown never falls.
-_CONTOUR_BYTES_PER_ROI: Final = 20_000
-_TRIANGLES_PER_ROI: Final = 60_000.0
+_TRIANGLES_BY_CONTOUR_BYTES: Final = 1150.0  # by b ** 0.4, of a ROI; some have half, some twice
 _LEAST_US: Final = 2000.0
 _NAME: Final = "account.json"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSize:
-    """Bytes of a source in its file, and after decompression; and of contours, which are text."""
+    """Bytes of a source in its file, and after decompression.
+
+    Of a structure set: bytes of its contours, how many ROIs have them, and how many are made.
+    """
 
     packed_bytes: int = 0
     plain_bytes: int = 0
     contour_bytes: int = 0
+    rois: int = 1
+    wanted_rois: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,9 @@ def storing_us(triangles: int) -> float:
 def unread(size: SourceSize, options: MeshOptions) -> Account:
     """The account of a source of which nothing but its size is known."""
     if size.contour_bytes:
-        rois = max(1.0, size.contour_bytes / _CONTOUR_BYTES_PER_ROI)
-        left_us = rois * sum(_stages_us(_TRIANGLES_PER_ROI, options).values())
+        triangles = _TRIANGLES_BY_CONTOUR_BYTES * (size.contour_bytes / size.rois) ** 0.4
+        triangles = min(triangles, _most_triangles(options))
+        left_us = size.wanted_rois * sum(_stages_us(triangles, options).values())
         text_us = size.contour_bytes * _READING_US_PER_CONTOUR_BYTE
         return Account(Stage.READING, (), 0.0, _READING_FIXED_US + text_us, left_us)
     if size.packed_bytes < size.plain_bytes:
@@ -129,28 +133,40 @@ class Meter(Progress):
         self._stage, self._advanced = start.stage, 0.0
         self._done_us, self._step_us, self._later_us = 0.0, start.step_us, start.left_us
         self._expected = [1.0]
+        self._filling_us = [0.0]
+        self._may_have_pieces = False
         self._found: list[int] = [0]
         self._in_piece = 0
         self._names: list[str] = []
         self._made_us = 0.0
         self._begun = self._written = time.monotonic()
 
-    def plan(self, voxels: Sequence[float]) -> None:
+    def plan(
+        self, voxels: Sequence[float], *, are_drawn: bool = False, as_one: bool = False
+    ) -> None:
         """See `Progress`."""
         self._expected = [_expected_triangles(one, self._options) for one in voxels]
+        self._filling_us = [are_drawn * one * _FILLING_US_PER_VOXEL for one in voxels]
+        self._may_have_pieces = are_drawn
+        if as_one:
+            self._expected, self._filling_us = [sum(self._expected)], [sum(self._filling_us)]
 
     def begin(self, stage: Stage) -> None:
         """See `Progress`."""
         self._done_us += self._step_us
         self._stage, self._advanced = stage, 0.0
         structure = _stages_us(self._triangles(), self._options)
+        structure[Stage.READING] = self._filling_us[min(len(self._names), len(self._expected) - 1)]
         is_in_piece = stage in {Stage.SURFACE, Stage.SMOOTHING} and self._in_piece > 0
         piece = _stages_us(self._in_piece, self._options) if is_in_piece else structure
         self._step_us = piece[stage]
         if stage is Stage.SURFACE:
             self._in_piece = 0
         after = list(Stage)[list(Stage).index(stage) + 1 :]
-        self._later_us = sum(structure[one] for one in after)
+        self._later_us = sum((piece if one is Stage.SMOOTHING else structure)[one] for one in after)
+        if is_in_piece:
+            other_pieces = 1 - self._found[-1] / self._triangles()
+            self._later_us += other_pieces * (structure[Stage.SURFACE] + structure[Stage.SMOOTHING])
         self._later_us += self._others_us(len(self._names) + 1)
         self._tell(is_worth=self._step_us > _LEAST_US)
 
@@ -188,7 +204,9 @@ class Meter(Progress):
     def _triangles(self) -> float:
         """Of the structure in work."""
         number = min(len(self._names), len(self._expected) - 1)
-        return self._found[-1] or self._expected[number] * self._surplus()
+        found, expected = self._found[-1], self._expected[number] * self._surplus()
+        more_may_come = self._may_have_pieces and self._stage in {Stage.SURFACE, Stage.SMOOTHING}
+        return max(found, expected) if more_may_come or not found else found
 
     def _surplus(self) -> float:
         """How many triangles the structures made so far have for each that was expected."""
@@ -199,7 +217,8 @@ class Meter(Progress):
         """The storing of the structures that are made, and all of those from `first` on."""
         surplus = self._surplus()
         to_come = (_stages_us(one * surplus, self._options) for one in self._expected[first:])
-        return self._made_us + sum(sum(one.values()) for one in to_come)
+        making_us = sum(sum(one.values()) for one in to_come)
+        return self._made_us + making_us + sum(self._filling_us[first:])
 
     def _tell(self, *, is_worth: bool) -> None:
         now = time.monotonic()

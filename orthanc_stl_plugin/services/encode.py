@@ -23,6 +23,7 @@ from orthanc_stl_plugin.formats.encapsulated import (
     stl_tags,
 )
 from orthanc_stl_plugin.formats.meshfile import MeshLimits
+from orthanc_stl_plugin.formats.rtstruct import count_rois
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.archive import (
@@ -145,7 +146,9 @@ class Encoder:
 
         def spooled(folder: Path, course: Course) -> Source:
             path = self._spooled_instances([order.instance], folder, course)[0]
-            course.make(SourceSize(contour_bytes=path.stat().st_size))
+            rois = max(1, count_rois(path))
+            wanted = rois if order.wanted is None else len(order.wanted)
+            course.make(SourceSize(0, 0, path.stat().st_size, rois, wanted))
             return RtStructSource(path, order.wanted, order.split)
 
         study_id = self._archive.study_of(order.instance)

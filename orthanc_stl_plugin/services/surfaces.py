@@ -152,26 +152,24 @@ def _rtstruct(
             raise UnusableSource(f"no ROI encloses anything: {obstacles[:500]}")
     else:
         rois = [structure_set.roi(one) for one in source.wanted]
+    resolution = max(SMALLEST_RESOLUTION, options.resolution)
+    voxels = [rtstruct.expected_voxels(roi, resolution) for roi in rois]
     if source.split or len(rois) == 1:
-        progress.plan([_drawn(roi) for roi in rois])
+        progress.plan(voxels, are_drawn=True)
         for roi in rois:
-            pieces = rtstruct.occupancies(roi, resolution=_raster_resolution(options))
+            progress.begin(Stage.READING)
+            pieces = rtstruct.occupancies(roi, resolution=resolution)
             mesh = _pieces_mesh(pieces, options, progress)
             frame = roi.frame_of_reference_uid
             yield Surface(roi.segment, mesh, frame, (reference,), notes=_told([roi]))
         return
-    progress.plan([sum(map(_drawn, rois))])
-    resolution = _raster_resolution(options)
+    progress.plan(voxels, are_drawn=True, as_one=True)
+    progress.begin(Stage.READING)
     parts = [piece for roi in rois for piece in rtstruct.occupancies(roi, resolution=resolution)]
     mesh = _pieces_mesh(united_occupancies(parts, resolution), options, progress)
     segment = united_segment([roi.segment for roi in rois])
     frame = parts[0].grid.frame_of_reference_uid
     yield Surface(segment, mesh, frame, (reference,), notes=_told(rois))
-
-
-def _drawn(roi: Roi) -> float:
-    """About how many voxels a ROI has: it is made as fine as it needs."""
-    return roi.volume_mm3
 
 
 def _told(rois: Iterable[Roi]) -> tuple[str, ...]:
@@ -191,10 +189,6 @@ def _pieces_mesh(
         ]
     )
     return reduced(mesh, options.triangles, progress)
-
-
-def _raster_resolution(options: MeshOptions) -> int:
-    return max(SMALLEST_RESOLUTION, options.resolution)
 
 
 def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:

@@ -37,6 +37,15 @@ def told(
     return seen
 
 
+def test_before_the_first_instance_nothing_is_known_and_nothing_told(tmp_path: Path):
+    def act(course: Course, look: Callable[[], None]) -> None:
+        course.fetch(0, 1, 0)
+        time.sleep(0.05)
+        look()
+
+    assert [record.progress for record in told(tmp_path, act)] == [0]
+
+
 def test_a_job_goes_through_all_stages_and_never_falls_back(tmp_path: Path):
     def act(course: Course, look: Callable[[], None]) -> None:
         for done in range(4):

@@ -85,9 +85,42 @@ def test_what_is_not_smoothed_has_less_left():
     assert unread(SIZE, raw).left_us < unread(SIZE, OPTIONS).left_us
 
 
-def test_reading_a_structure_set_is_little_beside_making_its_rois():
-    told = unread(SourceSize(contour_bytes=2_766_866), OPTIONS)
+def test_reading_a_structure_set_is_little_beside_making_all_of_its_rois():
+    told = unread(SourceSize(contour_bytes=2_766_866, rois=100, wanted_rois=100), OPTIONS)
     assert told.step_us < 0.05 * told.left_us
+
+
+def test_reading_a_structure_set_is_much_beside_making_one_of_its_rois():
+    told = unread(SourceSize(contour_bytes=2_766_866, rois=100, wanted_rois=1), OPTIONS)
+    assert told.step_us > 0.3 * told.left_us
+
+
+def test_filling_contours_is_a_part_of_making_a_structure(tmp_path: Path):
+    left: list[float] = []
+    for are_drawn in (False, True):
+        meter = Meter(tmp_path, SIZE, OPTIONS)
+        meter.plan([1e6, 1e6], are_drawn=are_drawn)
+        meter.begin(Stage.READING)
+        account = meter.account()
+        assert account.stage is Stage.READING
+        assert (account.step_us > 0) is are_drawn
+        left.append(account.step_us + account.left_us)
+    assert left[1] > 1.1 * left[0]
+
+
+def test_the_first_of_many_pieces_of_a_structure_is_not_taken_for_all_of_it(tmp_path: Path):
+    meter = Meter(tmp_path, SIZE, OPTIONS)
+    meter.plan([8000] * 20, are_drawn=True, as_one=True)
+    meter.begin(Stage.READING)
+    shares = []
+    for _ in range(20):
+        meter.begin(Stage.SURFACE)
+        meter.found(8000)
+        meter.begin(Stage.SMOOTHING)
+        shares.append(share(meter.account()))
+    steps = [late - early for early, late in pairwise(shares)]
+    assert shares[0] < 0.25
+    assert max(steps) < 0.1
 
 
 def test_a_stage_that_is_left_out_takes_nothing(tmp_path: Path):
@@ -99,27 +132,36 @@ def test_a_stage_that_is_left_out_takes_nothing(tmp_path: Path):
 @given(
     sizes=st.lists(st.integers(1, 10**7), min_size=1, max_size=6),
     surplus=st.floats(0.1, 10),
+    are_drawn=st.booleans(),
+    as_one=st.booleans(),
     advances=st.lists(st.floats(0, 1), max_size=4),
 )
 def test_what_is_done_never_falls_and_shares_stay_in_bounds(
     tmp_path_factory: pytest.TempPathFactory,
     sizes: list[int],
     surplus: float,
+    are_drawn: bool,
+    as_one: bool,
     advances: list[float],
 ):
     meter = Meter(tmp_path_factory.getbasetemp(), SIZE, OPTIONS)
     seen = [meter.account()]
-    meter.plan(sizes)
+    meter.plan(sizes, are_drawn=are_drawn, as_one=as_one)
     for number, size in enumerate(sizes):
+        if are_drawn and not (as_one and number):
+            meter.begin(Stage.READING)
         triangles = int(surplus * size ** (2 / 3)) + 4
-        for stage in (Stage.SURFACE, Stage.SMOOTHING, Stage.FINISHING):
+        is_whole = not as_one or number == len(sizes) - 1
+        last = [Stage.FINISHING] if is_whole else []
+        for stage in (Stage.SURFACE, Stage.SMOOTHING, *last):
             meter.begin(stage)
             if stage is Stage.SURFACE:
                 meter.found(triangles)
             for advance in advances:
                 meter.advance(advance)
                 seen.append(meter.account())
-        meter.made(str(number), triangles)
+        if is_whole:
+            meter.made(str(number), triangles)
         seen.append(meter.account())
     done = [account.done_us for account in seen]
     assert all(late >= early * (1 - 1e-9) for early, late in pairwise(done))

@@ -347,7 +347,9 @@ class Heard(Progress):
         self.advanced: dict[Stage, float] = {}
         self.triangles = 0
 
-    def plan(self, voxels: Sequence[float]) -> None:
+    def plan(
+        self, voxels: Sequence[float], *, are_drawn: bool = False, as_one: bool = False
+    ) -> None:
         self.planned = list(voxels)
 
     def begin(self, stage: Stage) -> None:
