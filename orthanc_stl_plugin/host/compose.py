@@ -23,6 +23,7 @@ from orthanc_stl_plugin.services.made_levels import MadeLevels
 from orthanc_stl_plugin.services.model_files import ModelFiles
 from orthanc_stl_plugin.services.opening import Opener
 from orthanc_stl_plugin.services.pyramids import Pyramids
+from orthanc_stl_plugin.services.readers import Readers
 from orthanc_stl_plugin.services.renditions import Renditions
 from orthanc_stl_plugin.services.spool import Spool
 from orthanc_stl_plugin.services.status import Status
@@ -66,13 +67,23 @@ class ImageServing:
     end: Callable[[], None]
 
 
-def compose_models(settings: Settings, spool: Spool, room: WaitingRoom) -> Models:
-    """What makes models and gives them back."""
+def compose_models(
+    settings: Settings, spool: Spool, room: WaitingRoom, reading_room: WaitingRoom
+) -> Models:
+    """What makes models and gives them back.
+
+    Args:
+        settings: the plugin's.
+        spool: for files on their way.
+        room: for requests that wait for models.
+        reading_room: for those that wait for what is made of a stored one, for lists and values.
+    """
     archive = OrthancArchive()
     workers = Workers(settings, ("orthanc_stl_plugin.services.convert",))
     # A worker of their own, started when it is needed: nobody waits for a picture, or for a list,
     # behind models that are made.
-    readers = Workers(replace(settings, workers=1), ("orthanc_stl_plugin.services.model_files",))
+    reader = Workers(replace(settings, workers=1), ("orthanc_stl_plugin.services.model_files",))
+    readers = Readers(reader, spool, reading_room)
     encoder = Encoder(archive, workers, spool, settings)
     jobs = JobEngine(
         settings.worker_count,
@@ -84,10 +95,10 @@ def compose_models(settings: Settings, spool: Spool, room: WaitingRoom) -> Model
     jobs_path = ORTHANC_PATH if settings.jobs_in_orthanc else OWN_PATH
     routes = [
         *model_routes(encoder, jobs, jobs_path, room),
-        *listing_routes(Listing(archive, readers, spool, settings)),
-        *model_file_routes(ModelFiles(archive, readers, spool, settings)),
+        *listing_routes(Listing(archive, readers, settings)),
+        *model_file_routes(ModelFiles(archive, readers, settings)),
         *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),
-        *grey_value_routes(GreyValues(archive, readers, spool, settings)),
+        *grey_value_routes(GreyValues(archive, readers, settings)),
     ]
 
     def begin() -> None:
@@ -97,7 +108,7 @@ def compose_models(settings: Settings, spool: Spool, room: WaitingRoom) -> Model
     def end() -> None:
         jobs.close()
         workers.close()
-        readers.close()
+        reader.close()
 
     return Models(routes, workers, jobs, jobs_path, begin, end)
 

@@ -17,8 +17,7 @@ from orthanc_stl_plugin.formats.greyhistogram import GreyHistogram
 from orthanc_stl_plugin.formats.imageseries import INT16, read_series
 from orthanc_stl_plugin.mesh.reduce import block_factors, block_means
 from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, write_instance
-from orthanc_stl_plugin.services.spool import Spool
-from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.services.readers import Readers
 
 LONGEST_AXIS: Final = 160
 """The most voxels along an axis that are sent: a slice of a CT then has a third of its lines."""
@@ -40,12 +39,9 @@ class FoundSeries:
 class GreyValues:
     """The values of the series in the archive."""
 
-    def __init__(
-        self, archive: Archive, workers: Workers, spool: Spool, settings: Settings
-    ) -> None:
+    def __init__(self, archive: Archive, readers: Readers, settings: Settings) -> None:
         self._archive = archive
-        self._workers = workers
-        self._spool = spool
+        self._readers = readers
         self._max_bytes = settings.max_volume_mib << 20
 
     def find(self, series_id: str) -> FoundSeries:
@@ -60,10 +56,10 @@ class GreyValues:
 
     def summary(self, found: FoundSeries) -> dict[str, object]:
         """See `grey_summary`; raises what that raises, and what the workers raise."""
-        with self._spool.task_folder() as folder:
+        with self._readers.task_folder() as folder:
             instance_ids = found.record.instance_ids
             paths = tuple(write_instance(self._archive, one, folder) for one in instance_ids)
-            return self._workers.run(grey_summary, paths, self._max_bytes)
+            return self._readers.run(grey_summary, paths, self._max_bytes)
 
 
 def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:

@@ -12,8 +12,7 @@ from orthanc_stl_plugin.formats.dicomseg import SegFile, read_seg, structures
 from orthanc_stl_plugin.formats.rtstruct import read_rtstruct
 from orthanc_stl_plugin.model.labels import Code, Segment
 from orthanc_stl_plugin.services.archive import Archive, write_instance
-from orthanc_stl_plugin.services.spool import Spool
-from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.services.readers import Readers
 
 
 class Listing:
@@ -22,27 +21,24 @@ class Listing:
     The methods raise NotFound for an instance that does not exist, and what the workers raise.
     """
 
-    def __init__(
-        self, archive: Archive, workers: Workers, spool: Spool, settings: Settings
-    ) -> None:
+    def __init__(self, archive: Archive, readers: Readers, settings: Settings) -> None:
         self._archive = archive
-        self._workers = workers
-        self._spool = spool
+        self._readers = readers
         self._max_bytes = settings.max_volume_mib << 20
 
     def rois(self, instance_id: str) -> list[dict[str, object]]:
         """The ROIs of an RT Structure Set; see `roi_list`."""
         with self._spooled(instance_id) as path:
-            return self._workers.run(roi_list, path)
+            return self._readers.run(roi_list, path)
 
     def segments(self, instance_id: str, *, with_volumes: bool) -> list[dict[str, object]]:
         """The segments of a DICOM Segmentation; see `segment_list`."""
         with self._spooled(instance_id) as path:
-            return self._workers.run(segment_list, path, self._max_bytes, with_volumes)
+            return self._readers.run(segment_list, path, self._max_bytes, with_volumes)
 
     @contextmanager
     def _spooled(self, instance_id: str) -> Iterator[Path]:
-        with self._spool.task_folder() as folder:
+        with self._readers.task_folder() as folder:
             yield write_instance(self._archive, instance_id, folder)
 
 

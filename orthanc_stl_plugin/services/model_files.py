@@ -17,7 +17,7 @@ from orthanc_stl_plugin.formats.stl import read_stl
 from orthanc_stl_plugin.mesh.preview import IVORY, shaded
 from orthanc_stl_plugin.model.mesh import Mesh
 from orthanc_stl_plugin.services.archive import Archive
-from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.readers import Readers
 from orthanc_stl_plugin.services.stored_models import (
     GlbDocument,
     Look,
@@ -27,7 +27,6 @@ from orthanc_stl_plugin.services.stored_models import (
     stl_document,
     stored_model,
 )
-from orthanc_stl_plugin.services.work import Workers
 
 _P = ParamSpec("_P")
 
@@ -88,12 +87,9 @@ class ModelTask:
 class ModelFiles:
     """The models of the archive, in the format that is asked for."""
 
-    def __init__(
-        self, archive: Archive, workers: Workers, spool: Spool, settings: Settings
-    ) -> None:
+    def __init__(self, archive: Archive, readers: Readers, settings: Settings) -> None:
         self._archive = archive
-        self._workers = workers
-        self._spool = spool
+        self._readers = readers
         self._settings = settings
 
     def stl(self, instance_id: str) -> StlDocument:
@@ -132,11 +128,11 @@ class ModelFiles:
         *args: _P.args,
         **kwargs: _P.kwargs,
     ) -> bytes:
-        with self._spool.task_folder() as folder:
+        with self._readers.task_folder() as folder:
             limit = self._settings.max_triangles
             task = ModelTask(folder / "source.stl", folder / "target", model.look, limit)
             task.source.write_bytes(model.document.content)
-            self._workers.run(function, task, *args, **kwargs)
+            self._readers.run(function, task, *args, **kwargs)
             return task.target.read_bytes()
 
 

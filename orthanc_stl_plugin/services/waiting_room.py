@@ -15,6 +15,9 @@ _RETRY_AFTER_S: Final = 10
 class WaitingRoom:
     """Half of the server's threads may wait for work; the others answer, and take cancellations.
 
+    What takes long and what is soon done have rooms of their own: the one does not turn the other
+    away.
+
     Args:
         http_threads: how many the server has.
     """
@@ -33,7 +36,7 @@ class WaitingRoom:
         """
         if not self._free.acquire(blocking=False):
             raise Busy(
-                f"{self._places} requests wait for work already, half of Orthanc's"
+                f"{self._places} requests wait for such work already, half of Orthanc's"
                 f" HttpThreadsCount = {self._http_threads}",
                 _RETRY_AFTER_S,
             )

@@ -194,6 +194,25 @@ def test_pictures_and_values_do_not_wait_behind_a_model_that_is_made():
         assert server.post(f"{blocking}/cancel", {}).status_code == 200
 
 
+def test_half_of_orthancs_threads_stay_free_while_pictures_are_waited_for():
+    threads = f'{ANCHOR} "HttpThreadsCount" : 4,'
+    with OrthancServer({**ONE_WORKER, ANCHOR: threads}) as server:
+        job = finished(server, order(server, uploaded(server)).json()["Path"])
+        picture = f"{job['Content']['Instances'][0]['Path']}/preview-3d"
+        makers = set(workers(server))
+        assert server.get(picture).status_code == 200
+        [reader] = set(workers(server)) - makers
+        os.kill(reader, signal.SIGSTOP)
+        with ThreadPoolExecutor(6) as clients:
+            try:
+                asked = [clients.submit(server.get, f"{picture}?turn={n}") for n in range(6)]
+                until(lambda: sum(one.done() for one in asked) == 4, 10)
+                assert server.get("/system").status_code == 200
+            finally:
+                os.kill(reader, signal.SIGCONT)
+        assert sorted(one.result().status_code for one in asked) == [200] * 2 + [503] * 4
+
+
 def test_a_storage_without_room_is_told_and_nothing_is_left():
     full = f'{ANCHOR} "MaximumStorageSize" : 1, "MaximumStorageMode" : "Reject",'
     with OrthancServer({ANCHOR: full}) as server:

@@ -11,7 +11,9 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest, TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.services.model_files import ModelFiles, View
+from orthanc_stl_plugin.services.readers import Readers
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.services.work import Workers
 from tests.fake_archive import FakeArchive
 
@@ -37,7 +39,8 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 def files(workers: Workers, spool: Spool, document: bytes | None = None, **tags) -> ModelFiles:
     content = BOX.export(file_type="stl") if document is None else document
     known = {"SOPClassUID": STL_SOP_CLASS_UID, "EncapsulatedDocument": None, **tags}
-    return ModelFiles(FakeArchive(instances={"i": (known, content)}), workers, spool, SETTINGS)
+    readers = Readers(workers, spool, WaitingRoom(2))
+    return ModelFiles(FakeArchive(instances={"i": (known, content)}), readers, SETTINGS)
 
 
 def test_a_unit_in_the_tags_scales_the_glb(workers: Workers, spool: Spool):

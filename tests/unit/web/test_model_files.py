@@ -6,7 +6,9 @@ import pytest
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.services.model_files import ModelFiles, ModelTask
+from orthanc_stl_plugin.services.readers import Readers
 from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from tests.fake_archive import FakeArchive
@@ -39,7 +41,11 @@ class Site:
         archive = FakeArchive(instances={"i": (tags, DOCUMENT)})
         self.workers = CountingWorkers()
         self.spool = Spool(str(folder))
-        files = ModelFiles(archive, cast("Any", self.workers), self.spool, Settings())
+        files = ModelFiles(
+            archive,
+            Readers(cast("Any", self.workers), self.spool, WaitingRoom(2)),
+            Settings(),
+        )
         self._router = Router(model_file_routes(files))
 
     def get(self, route: str, known: str = "", **query: str) -> Response:
