@@ -199,7 +199,7 @@ class JobEngine:
             unfinished = [job for job in self._jobs.values() if not job.record.is_finished]
             waiting = [job for job in unfinished if job.record.state is not JobState.RUNNING]
             for job in unfinished:
-                if not job.is_committed:
+                if not job.is_committed and job.stopped_by is None:
                     job.stopped_by = Busy(job.record.interrupted().error)
             for job in waiting:
                 job.end(error=job.stopped_by)

@@ -462,6 +462,29 @@ def test_the_queue_goes_on_while_the_journal_is_written_and_the_latest_state_is_
     engine.close()
 
 
+def test_a_cancelled_job_says_so_though_the_server_stops_before_it_has_ended(engine: JobEngine):
+    started, opened = threading.Event(), threading.Event()
+
+    def deaf(watch: Watch) -> None:
+        started.set()
+        opened.wait(5)
+        watch.tick()
+
+    ticket = engine.submit("Deaf", deaf)
+    started.wait(5)
+    engine.cancel(ticket.job_id)
+    waiting = engine.submit("Wait", lambda watch: None)
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    with pytest.raises(Busy):
+        waiting.wait()  # so it closes by now
+    opened.set()
+    with pytest.raises(Cancelled):
+        ticket.wait()
+    closing.join()
+    assert engine.record(ticket.job_id).is_cancelled
+
+
 def test_after_closing_nothing_is_taken_and_what_runs_is_stopped(engine: JobEngine):
     ticket, _ = blocked(engine)
     engine.close()
