@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,7 +13,7 @@ from orthanc_stl_plugin.services.effort import FETCHING_US, Account, SourceSize,
 from orthanc_stl_plugin.services.job import Watch
 from orthanc_stl_plugin.services.work import Watcher
 
-_EXPECTED_PACE: Final = 1.5  # the rates are those of a machine that does nothing else
+_EXPECTED_PACE: Final = 1.0  # the rates are those of a machine that does nothing else
 _EXPECTED_US: Final = (
     10_000.0  # from then on what is seen of a job counts more than what was expected
 )
@@ -58,7 +57,6 @@ class Course(Watcher):
         self._pace = pace
         self._expected = pace.factor
         self.size = SourceSize()
-        self._begun = time.monotonic()
         self._spent_us = 0.0
         self._account = unread(self.size, options)
         self._told: Account | None = None
@@ -77,6 +75,7 @@ class Course(Watcher):
     def make(self, size: SourceSize) -> None:
         """The source is there, of this size: a worker goes on."""
         self._foretell(size)
+        self._spent_us = self._gone_us() / self._expected
         self.tick()
 
     def tick(self) -> None:
@@ -111,7 +110,7 @@ class Course(Watcher):
         self._account = unread(size, self._options)
 
     def _gone_us(self) -> float:
-        return (time.monotonic() - self._begun) * 1e6
+        return self._watch.gone_s() * 1e6
 
     def _tell(
         self, stage: Stage, done_us: float, step_us: float, left_us: float, **content: object

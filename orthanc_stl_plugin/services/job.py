@@ -29,6 +29,7 @@ class Job:
     stopped_by: PluginError | None = None  # set once it has to stop
     is_committed: bool = False  # what it has done stays: it is too late to stop
     outcome: JobRecord | None = None  # how it has ended, shown when it is written down
+    begun: float = 0.0  # of a clock that only goes forward, in seconds
     gauge: Gauge = field(default_factory=Gauge)
     ended: threading.Event = field(default_factory=threading.Event)
     result: Any = None
@@ -75,6 +76,16 @@ class Watch(Watcher):
         """Raises Cancelled when somebody has cancelled the job, Busy when the server stops."""
         if self._job.stopped_by is not None:
             raise self._job.stopped_by
+
+    def start(self) -> None:
+        """The work begins now: the time of the job is counted from here on."""
+        with self._guard:
+            self._job.begun = time.monotonic()
+            self._job.record = replace(self._job.record, started_at=datetime.now(UTC))
+
+    def gone_s(self) -> float:
+        """How long the work has gone on."""
+        return time.monotonic() - self._job.begun
 
     def commit(self) -> None:
         """What the work has done stays: from now on nobody stops it.

@@ -217,6 +217,7 @@ class JobEngine:
 
     def _carry_out(self, job: Job, work: Work) -> None:
         watch = Watch(job, self._guard)
+        watch.start()
         try:
             result = work(watch)
             watch.commit()  # unless the work has done so: who was told that it stops was told right
@@ -256,7 +257,6 @@ class JobEngine:
                     job.record = replace(
                         job.record,
                         state=JobState.RUNNING,
-                        started_at=datetime.now(UTC),
                         series_instance_uid=generate_uid(),  # noted before anything is stored
                     )
                     return job, work

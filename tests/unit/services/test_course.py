@@ -88,6 +88,19 @@ def test_what_is_shown_goes_on_through_short_steps_while_the_worker_is_silent(tm
     assert reading < seen.progress / 100 < 1
 
 
+def test_the_time_until_the_worker_takes_the_source_counts(tmp_path: Path):
+    account = unread(SIZE, MeshOptions())
+    waited_us, left_us = 1e5, account.step_us + account.left_us
+
+    def act(course: Course, look: Callable[[], None]) -> None:
+        time.sleep(waited_us / 1e6)
+        course.make(SIZE)
+        look()
+
+    (seen,) = told(tmp_path, act)
+    assert waited_us / (waited_us + left_us) < seen.progress / 100 < 0.95
+
+
 def test_the_pace_comes_near_to_what_jobs_take():
     pace = Pace()
     for _ in range(10):

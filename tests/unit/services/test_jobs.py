@@ -485,6 +485,31 @@ def test_a_cancelled_job_says_so_though_the_server_stops_before_it_has_ended(eng
     assert engine.record(ticket.job_id).is_cancelled
 
 
+class HaltingJournal(MemoryJournal):
+    """Takes its time to note that a job runs."""
+
+    pause_s = 0.2
+
+    def save(self, records: Sequence[JobRecord]) -> None:
+        if any(one.state is JobState.RUNNING for one in records):
+            time.sleep(self.pause_s)
+        super().save(records)
+
+
+def test_the_time_of_a_job_is_that_of_its_work_not_of_the_journal():
+    journal = HaltingJournal()
+    engine = JobEngine(1, 1, 1, journal, remove_nothing)
+    engine.remember()
+    ticket = engine.submit("Test", lambda watch: watch.gone_s())
+    assert ticket.wait() < journal.pause_s
+    record = engine.record(ticket.job_id)
+    assert record.started_at is not None
+    assert record.completed_at is not None
+    assert (record.completed_at - record.started_at).total_seconds() < journal.pause_s
+    assert (record.started_at - record.created_at).total_seconds() >= journal.pause_s
+    engine.close()
+
+
 def test_after_closing_nothing_is_taken_and_what_runs_is_stopped(engine: JobEngine):
     ticket, _ = blocked(engine)
     engine.close()
