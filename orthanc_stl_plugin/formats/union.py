@@ -22,6 +22,7 @@ _LONGEST_NAME: Final = 64
 _MARGIN: Final = 1
 _LARGEST_CHANGE: Final = 0.5
 _LARGEST_TILT: Final = 1e-4
+_FILLED_TOGETHER: Final = 0.7
 
 
 def united_segment(segments: Sequence[Segment]) -> Segment:
@@ -124,20 +125,40 @@ def _united(parts: Sequence[Occupancy], resolution: int) -> tuple[Occupancy, lis
     if len(parts) == 1:
         return parts[0], []
     grid = _common_grid([part.grid for part in parts], resolution)
-    values = np.zeros(grid.shape, dtype=np.float32)
+    values, totals = (np.zeros(grid.shape, dtype=np.float32) for _ in range(2))
     changed = []
     for part in parts:
         region, moved = _resampled(part, grid)
         if _keeps_volume(part, moved, grid):
             np.maximum(values[region], moved, out=values[region])
+            totals[region] += moved
         else:
             changed.append(part)
     blurred = [part for part in changed if not _is_covered(part, values, grid)]
     for part in blurred:
         region, moved = _resampled(part, grid)
         np.maximum(values[region], moved, out=values[region])
+        totals[region] += moved
+    _close_walls(values, totals)
     segments = dict.fromkeys(part.segment for part in parts)
     return Occupancy(united_segment(list(segments)), values, grid), blurred
+
+
+def _close_walls(values: NDArray[np.float32], totals: NDArray[np.float32]) -> None:
+    """Puts voxels inside that parts which touch fill together, between two that are inside.
+
+    Each part may come out a tenth of a voxel short: left alone, their wall would have pin-holes.
+    """
+    missed = np.argwhere((values < INSIDE) & (totals >= _FILLED_TOGETHER))
+    last = np.array(values.shape) - 1
+    is_between = np.ones(len(missed), dtype=np.bool_)
+    while is_between.any():
+        is_between = np.zeros(len(missed), dtype=np.bool_)
+        for step in np.eye(3, dtype=np.intp):
+            sides = [values[tuple(np.clip(missed + way, 0, last).T)] for way in (-step, step)]
+            is_between |= np.minimum(*sides) >= INSIDE
+        values[tuple(missed[is_between].T)] = INSIDE
+        missed = missed[~is_between]
 
 
 def _resampled(part: Occupancy, grid: Grid) -> tuple[Region, NDArray[np.float32]]:
