@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.plyheader import PlyElement, PlyHeader, PlyProperty
 from orthanc_stl_plugin.formats.polygons import folded
 
@@ -45,7 +46,7 @@ def with_triangles(content: bytes, header: PlyHeader) -> bytes:
     Files whose faces have other lists than that of their corners are left as they are.
 
     Raises:
-        UnusableSource: see `folded`.
+        UnusableSource: a face of a binary file has fewer than no corners; see also `folded`.
         ValueError, LookupError: the file is truncated or malformed.
     """
     if [element.name for element in header.elements[:2]] != ["vertex", "face"]:
@@ -117,6 +118,8 @@ def _binary(content: bytes, start: int, vertex: PlyElement, face: PlyElement) ->
         for _ in range(face.count):
             first = stop + before + kind.count.itemsize
             [corners] = np.frombuffer(content, kind.count, 1, stop + before).tolist()
+            if corners < 0:  # of which numpy would read all that is left, for each face anew
+                raise UnusableSource(f"a face of the PLY document has {corners} corners")
             last = first + corners * kind.item.itemsize
             names = np.frombuffer(content, kind.item, corners, first).tolist()
             end = last + behind

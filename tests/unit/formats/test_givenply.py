@@ -142,3 +142,10 @@ def test_a_binary_file_of_triangles_and_quadrilaterals_is_read():
 def test_a_binary_file_of_polygons_that_is_cut_is_refused(cut: int):
     with pytest.raises(UnusableSource, match="no PLY, or is truncated"):
         given(f_prism("binary_little_endian")[:-cut], MeshFormat.PLY)
+
+
+@pytest.mark.parametrize("lists", ["int char vertex_index", "char int vertex_index"])
+def test_a_face_of_fewer_than_no_corners_is_refused(lists: str):
+    rows = np.array(CORNERS, dtype="<f4").tobytes() + b"\xff" * 256
+    with pytest.raises(UnusableSource, match="has -1 corners"):
+        given(header("binary_little_endian", lists) + rows, MeshFormat.PLY)
