@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -14,23 +15,37 @@ _MOST_DISTINCT: Final = 1 << 16
 
 
 class GreyHistogram:
-    """The values of a volume of (columns, rows, slices), counted.
+    """The values of a volume of (columns, rows, slices), counted, but those that are `left_out`.
 
     Whole numbers of a small range are counted once, value by value, several times faster than they
     are sorted into bins.
     """
 
-    def __init__(self, values: NDArray[np.integer] | NDArray[np.floating]) -> None:
-        self._values = values
-        self.low, self.high = float(values.min()), float(values.max())
+    def __init__(
+        self,
+        values: NDArray[np.integer] | NDArray[np.floating],
+        left_out: NDArray[np.bool_] | None = None,
+    ) -> None:
+        self._values, self._left_out = values, left_out
+        ends = [(float(part.min()), float(part.max())) for part in self._slices() if part.size]
+        self.low, self.high = min(low for low, _ in ends), max(high for _, high in ends)
         self._counts: NDArray[np.int64] | None = None
         is_whole = np.issubdtype(values.dtype, np.integer)
         if is_whole and self.high - self.low < _MOST_DISTINCT:
             distinct = int(self.high - self.low) + 1
             self._counts = np.zeros(distinct, dtype=np.int64)
-            for index in range(values.shape[-1]):
-                above = values[..., index].ravel(order="K").astype(np.int64) - int(self.low)
+            for part in self._slices():
+                above = part.astype(np.int64) - int(self.low)
                 self._counts += np.bincount(above, minlength=distinct)
+
+    def _slices(self) -> Iterator[NDArray[np.integer] | NDArray[np.floating]]:
+        """The values of each slice that are not left out, in the order of memory."""
+        for index in range(self._values.shape[-1]):
+            part = self._values[..., index]
+            if self._left_out is None:
+                yield part.ravel(order="K")
+            else:
+                yield part[~self._left_out[..., index]]
 
     def counts(self, bins: int) -> NDArray[np.int64]:
         """(bins,) how many values lie in bins of equal width, from the lowest to the highest."""
@@ -42,8 +57,8 @@ class GreyHistogram:
             ]
             return counts
         counts = np.zeros(bins, dtype=np.int64)
-        for index in range(self._values.shape[-1]):
-            counts += np.histogram(self._values[..., index], bins, bounds)[0]
+        for part in self._slices():
+            counts += np.histogram(part, bins, bounds)[0]
         return counts
 
     def otsu(self) -> float:

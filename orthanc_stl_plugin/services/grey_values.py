@@ -78,13 +78,11 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
     """
     volume = read_series(paths, max_bytes)
     values, padding = volume.values, volume.padding
-    histogram = GreyHistogram(values)
+    histogram = GreyHistogram(values, padding)
     low, high = histogram.low, histogram.high
-    counts = histogram.counts(HISTOGRAM_BINS)
     numbers: NDArray[np.integer] | NDArray[np.floating] = values
     lowest = INT16.min
     if padding is not None:
-        counts -= np.histogram(values[padding], HISTOGRAM_BINS, (low, high))[0]
         numbers = np.where(padding, np.float32(np.nan), values)
         lowest = PADDING + 1
     factors = block_factors(values.shape, LONGEST_AXIS)
@@ -100,7 +98,7 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
         "Minimum": low,
         "Maximum": high,
         "Otsu": histogram.otsu() if low < high else None,
-        "Histogram": counts.tolist(),
+        "Histogram": histogram.counts(HISTOGRAM_BINS).tolist(),
         "Shape": list(small.shape),
         "VoxelSizeMm": [round(size, 6) for size in grid.voxel_size_mm],
         "OriginalShape": list(values.shape),

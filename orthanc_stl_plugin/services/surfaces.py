@@ -211,7 +211,9 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
     volume = read_series(source.paths, source.max_bytes)
     values: Voxels = volume.values
     chosen = source.inside
-    level = GreyHistogram(volume.values).otsu() if chosen.threshold is None else chosen.threshold
+    level = chosen.threshold
+    if level is None:
+        level = GreyHistogram(volume.values, volume.padding).otsu()
     inside = within(values, level, chosen.upper)
     if volume.padding is not None:  # whose values are not its own
         values = _changed(values, inside & volume.padding, np.nan)

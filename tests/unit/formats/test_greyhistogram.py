@@ -22,6 +22,17 @@ def test_whole_numbers_are_counted_as_all_numbers_are(values: np.ndarray, bins: 
     assert GreyHistogram(values).counts(bins).tolist() == expected.tolist()
 
 
+@given(VOLUMES, st.integers(1, 50), st.integers(0, 2**32 - 1))
+def test_values_that_are_left_out_are_not_counted(values: np.ndarray, bins: int, seed: int) -> None:
+    left_out = np.random.default_rng(seed).random(values.shape) < 0.4
+    left_out[0, 0, 0] = False
+    others = values[~left_out]
+    histogram = GreyHistogram(values, left_out)
+    assert (histogram.low, histogram.high) == (others.min(), others.max())
+    expected = np.histogram(others, bins, (others.min(), others.max()))[0]
+    assert histogram.counts(bins).tolist() == expected.tolist()
+
+
 def test_the_threshold_of_two_values_lies_half_way() -> None:
     values = np.full((6, 5, 4), -900, dtype=np.int16)
     values[2:4, 1:3, 1:3] = 300

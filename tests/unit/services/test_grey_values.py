@@ -101,6 +101,15 @@ def test_padding_is_told_from_the_lowest_value(tmp_path: Path, stored: np.ndarra
     assert sum(summary["Histogram"]) == stored[4:].size
 
 
+def test_padding_takes_no_part_in_the_threshold(tmp_path: Path):
+    stored = np.full((30, 10, 4), -2000, dtype=np.int16)
+    stored[10:11], stored[11:21], stored[21:] = 0, 200, 300
+    summary: dict[str, Any] = grey_summary(
+        written(tmp_path, stored, padding=-2000, intercept=0), LIMIT
+    )
+    assert 200 < summary["Otsu"] < 300
+
+
 def test_a_block_of_the_preview_is_padding_where_more_than_half_of_it_is(tmp_path: Path):
     stored = np.full((2 * LONGEST_AXIS, 6, 3), 10, dtype=np.int16)
     stored[:5] = -2000

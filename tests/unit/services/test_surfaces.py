@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from skimage.measure import find_contours
 
 from orthanc_stl_plugin.errors import BadRequest, TooLarge, UnusableSource
@@ -175,11 +176,16 @@ def test_an_upper_bound_leaves_out_what_is_above(tmp_path: Path):
     assert report(only(source).mesh).volume_mm3 == pytest.approx(outside, rel=0.03)
 
 
-def with_padding(folder: Path) -> tuple[Path, ...]:
+def padded_blocks() -> NDArray[np.int16]:
     """A block of 0 within padding, with 100 in its middle; the last three images are blank."""
     values = np.full((30, 26, 24), -2000, dtype=np.int16)
     values[6:24, 5:21, :21] = 0
     values[12:18, 10:16, 8:14] = 100
+    return values
+
+
+def with_padding(folder: Path, values: NDArray[np.int16]) -> tuple[Path, ...]:
+    """The images of these values, of which -2000 is padding."""
     datasets = samples.ct_datasets(values, np.eye(4), intercept=0)
     paths = tuple(folder / f"{number}.dcm" for number in range(len(datasets)))
     for path, dataset in zip(paths, datasets, strict=True):
@@ -193,14 +199,28 @@ def with_padding(folder: Path) -> tuple[Path, ...]:
 def test_padding_is_outside_whatever_the_bounds(
     upper: float | None, voxels: int, resolution: int, tmp_path: Path
 ):
-    source = SeriesSource(with_padding(tmp_path), LIMIT, Inside(threshold=-50, upper=upper))
+    source = SeriesSource(
+        with_padding(tmp_path, padded_blocks()), LIMIT, Inside(threshold=-50, upper=upper)
+    )
     mesh = only(source, MeshOptions(resolution)).mesh
     # Blocks of two or three voxels round the edges.
     assert report(mesh).volume_mm3 == pytest.approx(voxels, rel=0.02 if resolution > 12 else 0.1)
 
 
+def test_padding_takes_no_part_in_the_threshold(tmp_path: Path):
+    values = np.full((30, 26, 24), -2000, dtype=np.int16)
+    values[8:22, 6:20, 5:19] = 200
+    values[8, 6, 5:19] = 0  # the lowest value, which padding takes
+    values[10:20, 8:18, 7:17] = 300
+    surface = only(SeriesSource(with_padding(tmp_path, values), LIMIT, Inside()))
+    # Counted as 0, the padding would draw the threshold below 200.
+    assert report(surface.mesh).volume_mm3 == pytest.approx(10**3, rel=0.05)
+
+
 def test_padding_alone_within_the_bounds_is_refused(tmp_path: Path):
-    source = SeriesSource(with_padding(tmp_path), LIMIT, Inside(threshold=-3000, upper=-1500))
+    source = SeriesSource(
+        with_padding(tmp_path, padded_blocks()), LIMIT, Inside(threshold=-3000, upper=-1500)
+    )
     with pytest.raises(UnusableSource, match="no voxel has a value from -3000 .* 0 to 100"):
         only(source)
 
