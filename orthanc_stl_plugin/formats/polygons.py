@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.ears import Triangle, triangles_of
 
 MOST_CORNERS: Final = 10_000
 _NEGLIGIBLE: Final = 1e-6
-
-Triangle = tuple[int, int, int]
 
 
 def folded(
@@ -49,7 +48,7 @@ def folded(
         is_folded = facing.min(axis=1) < -_NEGLIGIBLE * (normals**2).sum(axis=1)
         there = np.array(numbers)[is_there]
         for which in np.flatnonzero(is_folded):
-            found[int(there[which])] = _ears(_flat(points[which], normals[which]))
+            found[int(there[which])] = _cut(_flat(points[which], normals[which]))
     return found
 
 
@@ -62,50 +61,10 @@ def _flat(points: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[n
     return np.asarray(centred @ np.column_stack([across, np.cross(normal, across)]))
 
 
-def _ears(points: NDArray[np.float64]) -> list[Triangle]:
-    """Cuts off one corner after the other whose triangle holds no other corner (ear clipping)."""
+def _cut(points: NDArray[np.float64]) -> list[Triangle]:
     if len(points) > MOST_CORNERS:
         raise UnusableSource(
             f"a concave polygon has {len(points)} corners, above the limit of {MOST_CORNERS}:"
             " export triangles"
         )
-    left = np.arange(len(points))
-    triangles: list[Triangle] = []
-    while len(left) > 3:
-        at = _ear(points[left])
-        before, corner, after = left[[at - 1, at, (at + 1) % len(left)]].tolist()
-        triangles.append((before, corner, after))
-        left = np.delete(left, at)
-    first, second, third = left.tolist()
-    return [*triangles, (first, second, third)]
-
-
-def _ear(points: NDArray[np.float64]) -> int:
-    """The corner whose triangle is the least thin of those that may be cut off."""
-    before, after = np.roll(points, 1, axis=0), np.roll(points, -1, axis=0)
-    areas = _turn(before, points, after)
-    longest = np.max(
-        [_square(points - before), _square(after - points), _square(after - before)], 0
-    )
-    fatness = areas / np.maximum(longest, np.finfo(np.float64).tiny)
-    order = np.argsort(-fatness)
-    notches = points[areas <= 0]
-    for at in order[fatness[order] > _NEGLIGIBLE].tolist():
-        corners = np.stack([before[at], points[at], after[at]])
-        is_corner = (notches[:, np.newaxis] == corners).all(axis=2).any(axis=1)
-        turns = [_turn(corners[k - 1], corners[k], notches[~is_corner]) for k in range(3)]
-        if not (np.min(turns, axis=0) >= 0).any():
-            return int(at)
-    return int(order[0])
-
-
-def _turn(
-    start: NDArray[np.float64], middle: NDArray[np.float64], end: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Twice the area of each triangle, positive where it runs counter-clockwise."""
-    one, other = middle - start, end - start
-    return np.asarray(one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0])
-
-
-def _square(sides: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray((sides**2).sum(axis=1))
+    return triangles_of(points)

@@ -66,6 +66,26 @@ def test_a_star_of_any_rays_is_filled(rays: list[float]):
         assert areas.sum() == pytest.approx((x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
+def thin_zigzag(count: int) -> NDArray[np.float64]:
+    """A band half a millimetre high that runs up and down 5 m in each of its millimetres."""
+    x = np.arange(count // 2)
+    y = np.where(x % 2, 5000.0, 0)
+    return np.concatenate([np.column_stack([x, y]), np.column_stack([x, y + 0.5])[::-1]])
+
+
+def bowl(count: int) -> NDArray[np.float64]:
+    """A square but for a hill from its ground: two corners see all notches."""
+    x = np.linspace(-1, 1, count - 2)
+    return np.concatenate([[(-1, 2.0)], np.column_stack([x, 1 - x**2]), [(1, 2.0)]])
+
+
+@pytest.mark.parametrize(
+    ("outline", "area"), [(thin_zigzag(6000), 0.5 * 2999), (bowl(6000), 4 - 4 / 3)]
+)
+def test_thousands_of_thin_corners_are_filled(outline: NDArray[np.float64], area: float):
+    assert_fills(outline, area)
+
+
 def test_convex_polygons_and_triangles_are_left_to_a_fan():
     points = in_space(np.array([(0.0, 0), (4, 0), (6, 3), (3, 5), (0, 4)]))
     assert folded(points, [range(5), (0, 1, 2), (0, 1, 2, 4)]) == {}
