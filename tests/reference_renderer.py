@@ -96,7 +96,8 @@ def decoded_level(datasets: Sequence[Dataset], path: int = 0) -> Pixels:
             row, column = divmod(number % (columns * rows), columns)
             place = column * tile_width, row * tile_height
         if place is not None:
-            whole[place[1] : place[1] + tile_height, place[0] : place[0] + tile_width] = tile
+            lower, right = place[1] + tile.shape[0], place[0] + tile.shape[1]
+            whole[place[1] : lower, place[0] : right] = tile
     return shown(whole[:height, :width], first)
 
 

@@ -82,6 +82,7 @@ class LevelSample:
         is_open: sequences and items without lengths.
         rgb: three samples for each pixel, else MONOCHROME2.
         is_16_bit: 16 bits for each sample, else 8.
+        is_padded: frames at the edge have all rows and columns, else only those that are seen.
         attributes: any others, by keyword; None leaves one out.
     """
 
@@ -100,6 +101,7 @@ class LevelSample:
     flavour: str = "VOLUME"
     rgb: bool = True
     is_16_bit: bool = False
+    is_padded: bool = True
     attributes: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -241,10 +243,12 @@ def written_slide(
 
 
 def tile_pixels(sample: LevelSample, pixels: Pixels, tile: tuple[int, int, int, int]) -> Pixels:
-    """(tile_height, tile_width) or (.., 3) of a tile as it is stored: padded at the edges."""
+    """(tile_height, tile_width) or (.., 3) of a tile as it is stored: padded or cut at edges."""
     path, plane, column, row = tile
     left, top = column * sample.tile_width, row * sample.tile_height
     part = pixels[path, plane, top : top + sample.tile_height, left : left + sample.tile_width]
+    if not sample.is_padded:
+        return part
     stored = np.full(
         (sample.tile_height, sample.tile_width, *part.shape[2:]), PADDING, dtype=part.dtype
     )

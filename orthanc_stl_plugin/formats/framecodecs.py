@@ -38,7 +38,11 @@ _YBR_OF_JPEG_2000: Final = ("YBR_ICT", "YBR_RCT")
 
 @dataclass(frozen=True, slots=True)
 class PixelLayout:
-    """What the data set says of each frame: PS3.3 C.7.6.3.1."""
+    """What the data set says of each frame: PS3.3 C.7.6.3.1.
+
+    `seen` is (rows, columns) of a frame at the edge of a slide that are shown: some writers store
+    nothing else there.
+    """
 
     rows: int
     columns: int
@@ -47,6 +51,7 @@ class PixelLayout:
     bits_stored: int
     is_signed: bool
     photometric: str
+    seen: tuple[int, int] | None = None
 
     def check(self, codestream: Codestream) -> None:
         """Refuses a codestream that holds another image than the data set says.
@@ -54,10 +59,14 @@ class PixelLayout:
         Raises:
             UnusableSource: rows, columns, samples or bits differ.
         """
-        if (codestream.rows, codestream.columns) != (self.rows, self.columns):
+        whole = self.rows, self.columns
+        if (codestream.rows, codestream.columns) not in (whole, self.seen):
+            seen = ""
+            if self.seen not in (None, whole):
+                seen = f", of which {self.seen[1]} x {self.seen[0]} are seen"
             raise UnusableSource(
                 f"the frame has {codestream.columns} x {codestream.rows} pixels, "
-                f"the image {self.columns} x {self.rows}"
+                f"the image {self.columns} x {self.rows}{seen}"
             )
         if codestream.samples not in (0, self.samples):
             raise UnusableSource(

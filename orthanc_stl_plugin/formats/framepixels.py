@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -107,7 +108,13 @@ class FrameDecoder:
         if size > max_bytes:
             raise TooLarge(f"a frame has {size} bytes when decoded, the limit is {max_bytes}")
 
-    def decode(self, frame: bytes, frame_index: int, reduce_by: int = 1) -> NDArray[np.integer]:
+    def decode(
+        self,
+        frame: bytes,
+        frame_index: int,
+        reduce_by: int = 1,
+        seen: tuple[int, int] | None = None,
+    ) -> NDArray[np.integer]:
         """(ceil(rows / reduce_by), ceil(columns / reduce_by), samples) integers of native order.
 
         The type is that of Bits Allocated and Pixel Representation; values are unscaled, and
@@ -119,6 +126,8 @@ class FrameDecoder:
                 8.1.1): theirs start with the byte that has the first pixel.
             frame_index: from 0.
             reduce_by: 1, 2, 4, ...; a power of two.
+            seen: rows and columns that are shown. A compressed frame that has just these is taken
+                too: then they, not those of the image, are returned.
 
         Raises:
             UnusableSource: the frame is truncated, damaged, or of another size than the image.
@@ -127,7 +136,8 @@ class FrameDecoder:
             samples = self._native(frame, frame_index)
             done = 1
         else:
-            decoded = decode(self._codec, frame, self._layout, self._codec_reduction(reduce_by))
+            layout = replace(self._layout, seen=seen) if seen else self._layout
+            decoded = decode(self._codec, frame, layout, self._codec_reduction(reduce_by))
             samples = self._conformed(decoded)
             done = decoded.reduce_by
         if reduce_by > done:
@@ -178,8 +188,8 @@ class FrameDecoder:
     def _conformed(self, decoded: Decoded) -> NDArray[np.integer]:
         samples = decoded.samples
         reduced = (
-            -(-self._layout.rows // decoded.reduce_by),
-            -(-self._layout.columns // decoded.reduce_by),
+            -(-decoded.codestream.rows // decoded.reduce_by),
+            -(-decoded.codestream.columns // decoded.reduce_by),
             self._layout.samples,
         )
         if samples.shape != reduced or samples.dtype.kind not in "iu":

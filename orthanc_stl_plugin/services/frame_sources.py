@@ -67,8 +67,13 @@ class FrameSource(Protocol):
         """
         ...
 
-    def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
-        """(ceil(rows / reduce_by), ceil(columns / reduce_by), 1 or 3) grey or RGB."""
+    def pixels(
+        self, frame_index: int, reduce_by: int = 1, seen: tuple[int, int] | None = None
+    ) -> Pixels:
+        """(ceil(rows / reduce_by), ceil(columns / reduce_by), 1 or 3) grey or RGB.
+
+        Rows and columns are those of the frame, or `seen` where nothing else is stored.
+        """
         ...
 
     def is_there(self) -> bool:
@@ -136,10 +141,22 @@ class StoredFrames:
         count = min(len(self._frames), _DISPLAYS_KEPT) if self._groups else 1
         return count * self._display(0).byte_count
 
-    def seen_range(self, frame_indices: Sequence[int]) -> tuple[int, int]:
-        """The lowest and the highest stored value of some of these frames."""
-        looked_at = frame_indices[:: -(-len(frame_indices) // _FRAMES_LOOKED_AT)]
-        frames = [self._decoder.decode(self._read(at), at) for at in looked_at]
+    def seen_range(
+        self, frame_indices: Sequence[int], seen: Callable[[int], tuple[int, int]] | None = None
+    ) -> tuple[int, int]:
+        """The lowest and the highest stored value of some of these frames.
+
+        `seen` tells the rows and columns that are shown of one of them, by its number here.
+        """
+        numbers = range(0, len(frame_indices), -(-len(frame_indices) // _FRAMES_LOOKED_AT))
+        frames = [
+            self._decoder.decode(
+                self._read(frame_indices[number]),
+                frame_indices[number],
+                seen=seen(number) if seen else None,
+            )
+            for number in numbers
+        ]
         return min(int(one.min()) for one in frames), max(int(one.max()) for one in frames)
 
     def jpeg_reader(
@@ -169,9 +186,11 @@ class StoredFrames:
     def _shown(self, stored: bytes, shapes: tuple[jpeg.Shape, ...]) -> bytes | None:
         return jpeg.browser_jpeg(stored, self._photometric, self.icc_profile, shapes)
 
-    def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
+    def pixels(
+        self, frame_index: int, reduce_by: int = 1, seen: tuple[int, int] | None = None
+    ) -> Pixels:
         """See FrameSource."""
-        stored = self._decoder.decode(self._read(frame_index), frame_index, reduce_by)
+        stored = self._decoder.decode(self._read(frame_index), frame_index, reduce_by, seen)
         shown = self._display(frame_index if self._groups else 0).to_8bit(stored)
         return to_srgb(shown, self._conversion) if self._conversion else shown
 
@@ -226,7 +245,12 @@ class MadeFrames:
         part = _part(self.path, offset, tile, shown) if shown else None
         return part.read if part else None
 
-    def pixels(self, frame_index: int, reduce_by: int = 1) -> Pixels:
+    def pixels(
+        self,
+        frame_index: int,
+        reduce_by: int = 1,
+        seen: tuple[int, int] | None = None,  # noqa: ARG002  # as above
+    ) -> Pixels:
         """See FrameSource."""
         tile = self._tile(frame_index)
         if tile.startswith(_JPEG_START):

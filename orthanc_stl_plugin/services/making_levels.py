@@ -90,6 +90,7 @@ def _strips(level: Level, sources: Mapping[str, FrameSource], samples: int) -> I
             if address is None:
                 part[:] = absent
                 continue
-            tile = sources[address.instance_id].pixels(address.frame_index)
+            seen = level.seen(column, row)
+            tile = sources[address.instance_id].pixels(address.frame_index, seen=seen)
             part[:] = tile[: part.shape[0], : part.shape[1]]
         yield strip

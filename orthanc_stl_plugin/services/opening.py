@@ -177,17 +177,23 @@ def _spread(
 ) -> Mapping[str, StoredFrames]:
     """The frames of a pyramid, all levels equally bright: the smallest one says how much."""
     own = {one: frames[one] for level in levels for one in level.instance_ids}
-    tiles = levels[-1].tiles
+    level = levels[-1]
+    tiles = level.tiles
     if not len(tiles.keys):
         return own
     ordinal = tiles.places.item(0, 0)
     smallest = own[tiles.instance_ids[ordinal]]
     if not smallest.lacks_window:
         return own
-    seen = smallest.seen_range(tiles.places[tiles.places[:, 0] == ordinal, 1].tolist())
+    in_it = tiles.places[:, 0] == ordinal
+    keys = tiles.keys[in_it].tolist()
+    value_range = smallest.seen_range(
+        tiles.places[in_it, 1].tolist(),
+        lambda number: level.seen(keys[number] % tiles.columns, keys[number] // tiles.columns),
+    )
     spread = {instance_id: copy(one) for instance_id, one in own.items()}
     for one in spread.values():
-        one.spread(seen)
+        one.spread(value_range)
     return spread
 
 

@@ -211,12 +211,10 @@ class Renditions:
         source = image.sources[address.instance_id]
         if not source.is_there():
             raise NotFound("the image is no longer in the archive")
-        is_whole = (tile.width, tile.height) == (shown.tile_width, shown.tile_height)
-        seen = None if is_whole else _seen(shown, tile)
-        read = source.jpeg_reader(address.frame_index, seen)
+        read = source.jpeg_reader(address.frame_index, shown.seen(tile.column, tile.row))
         if read is None:
             return None
-        if is_whole:
+        if (tile.width, tile.height) == (shown.tile_width, shown.tile_height):
             rendition.read = read
             return read()
         return jpeg.crop(read(), tile.width, tile.height)
@@ -248,17 +246,10 @@ class Renditions:
             address = level.frame(placement.column, placement.row)
             if address is not None:
                 source = image.sources[address.instance_id]
-                make = partial(source.pixels, address.frame_index, drawn.reduce_by)
+                seen = level.seen(placement.column, placement.row)
+                make = partial(source.pixels, address.frame_index, drawn.reduce_by, seen)
                 key = (image.revision, address, drawn.reduce_by)
                 yield placement, self._tiles.get(key, make)
-
-
-def _seen(level: Level, tile: StoredTile) -> tuple[int, int]:
-    """(rows, columns) of a tile that lie in the level."""
-    return (
-        min(level.tile_height, level.height - tile.row * level.tile_height),
-        min(level.tile_width, level.width - tile.column * level.tile_width),
-    )
 
 
 def _takes_long(image: OpenImage, drawn: RenderPlan) -> bool:

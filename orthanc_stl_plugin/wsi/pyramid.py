@@ -100,6 +100,13 @@ class Level:
         """The frame of a tile, counted from 0; None where none is stored, or off the grid."""
         return self.tiles.frame(column, row)
 
+    def seen(self, column: int, row: int) -> tuple[int, int]:
+        """(rows, columns) of pixels of a tile that lie in the image."""
+        return (
+            min(self.tile_height, self.height - row * self.tile_height),
+            min(self.tile_width, self.width - column * self.tile_width),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class OpticalPath:

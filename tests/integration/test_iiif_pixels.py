@@ -209,6 +209,30 @@ def test_every_way_to_lay_tiles_shows_the_same_picture(orthanc: OrthancServer, w
     compare(service, shown_pixels(levels), REQUESTS, is_lossless=True)
 
 
+TELLING_THEIR_SIZE = [
+    encoder
+    for encoder in ENCODERS
+    if encoder.name.startswith(("JPEG", "HTJ2K")) and 8 in encoder.depths
+]
+
+
+@pytest.mark.parametrize("tile", [(64, 48), (256, 160)], ids=["tiles", "one tile"])
+@pytest.mark.parametrize("encoder", TELLING_THEIR_SIZE, ids=str)
+def test_frames_at_the_edge_may_hold_only_what_is_seen_of_them(
+    orthanc: OrthancServer, encoder: FrameEncoder, tile: tuple[int, int]
+):
+    number = 500 + 2 * TELLING_THEIR_SIZE.index(encoder) + (tile[0] > LIKE.tile_width)
+    sample = replace(encoded(encoder, rgb=True, is_16_bit=False), is_padded=False)
+    sample = replace(sample, tile_width=tile[0], tile_height=tile[1])
+    codec = Codec(encoder.transfer_syntax, encoder.encode, encoder.photometric)
+    levels = slide_levels(number, SIZES, sample, codec)
+    service = ImageService(orthanc, f"/series/{stored_series(orthanc, levels)}/iiif/3")
+    shown = shown_pixels(levels)
+    if encoder.name in HALF_CHROMA:
+        shown = [decoded_level([read(file.content) for file in level.files]) for level in levels]
+    compare(service, shown, REQUESTS, is_lossless=encoder.largest_error == 0)
+
+
 @pytest.mark.parametrize("tables", Tables)
 def test_every_offset_table_leads_to_the_frames(orthanc: OrthancServer, tables: Tables):
     encoder = next(one for one in ENCODERS if one.name == "RLE")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pydicom.sequence import Sequence
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEGLSLossless
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
@@ -14,9 +14,10 @@ from orthanc_stl_plugin.services.freshness import Changes
 from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
 from orthanc_stl_plugin.services.opening import Opener
 from tests.dicom_samples import file_bytes, image_dataset, item
+from tests.frame_encoders import jpeg_ls
 from tests.frame_samples import frame_file, photograph
 from tests.open_images import Gallery
-from tests.slide_samples import RAW_ITEMS, LevelSample, written_level, written_slide
+from tests.slide_samples import RAW_ITEMS, Codec, LevelSample, written_level, written_slide
 
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 SIZES = [(100, 70), (50, 35)]
@@ -187,6 +188,17 @@ def test_all_levels_of_a_slide_without_a_window_are_equally_bright(images_here: 
     image = images_here.images.open(SeriesImage("grey"))
     source = image.sources[image.levels[0].instance_ids[0]]
     assert set(np.unique(source.pixels(0)).tolist()) <= {127, 128}
+
+
+def test_the_brightness_of_a_slide_may_come_of_frames_that_hold_only_what_is_seen(
+    images_here: Gallery,
+):
+    sample = LevelSample(40, 24, 32, 16, rgb=False, is_16_bit=True, is_padded=False)
+    ramp = np.linspace(500, 1500, 40 * 24, dtype=np.uint16).reshape(1, 1, 24, 40)
+    (file,) = written_level(sample, codec=Codec(JPEGLSLossless, jpeg_ls), pixels=ramp).files
+    images_here.archive.store("grey", file.content, "grey")
+    shown = images_here.pixels(SeriesImage("grey"), "full/max/0/default.png")
+    assert np.array_equal(shown, np.rint((ramp[0, 0] - 500.0) / 1000 * 255))
 
 
 def test_a_frame_without_a_window_is_shown_from_its_darkest_to_its_brightest(images_here: Gallery):

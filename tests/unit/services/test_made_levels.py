@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.uid import JPEGLSLossless
 
 from orthanc_stl_plugin.errors import Busy
 from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
-from tests.frame_encoders import JPEG, jpeg_ybr
+from tests.frame_encoders import JPEG, jpeg_ls, jpeg_ybr
 from tests.frame_samples import frame_file, photograph
 from tests.open_images import Gallery
 from tests.slide_samples import Codec, LevelSample, written_level
@@ -140,6 +141,18 @@ def test_missing_tiles_are_made_in_the_colour_of_what_is_absent(stored: Gallery)
     assert (tile[:250, :500] == 255).all()
     assert not (tile[:250, 500:] == 255).all()
     assert image.sources[image.levels[1].instance_ids[0]].jpeg_reader(0) is None
+
+
+def test_levels_are_made_of_frames_at_the_edge_that_hold_only_what_is_seen(images_here: Gallery):
+    level = written_level(
+        LevelSample(2500, 2000, 600, 600, is_padded=False), codec=Codec(JPEGLSLossless, jpeg_ls)
+    )
+    for file in level.files:
+        images_here.archive.store(file.instance_id, file.content)
+    assert sizes(images_here, SLIDE)[1] == (1250, 1000)
+    half = images_here.pixels(SLIDE, "2100,1500,400,500/200,250/0/default.png")
+    part = level.pixels[0, 0, 1500:, 2100:].reshape(250, 2, 200, 2, 3).mean((1, 3))
+    assert np.abs(half - part).max() <= 1
 
 
 def test_a_client_that_is_asked_to_come_again_finds_what_went_on_meanwhile(
