@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.services.catalogue import InstanceEntry, SeriesEntry, StudyEntry
 from orthanc_stl_plugin.services.collecting import Collector
 from orthanc_stl_plugin.services.describing import Describer
@@ -19,8 +19,11 @@ from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
 from tests.fake_catalogue import FakeCatalogue
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 STL = "1.2.840.10008.5.1.4.1.1.104.3"
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+VIDEO = "1.2.840.10008.5.1.4.1.1.77.1.4.1"
 PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 MPEG_4 = "1.2.840.10008.1.2.4.102"
 BASE = "https://m"
@@ -29,11 +32,14 @@ LATER = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
 @dataclass
 class FakeSlides:
-    """Slides by series."""
+    """Slides by series, and series of slides that cannot be opened."""
 
     slides: dict[str, Slide] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
 
     def slide(self, series_id: str) -> Slide:
+        if series_id in self.damaged:
+            raise UnusableSource(f"the series {series_id} is damaged")
         if series_id not in self.slides:
             raise NotFound(f"there is no series {series_id!r}")
         return self.slides[series_id]
@@ -72,9 +78,14 @@ def image(name: str, series: str = "ct", **tags: object) -> InstanceEntry:
     return InstanceEntry(name, series, CT, {key: value for key, value in known.items() if value})
 
 
+def document(name: str) -> InstanceEntry:
+    """An Encapsulated PDF."""
+    return InstanceEntry(name, "documents", PDF, {}, has_pixel_data=False)
+
+
 # Images of which no image service shows a pixel.
 UNSEEN = {
-    "video": replace(image("v"), transfer_syntax_uid=MPEG_4),
+    "video": replace(image("v"), sop_class_uid=VIDEO, transfer_syntax_uid=MPEG_4),
     "floating point": replace(image("f"), sop_class_uid=PARAMETRIC_MAP, has_pixel_data=False),
 }
 

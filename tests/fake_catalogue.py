@@ -13,6 +13,7 @@ from orthanc_stl_plugin.services.catalogue import (
     StudyChoice,
     StudyEntry,
     StudyState,
+    modalities_of,
 )
 
 
@@ -56,12 +57,28 @@ class FakeCatalogue:
         return [
             StudyState(
                 study.study_id,
-                tuple(str(study.tags.get("ModalitiesInStudy", "")).split("\\")),
+                modalities_of(study.tags),
                 study.metadata,
                 study.instance_count,
             )
             for study in self._labelled(label)
         ]
+
+    def sop_classes(self, label: str) -> dict[str, tuple[str, ...]]:
+        self.asked += 1
+        return {
+            study.study_id: tuple(
+                sorted(
+                    {
+                        instance.sop_class_uid
+                        for series_id, series in self.known_series.items()
+                        if series.study_id == study.study_id
+                        for instance in self.known_instances.get(series_id, [])
+                    }
+                )
+            )
+            for study in self._labelled(label)
+        }
 
     def series_of(self, study_id: str, keywords: Sequence[str] = ()) -> list[SeriesEntry]:
         self.asked += 1

@@ -21,9 +21,11 @@ from orthanc_stl_plugin.services.catalogue import (
     StudyEntry,
     StudyState,
     Tags,
+    modalities_of,
 )
 
 _IDENTIFIER: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
+_CLASSES_KEYWORD: Final = "SOPClassesInStudy"
 _STUDY_CONTENT: Final = (
     "MainDicomTags", "Metadata", "Labels", "Children", "Parent", "RequestedTags"
 )  # fmt: skip
@@ -73,6 +75,19 @@ class OrthancCatalogue:
             "Limit": 0,
         }
         return [_study_state(study) for study in _found("Study", question)]
+
+    def sop_classes(self, label: str) -> Mapping[str, tuple[str, ...]]:
+        """See the port."""
+        question = _with_label(label) | {
+            "ResponseContent": ("RequestedTags",),
+            "RequestedTags": (_CLASSES_KEYWORD,),
+            "Since": 0,
+            "Limit": 0,
+        }
+        return {
+            study["ID"]: tuple(str(study["RequestedTags"].get(_CLASSES_KEYWORD) or "").split("\\"))
+            for study in _found("Study", question)
+        }
 
     def series_of(self, study_id: str, keywords: Sequence[str] = ()) -> list[SeriesEntry]:
         """See the port."""
@@ -130,10 +145,9 @@ def _study_entry(study: Mapping[str, Any]) -> StudyEntry:
 
 
 def _study_state(study: Mapping[str, Any]) -> StudyState:
-    modalities, count = (study["RequestedTags"].get(one) for one in COUNTED_KEYWORDS)
-    return StudyState(
-        study["ID"], tuple(str(modalities or "").split("\\")), study["Metadata"], int(count or 0)
-    )
+    tags = study["RequestedTags"]
+    count = int(tags.get("NumberOfStudyRelatedInstances") or 0)
+    return StudyState(study["ID"], modalities_of(tags), study["Metadata"], count)
 
 
 def _series_entry(series: Mapping[str, Any], study_id: str) -> SeriesEntry:

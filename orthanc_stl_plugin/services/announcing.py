@@ -11,7 +11,6 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Final, Protocol
 
 from orthanc_stl_plugin.errors import NotFound
@@ -25,9 +24,10 @@ from orthanc_stl_plugin.iiif.discovery import (
 )
 from orthanc_stl_plugin.services.catalogue import Catalogue, StudyState
 from orthanc_stl_plugin.services.documents import Document, document
-from orthanc_stl_plugin.services.showing import may_show, study_shows
+from orthanc_stl_plugin.services.showing import study_shows
 
-_LOOKS_KEPT: Final = 20_000
+# Where more studies are to be looked at, one question about all is faster than one about each.
+_MOST_LOOKS: Final = 16
 # The oldest are forgotten: a harvester that stayed away for so long starts anew.
 MOST_WITHDRAWN: Final = 10_000
 
@@ -97,7 +97,7 @@ class Announcer:
         self._now = now
         self._guard = threading.Lock()
         self._memory: Memory | None = None
-        self._looked = lru_cache(_LOOKS_KEPT)(self._look)
+        self._shows_nothing: Mapping[str, str] = {}  # the state of each study that was found so
 
     def changes(self, base: str) -> Document:
         """The list of all pages; `base` is the server's root, as the client sees it."""
@@ -121,20 +121,35 @@ class Announcer:
             states = self._catalogue.study_states(self._label)
             now = self._now().replace(microsecond=0)
             before = self._memory or self._store.load()
-            after = compared(before, [one for one in states if self._shows(one, before)], now)
+            after = compared(before, self._showing(states, before), now)
             self._memory = after
             if after != before:
                 self._store.save(after)
         return activities(after)
 
-    def _shows(self, study: StudyState, before: Memory) -> bool:
-        """What has been announced, and is still the same, is not looked at again."""
-        known, state = before.announced.get(study.study_id), _state(study)
-        is_same = known is not None and known.state == state
-        return is_same or (may_show(study.modalities) and self._looked(study.study_id, state))
-
-    def _look(self, study_id: str, _state: str) -> bool:
-        return study_shows(self._catalogue, study_id)
+    def _showing(self, states: list[StudyState], before: Memory) -> list[StudyState]:
+        """Those that show something. What is still the same is not looked at again."""
+        known = {study_id: one.state for study_id, one in before.announced.items()}
+        digests = {one.study_id: _state(one) for one in states}
+        shown = {one for one, digest in digests.items() if known.get(one) == digest}
+        new = [
+            one
+            for one in states
+            if one.study_id not in shown
+            and self._shows_nothing.get(one.study_id) != digests[one.study_id]
+        ]
+        classes = self._catalogue.sop_classes(self._label) if len(new) > _MOST_LOOKS else {}
+        shown |= {
+            one.study_id
+            for one in new
+            if study_shows(
+                self._catalogue, one.study_id, one.modalities, classes.get(one.study_id, ())
+            )
+        }
+        self._shows_nothing = {
+            study_id: digest for study_id, digest in digests.items() if study_id not in shown
+        }
+        return [one for one in states if one.study_id in shown]
 
 
 def compared(memory: Memory, states: list[StudyState], now: dt.datetime) -> Memory:

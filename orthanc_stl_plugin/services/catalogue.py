@@ -123,6 +123,11 @@ class InstanceEntry:
     has_pixel_data: bool = True
 
 
+def modalities_of(tags: Tags) -> tuple[str, ...]:
+    """Those of a study's series; one that is empty where none is known."""
+    return tuple(str(tags.get("ModalitiesInStudy") or "").split("\\"))
+
+
 class Catalogue(Protocol):
     """What the archive holds. One conformance suite runs on every implementation.
 
@@ -148,6 +153,13 @@ class Catalogue(Protocol):
 
     def study_states(self, label: str) -> list[StudyState]:
         """The state of every study; with a label, of those that carry it."""
+        ...
+
+    def sop_classes(self, label: str) -> Mapping[str, tuple[str, ...]]:
+        """The SOP classes of the instances of every study; with a label, of those that carry it.
+
+        One question, however many studies; but it takes some microseconds for each instance.
+        """
         ...
 
     def series_of(self, study_id: str, keywords: Sequence[str] = ()) -> list[SeriesEntry]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from orthanc_stl_plugin.config import NO_TEXTS, Texts
+from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import texts
-from orthanc_stl_plugin.errors import NotFound, TooLarge, UnusableSource
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.iiif.addresses import Addresses
 from orthanc_stl_plugin.iiif.collection import Collection, Member, write_collection
 from orthanc_stl_plugin.iiif.descriptive import LabelledValue
 from orthanc_stl_plugin.iiif.manifest import NO_LINKS, Links, Whole
-from orthanc_stl_plugin.services.catalogue import Catalogue, SeriesEntry, StudyChoice, StudyEntry
+from orthanc_stl_plugin.services.catalogue import (
+    Catalogue,
+    SeriesEntry,
+    StudyChoice,
+    StudyEntry,
+    modalities_of,
+)
 from orthanc_stl_plugin.services.describing import Counts, Describer
 from orthanc_stl_plugin.services.documents import Document, StudyMemory, document
-from orthanc_stl_plugin.services.showing import is_showable
+from orthanc_stl_plugin.services.showing import study_shows
 from orthanc_stl_plugin.services.views import Viewer, series_in_order
 
 PAGE_SIZE: Final = 100
@@ -140,21 +146,18 @@ class Collector:
     def _study_members(
         self, addresses: Addresses, studies: Iterable[StudyEntry]
     ) -> tuple[Member, ...]:
-        return tuple(
-            member
-            for study in studies
-            if is_showable(study)
-            for member in self._members_of(addresses, study)
-        )
+        return tuple(member for study in studies for member in self._members_of(addresses, study))
 
     def _members_of(self, addresses: Addresses, study: StudyEntry) -> tuple[Member, ...]:
-        """The study, if it shows anything: modalities such as OT do not tell."""
+        """The study, if it shows anything."""
 
         def make() -> tuple[Member, ...]:
             series = series_in_order(self._catalogue, self._describer, study.study_id)
             pictures = (self._viewer.first_picture(addresses, entry) for entry in series)
             thumbnail = next((picture for picture in pictures if picture), None)
-            if thumbnail is None and not any(self._shows(addresses, entry) for entry in series):
+            if thumbnail is None and not study_shows(
+                self._catalogue, study.study_id, modalities_of(study.tags)
+            ):
                 return ()
             description = self._describer.study(study, series, Counts(len(series)))
             member = Member(
@@ -168,13 +171,6 @@ class Collector:
             return (member,)
 
         return self._memory.members.get(study, addresses.base, make)
-
-    def _shows(self, addresses: Addresses, series: SeriesEntry) -> bool:
-        """A look at the whole series, where the one instance that stands for it shows nothing."""
-        try:
-            return self._viewer.view(addresses, series, NO_TEXTS) is not None
-        except TooLarge:
-            return True
 
 
 def _pages(addresses: Addresses, count: int) -> Iterable[Member]:

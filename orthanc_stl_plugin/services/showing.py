@@ -1,13 +1,19 @@
-"""Whether there is anything to see: from modalities, else from a look at some instances."""
+"""Whether there is anything to see in a study: one rule, for collections and for harvesters.
+
+Nothing is opened for it: that takes a slide many milliseconds, or the transfer of all its files. So
+a study of images that turn out to be damaged is told of, and its manifest is refused.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final
 
+from pydicom import uid
+
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.services.canvases import IMAGE_KEYWORDS, is_image
-from orthanc_stl_plugin.services.catalogue import Catalogue, InstanceEntry, SeriesEntry, StudyEntry
+from orthanc_stl_plugin.services.catalogue import Catalogue, InstanceEntry, SeriesEntry
 
 # Series of these hold neither images nor models.
 WITHOUT_VIEW: Final = frozenset(
@@ -16,23 +22,54 @@ WITHOUT_VIEW: Final = frozenset(
         "RTRECORD", "RTSTRUCT", "RWV", "SMR", "SR", "STAIN", "TEXTUREMAP",
     }
 )  # fmt: skip
+# Their instances have pixels, which are never video: that is of colour, and has several frames.
+_SURE: Final = frozenset(
+    {
+        STL_SOP_CLASS_UID,
+        uid.BreastTomosynthesisImageStorage,
+        uid.ComputedRadiographyImageStorage,
+        uid.CTImageStorage,
+        uid.DigitalIntraOralXRayImageStorageForPresentation,
+        uid.DigitalMammographyXRayImageStorageForPresentation,
+        uid.DigitalXRayImageStorageForPresentation,
+        uid.EnhancedCTImageStorage,
+        uid.EnhancedMRImageStorage,
+        uid.MRImageStorage,
+        uid.NuclearMedicineImageStorage,
+        uid.OphthalmicTomographyImageStorage,
+        uid.PositronEmissionTomographyImageStorage,
+        uid.RTImageStorage,
+        uid.UltrasoundImageStorage,
+        uid.VLMicroscopicImageStorage,
+        uid.VLPhotographicImageStorage,
+        uid.VLSlideCoordinatesMicroscopicImageStorage,
+        uid.VLWholeSlideMicroscopyImageStorage,
+        uid.XRay3DAngiographicImageStorage,
+        uid.XRayAngiographicImageStorage,
+        uid.XRayRadiofluoroscopicImageStorage,
+    }
+)
+# These too, but any kind of series may have them, as a picture of an ECG.
+_CAPTURE: Final = uid.SecondaryCaptureImageStorage
 
 
-def is_showable(study: StudyEntry) -> bool:
-    """The study has a series of a kind that may be seen."""
-    return may_show(str(study.tags.get("ModalitiesInStudy", "")).split("\\"))
+def study_shows(
+    catalogue: Catalogue, study_id: str, modalities: Iterable[str], sop_classes: Iterable[str] = ()
+) -> bool:
+    """The study holds an image or a model.
 
-
-def may_show(modalities: Iterable[str]) -> bool:
-    """Not all of them are of a kind that nobody can see."""
-    return any(modality not in WITHOUT_VIEW for modality in modalities)
-
-
-def study_shows(catalogue: Catalogue, study_id: str) -> bool:
-    """The study holds an image or a model: modalities such as OT do not tell.
-
-    Slides are not opened for it, which would take long: one that is broken counts too.
+    Args:
+        catalogue: is asked where `sop_classes` do not tell.
+        study_id: Orthanc's identifier.
+        modalities: of its series.
+        sop_classes: of its instances, where they are known; they spare questions, no more.
     """
+    seen = [modality not in WITHOUT_VIEW for modality in modalities]
+    if not any(seen):
+        return False
+    classes = frozenset(sop_classes)
+    if not _SURE.isdisjoint(classes) or (_CAPTURE in classes and all(seen)):
+        return True
     return any(_shows(catalogue, one) for one in catalogue.series_of(study_id))
 
 
@@ -48,4 +85,4 @@ def _shows(catalogue: Catalogue, series: SeriesEntry) -> bool:
 
 
 def _is_seen(one: InstanceEntry) -> bool:
-    return one.sop_class_uid == STL_SOP_CLASS_UID or is_image(one)
+    return one.sop_class_uid in _SURE or one.sop_class_uid == _CAPTURE or is_image(one)

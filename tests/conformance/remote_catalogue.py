@@ -39,6 +39,11 @@ class RemoteCatalogue:
             for one in self._call("study_states", label=label)
         ]
 
+    def sop_classes(self, label: str) -> dict[str, tuple[str, ...]]:
+        return {
+            one: tuple(classes) for one, classes in self._call("sop_classes", label=label).items()
+        }
+
     def series_of(self, study_id: str, keywords: Sequence[str] = ()) -> list[SeriesEntry]:
         found = self._call("series_of", study_id=study_id, keywords=list(keywords))
         return [SeriesEntry(**one) for one in found]

@@ -160,6 +160,7 @@ def test_labelled_studies_are_found_and_counted(setting: Setting, label: str):
     assert ids(setting.catalogue.studies(StudyChoice(label))) == [setting.studies[0]]
     assert setting.catalogue.study_count(label) == 1
     assert [one.study_id for one in setting.catalogue.study_states(label)] == [setting.studies[0]]
+    assert setting.catalogue.sop_classes(label) == {setting.studies[0]: (CT,)}
     assert setting.catalogue.has_label(setting.studies[0], label)
 
 
@@ -168,12 +169,14 @@ def test_a_label_counts_as_it_is_written(setting: Setting, label: str):
     assert setting.catalogue.studies(StudyChoice(label)) == []
     assert setting.catalogue.study_count(label) == 0
     assert setting.catalogue.study_states(label) == []
+    assert setting.catalogue.sop_classes(label) == {}
     assert not setting.catalogue.has_label(setting.studies[0], label)
 
 
 def test_all_studies_are_counted_without_a_label(setting: Setting):
     assert setting.catalogue.study_count("") == 3
     assert {one.study_id for one in setting.catalogue.study_states("")} == set(setting.studies)
+    assert setting.catalogue.sop_classes("").keys() == set(setting.studies)
 
 
 def test_the_state_of_a_study_has_its_modalities_metadata_and_size(setting: Setting):

@@ -15,7 +15,16 @@ from orthanc_stl_plugin.services.announcing import (
     compared,
 )
 from orthanc_stl_plugin.services.catalogue import InstanceEntry, StudyEntry, StudyState
-from tests.collection_samples import BASE, STL, UNSEEN, add_series, add_study, image
+from tests.collection_samples import (
+    BASE,
+    SECONDARY_CAPTURE,
+    STL,
+    UNSEEN,
+    add_series,
+    add_study,
+    document,
+    image,
+)
 from tests.fake_catalogue import FakeCatalogue
 from tests.memory_of_announcements import MemoryInMemory
 
@@ -36,6 +45,10 @@ class Scene:
 
     def restarted(self) -> Announcer:
         return Announcer(self.catalogue, self.label, self.store, lambda: self.now)
+
+    def announced(self) -> list[str]:
+        self.announcer.changes(BASE)
+        return list(self.store.memory.announced)
 
     def said(self) -> list[tuple[str, str, str]]:
         self.now += dt.timedelta(hours=1)
@@ -175,7 +188,7 @@ def test_a_study_without_anything_to_see_is_not_announced():
     assert scene.said() == []
 
 
-@pytest.mark.parametrize("unseen", [image("p", Rows=""), *UNSEEN.values()])
+@pytest.mark.parametrize("unseen", [document("p"), *UNSEEN.values()])
 def test_a_study_is_not_announced_before_it_shows_something(unseen: InstanceEntry):
     scene = Scene()
     study = add_study(scene.catalogue, "a", ModalitiesInStudy="OT")
@@ -191,7 +204,7 @@ def test_a_study_of_whose_images_a_document_alone_is_left_is_withdrawn():
     study = add_object(scene.catalogue, "a")
     scene.catalogue.known_studies["a"] = replace(study, instance_count=2)
     assert [kind for kind, _, _ in scene.said()] == ["Create"]
-    scene.catalogue.known_instances["a-ct"] = [image("p", Rows="")]
+    scene.catalogue.known_instances["a-ct"] = [document("p")]
     scene.catalogue.known_studies["a"] = replace(study, instance_count=1)
     assert [kind for kind, _, _ in scene.said()] == ["Delete"]
 
@@ -212,6 +225,28 @@ def test_studies_are_looked_at_once():
     asked = scene.catalogue.asked
     scene.said()
     assert scene.catalogue.asked == asked
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_many_studies_are_looked_at_as_one_by_one(count: int):
+    scene = Scene()
+    for number in range(count):
+        add_object(scene.catalogue, f"ct{number}")
+        name = f"ecg{number}"
+        picture = replace(image(f"{name}-1"), sop_class_uid=SECONDARY_CAPTURE)
+        add_study(scene.catalogue, name, ModalitiesInStudy="ECG\\OT")
+        add_series(scene.catalogue, f"{name}-ecg", picture, study=name, Modality="ECG")
+        add_series(scene.catalogue, f"{name}-pdf", document("p"), study=name, Modality="OT")
+    told = scene.announced()
+    assert sorted(told) == sorted(f"ct{number}" for number in range(count))
+
+
+def test_a_large_archive_of_images_takes_one_question_more_than_its_states():
+    scene = Scene()
+    for number in range(300):
+        add_object(scene.catalogue, f"ct{number}")
+    assert len(scene.announced()) == 300
+    assert scene.catalogue.asked == 1
 
 
 def test_the_memory_is_saved_only_when_it_changes():

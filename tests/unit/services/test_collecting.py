@@ -1,11 +1,24 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.services.announcing import Announcer
 from orthanc_stl_plugin.services.documents import Document
-from tests.collection_samples import BASE, UNSEEN, Stage, add_series, add_study, image
+from tests.collection_samples import (
+    BASE,
+    UNSEEN,
+    WHOLE_SLIDE,
+    FakeSlides,
+    Stage,
+    add_series,
+    add_study,
+    document,
+    image,
+)
+from tests.memory_of_announcements import MemoryInMemory
 
 
 @pytest.fixture
@@ -99,7 +112,7 @@ def test_studies_without_anything_to_see_are_left_out(stage: Stage):
 def test_a_study_without_images_and_models_is_left_out_whatever_its_modality(stage: Stage):
     add_objects(stage, 1)
     add_study(stage.catalogue, "document", ModalitiesInStudy="OT")
-    add_series(stage.catalogue, "pdf", image("p", Rows=""), study="document", Modality="OT")
+    add_series(stage.catalogue, "pdf", document("p"), study="document", Modality="OT")
     collector = stage.collector()
     for _ in range(2):
         assert names(read(collector.collection(BASE))) == ["Object 0"]
@@ -113,6 +126,19 @@ def test_a_study_of_video_or_floating_point_numbers_alone_is_left_out(stage: Sta
     add_study(stage.catalogue, "unseen")
     add_series(stage.catalogue, "x", UNSEEN[name], study="unseen")
     assert names(read(stage.collector().collection(BASE))) == ["Object 0"]
+
+
+def test_a_slide_that_cannot_be_opened_is_listed_and_announced_alike(stage: Stage):
+    stage.slides = FakeSlides(damaged={"slide"})
+    tile = replace(image("w", NumberOfFrames="9"), sop_class_uid=WHOLE_SLIDE)
+    add_study(stage.catalogue, StudyDescription="Broken", ModalitiesInStudy="SM")
+    add_series(stage.catalogue, "slide", tile, Modality="SM")
+    (member,) = read(stage.collector().collection(BASE))["items"]
+    assert member["label"] == {"none": ["Broken"]}
+    assert "thumbnail" not in member
+    store = MemoryInMemory()
+    Announcer(stage.catalogue, "", store, lambda: stage.now).changes(BASE)
+    assert list(store.memory.announced) == ["study"]
 
 
 def test_a_study_is_listed_whose_middle_instance_is_no_image(stage: Stage):
