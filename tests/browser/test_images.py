@@ -1,10 +1,11 @@
 """Slides, photographs and slices in the pages for images."""
 
 import re
+import time
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Watched, picture
 from tests.frame_samples import frame_file, photograph
@@ -146,7 +147,58 @@ def test_mirador_opens_no_manifest_of_another_server(watched: Watched, manifest:
     expect(page.get_by_role("alert")).to_contain_text("Only manifests of this server")
 
 
+TILES = "**/default.jpg"
+BUSY = "503"
+
+
+def refused_at_first(page: Page, seconds: float) -> list[str]:
+    """Answers 503 to every tile for that long, as while its pyramid is made; the tiles refused."""
+    end = time.monotonic() + seconds
+    refused = []
+
+    def answer(route: Route) -> None:
+        if time.monotonic() < end:
+            refused.append(route.request.url)
+            route.fulfill(status=503, headers={"Retry-After": "5"}, body="{}")
+        else:
+            route.continue_()
+
+    page.route(TILES, answer)
+    return refused
+
+
+def difference_soon(page: Page, selector: str, expected: np.ndarray, seconds: float) -> float:
+    """How far a part of the page is from a picture, in grey levels, once it is near or at last."""
+    end = time.monotonic() + seconds
+    while True:
+        found = float(np.abs(picture(page, selector).astype(int) - expected).mean())
+        if found < 1 or time.monotonic() > end:
+            return found
+        page.wait_for_timeout(500)
+
+
+def test_tiles_that_a_busy_server_refused_are_asked_for_again(
+    watched: Watched, slide: dict[str, str]
+):
+    page = opened(watched, f"series={slide['ParentSeries']}")
+    page.wait_for_timeout(1500)
+    expected = picture(page, STAGE).astype(int)
+    watched.expect(BUSY, "failed to load")
+    refused = refused_at_first(page, 7)
+    page.reload()
+    page.wait_for_timeout(3000)
+    assert refused
+    assert np.abs(picture(page, STAGE).astype(int) - expected).mean() > 10
+    assert difference_soon(page, STAGE, expected, 20) < 1
+
+
 MIRADOR_S_OWN = "Accessing element.ref was removed in React 19"
+
+
+def is_grey(page: Page, selector: str) -> bool:
+    """There is nothing but Mirador: the picture has colours."""
+    seen = picture(page, selector)[..., :3].astype(int)
+    return bool((np.ptp(seen, axis=2) > 60).mean() < 0.1)
 
 
 @pytest.mark.parametrize("level", ["series", "study", "manifest"])
@@ -162,5 +214,19 @@ def test_mirador_shows_the_manifest_of_a_slide(watched: Watched, slide: dict[str
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(1000)
     assert watched.seriously_inaccessible() == []
-    seen = picture(page, ".mirador-osd-container")[..., :3].astype(int)
-    assert (np.ptp(seen, axis=2) > 60).mean() > 0.1  # the picture has colours, Mirador is grey
+    assert not is_grey(page, ".mirador-osd-container")
+
+
+def test_mirador_asks_again_for_tiles_that_a_busy_server_refused(
+    watched: Watched, slide: dict[str, str]
+):
+    watched.expect(MIRADOR_S_OWN, BUSY, "failed to load")
+    stage = ".mirador-osd-container"
+    refused = refused_at_first(watched.page, 7)
+    page = watched.open(f"/stl/app/mirador.html?series={slide['ParentSeries']}")
+    expect(page.locator(f"{stage} canvas").first).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(3000)
+    assert refused
+    assert is_grey(page, stage)
+    page.wait_for_timeout(12_000)
+    assert not is_grey(page, stage)

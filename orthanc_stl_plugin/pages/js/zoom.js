@@ -5,6 +5,7 @@ import { byId, element } from './dom.js';
 import { text } from './i18n.js';
 import { firstOf, picturesOf, readManifest, told } from './manifest.js';
 import { errorMessage, identifier, pageAddress, parameters, startPage, tellWhere } from './page.js';
+import { askAgain } from './patience.js';
 import { ScaleBar } from './scalebar.js';
 import { loadScript } from './script.js';
 
@@ -47,6 +48,8 @@ function makeViewer() {
     crossOriginPolicy: false, gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
     maxZoomPixelRatio: 8, minZoomImageRatio: 0.7, preserveViewport: true, drawer: 'canvas', timeout: 60_000,
   });
+  askAgain(viewer);
+  askAgain(viewer.navigator);
   viewer.canvas.setAttribute('aria-label', text('zoomLabel'));
   viewer.canvas.setAttribute('role', 'img');
   return viewer;
