@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.errors import NotFound, PluginError
 from orthanc_stl_plugin.services.catalogue import InstanceEntry, SeriesEntry, StudyEntry
 from orthanc_stl_plugin.services.collecting import Collector
 from orthanc_stl_plugin.services.describing import Describer
@@ -32,14 +32,14 @@ LATER = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
 @dataclass
 class FakeSlides:
-    """Slides by series, and series of slides that cannot be opened."""
+    """Slides by series, and why those of other series cannot be opened."""
 
     slides: dict[str, Slide] = field(default_factory=dict)
-    damaged: set[str] = field(default_factory=set)
+    refused: dict[str, PluginError] = field(default_factory=dict)
 
     def slide(self, series_id: str) -> Slide:
-        if series_id in self.damaged:
-            raise UnusableSource(f"the series {series_id} is damaged")
+        if series_id in self.refused:
+            raise self.refused[series_id]
         if series_id not in self.slides:
             raise NotFound(f"there is no series {series_id!r}")
         return self.slides[series_id]

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import texts
-from orthanc_stl_plugin.errors import NotFound, TooLarge, UnusableSource
+from orthanc_stl_plugin.errors import Busy, NotFound, PluginError, TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.attributes import stored_values
 from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.iiif.addresses import Addresses
@@ -54,6 +54,7 @@ class Slides(Protocol):
         Raises:
             NotFound: no such series.
             UnusableSource: it cannot be shown.
+            TooLarge: neither, as its frames are too large.
         """
         ...
 
@@ -124,11 +125,19 @@ class Viewer:
             if one.sop_class_uid == STL_SOP_CLASS_UID:
                 return model_still(addresses, one.instance_id)
             if one.sop_class_uid == SLIDE_SOP_CLASS_UID:
-                view = self._slide(addresses, series_id, Texts())
-                return view.canvases[0].pictures[0] if view else None
+                return self._slide_picture(addresses, series_id)
             if is_image(one):
                 return frame_picture(addresses, one, 0)
         return None
+
+    def _slide_picture(self, addresses: Addresses, series_id: str) -> Picture | Still | None:
+        try:
+            view = self._slide(addresses, series_id, Texts())
+        except Busy:  # it will be there
+            raise
+        except PluginError:  # deleted just now, or its file is lost: others have pictures
+            return None
+        return view.canvases[0].pictures[0] if view else None
 
     def frame(self, addresses: Addresses, instance_id: str, frame_index: int) -> Canvas:
         """One frame, counted from 0.
@@ -191,8 +200,8 @@ class Viewer:
     def _slide(self, addresses: Addresses, series_id: str, label: Texts) -> View | None:
         try:
             slide = self._slides.slide(series_id)
-        except UnusableSource:
-            # A label without its slide, for example.
+        except (UnusableSource, TooLarge):
+            # A label without its slide, for example, or a frame of gigabytes.
             return self._frames(addresses, series_id, label, is_shown=self._is_whole_image)
         canvases = tuple(self._slide_canvases(addresses, series_id, slide, label))
         if not canvases:

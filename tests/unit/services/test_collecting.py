@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.errors import (
+    ArchiveRefused,
+    NotFound,
+    PluginError,
+    TooLarge,
+    UnusableSource,
+)
 from orthanc_stl_plugin.services.announcing import Announcer
 from orthanc_stl_plugin.services.documents import Document
 from tests.collection_samples import (
@@ -128,8 +134,14 @@ def test_a_study_of_video_or_floating_point_numbers_alone_is_left_out(stage: Sta
     assert names(read(stage.collector().collection(BASE))) == ["Object 0"]
 
 
-def test_a_slide_that_cannot_be_opened_is_listed_and_announced_alike(stage: Stage):
-    stage.slides = FakeSlides(damaged={"slide"})
+REFUSALS = [UnusableSource("x"), TooLarge("x"), NotFound("x"), ArchiveRefused("x")]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=repr)
+def test_a_slide_that_cannot_be_opened_is_listed_and_announced_alike(
+    stage: Stage, refusal: PluginError
+):
+    stage.slides = FakeSlides(refused={"slide": refusal})
     tile = replace(image("w", NumberOfFrames="9"), sop_class_uid=WHOLE_SLIDE)
     add_study(stage.catalogue, StudyDescription="Broken", ModalitiesInStudy="SM")
     add_series(stage.catalogue, "slide", tile, Modality="SM")
