@@ -60,28 +60,30 @@ class FetchedFiles:
         """The functional groups of a frame, counted from 0; raises as `open`."""
         return image.frame_groups(self._copy(instance_id, record), frame_index)
 
-    def save(self, instance_id: str, path: Path) -> None:
-        """Writes the file as the archive holds it now, for another process.
+    def save(self, instance_id: str, record: FileRecord, path: Path) -> None:
+        """Writes the file for another process.
 
         Raises:
-            NotFound: the archive does not hold it.
+            NotFound: the archive holds this file no longer.
             UnusableSource: see `inflated`.
             Busy: the spool is full.
             OSError: nothing can be written there.
         """
-        path.write_bytes(self._kept(instance_id, self._archive.file_record(instance_id)))
+        path.write_bytes(self._copy(instance_id, record))
 
     def _copy(self, instance_id: str, record: FileRecord) -> mmap.mmap:
+        self._check(instance_id, record)
+        key = instance_id, record.digest
+        return self._copies.get(key, partial(self._fetched, instance_id, record))
+
+    def _check(self, instance_id: str, record: FileRecord) -> None:
         if self._archive.file_record(instance_id).digest != record.digest:
             raise NotFound("the image is no longer there")
-        return self._kept(instance_id, record)
 
-    def _kept(self, instance_id: str, record: FileRecord) -> mmap.mmap:
-        key = instance_id, record.digest
-        return self._copies.get(key, partial(self._fetched, instance_id))
-
-    def _fetched(self, instance_id: str) -> mmap.mmap:
-        content = inflated(self._archive.instance_file(instance_id))
+    def _fetched(self, instance_id: str, record: FileRecord) -> mmap.mmap:
+        stored = self._archive.instance_file(instance_id)
+        self._check(instance_id, record)  # or it was replaced just before
+        content = inflated(stored)
         with self._spool.unnamed_file() as copy:
             copy.write(content)
             copy.flush()

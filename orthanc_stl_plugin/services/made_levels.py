@@ -108,10 +108,11 @@ class MadeLevels:
                 raise self._pyramids.busy_when_full(error) from error
 
     def _local(self, instance_id: str, image: OpenImage, folder: Path) -> Path:
-        path = image.sources[instance_id].path
-        if path is None:
-            path = folder / f"{instance_id}.dcm"
-            self._fetched.save(instance_id, path)
+        record = image.records[instance_id]
+        if record.path is not None:
+            return record.path
+        path = folder / f"{instance_id}.dcm"
+        self._fetched.save(instance_id, record, path)
         return path
 
     def _read(self, image: OpenImage, gap: int) -> OpenImage:

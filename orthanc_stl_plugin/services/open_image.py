@@ -10,6 +10,7 @@ from typing import Final
 from orthanc_stl_plugin.iiif.plan import LevelShape
 from orthanc_stl_plugin.services.frame_sources import FrameSource
 from orthanc_stl_plugin.services.freshness import Freshness
+from orthanc_stl_plugin.services.image_archive import FileRecord
 from orthanc_stl_plugin.wsi.pyramid import Level
 
 _LARGEST_TILE_PX: Final = 4_000_000
@@ -28,6 +29,7 @@ class OpenImage:
         icc_profile: of its colours; None for sRGB, grey, or unknown.
         decodes_reduced: whether less is decoded for a smaller image.
         freshness: of the files.
+        records: of the files, by instance.
     """
 
     revision: str
@@ -37,6 +39,7 @@ class OpenImage:
     icc_profile: bytes | None
     decodes_reduced: bool
     freshness: Freshness
+    records: Mapping[str, FileRecord]
 
     @cached_property
     def shapes(self) -> tuple[LevelShape, ...]:

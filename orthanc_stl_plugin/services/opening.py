@@ -111,7 +111,8 @@ class Opener:
         @lru_cache(len(pyramids))
         def image(number: int) -> OpenImage:
             levels = pyramids[number].levels
-            return _image(f"{revision}-{number}", levels, _spread(levels, frames), freshness)
+            spread = _spread(levels, frames)
+            return _image(f"{revision}-{number}", levels, spread, freshness, records)
 
         byte_count = sum(map(_bytes_of, files.values()))
         byte_count += sum(one.display_bytes for one in frames.values())
@@ -135,7 +136,8 @@ class Opener:
         @lru_cache(_FRAMES_KEPT)
         def image(frame_index: int) -> OpenImage:
             level = _frame_level(file.header, described.pixel_spacing_mm, instance_id, frame_index)
-            return _image(f"{revision}-{frame_index}", (level,), {instance_id: frames}, freshness)
+            sources = {instance_id: frames}
+            return _image(f"{revision}-{frame_index}", (level,), sources, freshness, records)
 
         byte_count = _bytes_of(file) + frames.display_bytes
         return Opened(records, image, len(file.frames), slide([described]), byte_count, freshness)
@@ -202,6 +204,7 @@ def _image(
     levels: tuple[Level, ...],
     frames: Mapping[str, StoredFrames],
     freshness: Freshness,
+    records: Mapping[str, FileRecord],
 ) -> OpenImage:
     first = frames[levels[0].instance_ids[0]]
     return OpenImage(
@@ -212,6 +215,7 @@ def _image(
         first.icc_profile,
         first.decodes_reduced,
         freshness,
+        records,
     )
 
 

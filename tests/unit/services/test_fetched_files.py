@@ -65,8 +65,9 @@ def test_a_copy_that_is_there_is_saved_for_others(
     deflated = file_bytes(image_dataset(STORED), DeflatedExplicitVRLittleEndian)
     archive.store("image", deflated)
     fetched = FetchedFiles(archive, spool)
-    fetched.open("image", archive.file_record("image"))
-    fetched.save("image", tmp_path / "copy.dcm")
+    record = archive.file_record("image")
+    fetched.open("image", record)
+    fetched.save("image", record, tmp_path / "copy.dcm")
     assert archive.given == 1
     frame = open_local(tmp_path / "copy.dcm").frame_bytes((tmp_path / "copy.dcm").read_bytes(), 2)
     assert frame == STORED[2].tobytes()
@@ -85,6 +86,28 @@ def test_a_file_that_was_replaced_is_not_found(archive: CountingArchive, spool: 
     archive.store("image", file_bytes(image_dataset(STORED + 1)))
     with pytest.raises(NotFound):
         fetched.frame("image", record, image, 0)
+
+
+class ReplacingArchive(FakeImageArchive):
+    """Gets another file as soon as somebody has asked what it has."""
+
+    replacement: bytes | None = None
+
+    def file_record(self, instance_id: str) -> FileRecord:
+        record = super().file_record(instance_id)
+        if self.replacement is not None:
+            self.store(instance_id, self.replacement)
+            self.replacement = None
+        return record
+
+
+def test_a_file_that_is_replaced_while_it_is_fetched_is_not_taken_for_the_other(spool: Spool):
+    archive = ReplacingArchive()
+    archive.store("image", CONTENT)
+    record = archive.file_record("image")
+    archive.replacement = file_bytes(image_dataset(STORED + 1))
+    with pytest.raises(NotFound):
+        FetchedFiles(archive, spool).open("image", record)
 
 
 def test_a_full_spool_is_told_by_its_setting(

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pydicom.uid import JPEGLSLossless
 
-from orthanc_stl_plugin.errors import Busy
+from orthanc_stl_plugin.errors import Busy, NotFound
 from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
 from tests.frame_encoders import JPEG, jpeg_ls, jpeg_ybr
 from tests.frame_samples import frame_file, photograph
@@ -95,6 +95,16 @@ def test_another_image_gets_other_levels(stored: Gallery):
     assert stored.workers.runs == 2
     shown = stored.pixels(FRAME, "0,0,600,600/max/0/default.png")
     assert np.array_equal(shown, PICTURE[:600, ::-1][:, :600])
+
+
+def test_no_levels_are_made_of_what_replaced_an_image_meanwhile(stored: Gallery):
+    image = stored.images.open(FRAME)
+    stored.archive.store("photograph", frame_file(PICTURE[:, ::-1]), "photographs")
+    with pytest.raises(NotFound):
+        stored.made_levels.completed(image)
+    stored.archive.store("photograph", frame_file(PICTURE), "photographs")
+    shown = stored.pixels(FRAME, "0,0,600,600/max/0/default.png")
+    assert np.array_equal(shown, PICTURE[:600, :600])
 
 
 def test_levels_that_were_removed_from_disk_are_made_again(stored: Gallery):
