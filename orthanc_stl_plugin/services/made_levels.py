@@ -81,8 +81,9 @@ class MadeLevels:
             Busy: that takes longer than a client waits.
             TooLarge: it takes more time or memory than the settings allow.
         """
-        if image.gap is None:
-            return image
+        extended = self.extended(image)
+        if image.gap is None or extended is not image:
+            return extended
         self._pyramids.wait(self._begun(image, image.gap))
         return self.extended(image)
 

@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -75,6 +76,14 @@ class Rendition:
     def is_current(self) -> bool:
         """Whether the archive's content still is what it is made of."""
         return self.is_sure() or self.maker.is_current(self)
+
+    def prepare(self) -> None:
+        """Waits for the levels that it is drawn of, which `content` would do else.
+
+        Raises:
+            Busy: that takes longer, or too many wait.
+        """
+        self.maker.prepare(self)
 
     def content(self) -> bytes:
         """Makes the bytes.
@@ -150,6 +159,13 @@ class Renditions:
         image = rendition.image()
         return image is not None and self._shown(rendition.asked[0]) is image
 
+    def prepare(self, rendition: Rendition) -> None:
+        """Waits for the levels that a rendition is drawn of; raises as its `prepare`."""
+        image = rendition.image()
+        if rendition.stored is None and image is not None and _lacks_levels(image, rendition.drawn):
+            with suppress(NotFound):  # replaced by another file, perhaps: `content` will see
+                self._made_levels.completed(image)
+
     def content(self, rendition: Rendition) -> bytes:
         """Makes the bytes of a rendition, which raises as its `content`."""
         name = rendition.asked[0]
@@ -220,13 +236,12 @@ class Renditions:
         return jpeg.crop(read(), tile.width, tile.height)
 
     def _drawn(self, image: OpenImage, resolved: Resolved, drawn: RenderPlan) -> bytes:
-        if image.gap is not None:
-            if _takes_long(image, drawn):
-                image = self._made_levels.completed(image)
-                canvas_px = self._canvas_of(resolved)
-                drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, canvas_px)
-            elif image.has_large_tiles(drawn.level):
-                self._made_levels.start(image)
+        if _lacks_levels(image, drawn):
+            image = self._made_levels.completed(image)
+            canvas_px = self._canvas_of(resolved)
+            drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, canvas_px)
+        elif image.gap is not None and image.has_large_tiles(drawn.level):
+            self._made_levels.start(image)
         with self._rendering:
             level = image.levels[drawn.level]
             tiles = self._decoded(image, level, drawn)
@@ -252,8 +267,10 @@ class Renditions:
                 yield placement, self._tiles.get(key, make)
 
 
-def _takes_long(image: OpenImage, drawn: RenderPlan) -> bool:
+def _lacks_levels(image: OpenImage, drawn: RenderPlan) -> bool:
     """Whether so much has to be decoded that levels had better be made first."""
+    if image.gap is None:
+        return False
     level = image.levels[drawn.level]
     pixels = len(drawn.placements) * level.tile_width * level.tile_height
     if image.decodes_reduced:

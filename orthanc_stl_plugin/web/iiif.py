@@ -202,6 +202,7 @@ class _ImageApi:
             made = _Made.of(answer)
             responses.keep(key, made)
             return made.response
+        answer.rendition.prepare()  # each by itself: who waited for another would take no place
         made = responses.get(key, partial(_Made.of, answer))
         if made.rendition.etag != answer.rendition.etag:  # of what was there just before
             made = _Made.of(answer)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -246,6 +247,31 @@ def test_many_who_ask_at_once_wait_for_one_drawing(site: Site, monkeypatch: pyte
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(site.ask, [BASES[0] + IMAGE] * 8))
     assert len({one.body for one in answers}) == len(drawn) == 1
+
+
+def test_of_all_who_ask_for_one_tile_of_a_huge_image_half_the_threads_wait_at_most(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    path = "/instances/huge/frames/0/iiif/3/0,0,64,64/32,/0/default.png"
+    drawn = photograph(2600, 1700)
+    site.gallery.archive.store("huge", frame_file(drawn), "huge")
+    monkeypatch.setattr("orthanc_stl_plugin.services.renditions._MOST_DECODED_PX", 1000)
+    may_go, run = threading.Event(), site.gallery.workers.run
+
+    def slowly(*task: Any) -> Any:
+        may_go.wait(10)
+        return run(*task)
+
+    monkeypatch.setattr(site.gallery.workers, "run", slowly)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(site.ask, path) for _ in range(4)]  # the gallery has one place
+        time.sleep(1)
+        refused = [one.result() for one in asked if one.done()]
+        may_go.set()
+        answers = [one.result() for one in asked]
+    assert [one.status for one in refused] == [503] * 3
+    assert sorted(one.status for one in answers) == [200, 503, 503, 503]
+    assert site.ask(path).status == 200
 
 
 def test_who_asks_after_a_change_does_not_get_what_is_being_drawn(
