@@ -24,6 +24,7 @@ STL = "1.2.840.10008.5.1.4.1.1.104.3"
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 VIDEO = "1.2.840.10008.5.1.4.1.1.77.1.4.1"
+SPECTROSCOPY = "1.2.840.10008.5.1.4.1.1.4.2"
 PARAMETRIC_MAP = "1.2.840.10008.5.1.4.1.1.30"
 MPEG_4 = "1.2.840.10008.1.2.4.102"
 BASE = "https://m"
@@ -87,6 +88,7 @@ def document(name: str) -> InstanceEntry:
 UNSEEN = {
     "video": replace(image("v"), sop_class_uid=VIDEO, transfer_syntax_uid=MPEG_4),
     "floating point": replace(image("f"), sop_class_uid=PARAMETRIC_MAP, has_pixel_data=False),
+    "spectra": replace(image("s"), sop_class_uid=SPECTROSCOPY, has_pixel_data=False),
 }
 
 

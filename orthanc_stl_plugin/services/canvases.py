@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from pydicom import uid
+
 from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.formats.attributes import stored_values
@@ -24,7 +26,9 @@ from orthanc_stl_plugin.wsi.pyramid import Pyramid
 IMAGE_KEYWORDS: Final = ("Rows", "Columns", "ImageType")
 MODEL_KEYWORDS: Final = ("ContentDescription", "DocumentTitle")
 _PREVIEW_PX: Final = 1024
-_PARAMETRIC_MAP: Final = "1.2.840.10008.5.1.4.1.1.30"
+# Of all objects with rows and columns, these alone may have no Pixel Data, but Float Pixel Data or
+# Spectroscopy Data (PS3.3 C.7.6.24, C.8.14.4).
+_WITH_OTHER_DATA: Final = (uid.ParametricMapStorage, uid.MRSpectroscopyStorage)
 
 
 def flat_range(address: str, label: Texts, canvases: Sequence[Canvas]) -> Range:
@@ -46,13 +50,12 @@ def frame_picture(addresses: Addresses, image: InstanceEntry, frame: int) -> Pic
 
 
 def is_image(instance: InstanceEntry) -> bool:
-    """It has pixels that can be shown: they are neither video nor floating point numbers."""
+    """It has pixels that can be shown: no video, floating point numbers or spectra."""
     has_size = all((number(instance.tags, side) or 0) > 0 for side in ("Columns", "Rows"))
     syntax = instance.transfer_syntax_uid
     is_decoded = not syntax or can_be_decoded(syntax)
-    # Of all objects, parametric maps alone may have Float Pixel Data instead (PS3.3 C.7.6.24).
-    is_float = instance.sop_class_uid == _PARAMETRIC_MAP and not instance.has_pixel_data
-    return has_size and is_decoded and not is_float
+    has_others = instance.sop_class_uid in _WITH_OTHER_DATA and not instance.has_pixel_data
+    return has_size and is_decoded and not has_others
 
 
 def model_still(addresses: Addresses, instance_id: str) -> Still:
