@@ -28,6 +28,7 @@ from orthanc_stl_plugin.services.local_files import LocalPart, read_part
 
 type Pixels = NDArray[np.uint8]
 
+WHOLE_SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _JPEG_SYNTAXES: Final = (JPEGBaseline8Bit, JPEGExtended12Bit)
 _REDUCIBLE_SYNTAXES: Final = (*_JPEG_SYNTAXES, *JPEG2000TransferSyntaxes)
 _FRAMES_LOOKED_AT: Final = 16
@@ -87,7 +88,7 @@ class StoredFrames:
     Args:
         image: what is known of the file.
         read: gives the stored bytes of a frame.
-        groups: gives the functional groups of a frame, if frames are shown in ways of their own.
+        groups: gives the functional groups of a frame: but for slides, each is shown as these say.
         path: of the file, if it is a local one.
         converts_colours: to sRGB from the colours of the image's ICC profile.
 
@@ -112,7 +113,8 @@ class StoredFrames:
     ) -> None:
         header = image.header
         self._read = read
-        self._groups = groups
+        # The frames of a slide are one picture, whatever is said of each.
+        self._groups = None if header.get("SOPClassUID") == WHOLE_SLIDE_SOP_CLASS_UID else groups
         self.path = path
         self._header = header
         self._frames = image.frames

@@ -21,7 +21,7 @@ from orthanc_stl_plugin.formats.deflated import Deflated
 from orthanc_stl_plugin.formats.imagefile import ImageFile
 from orthanc_stl_plugin.formats.slideimages import slide_image
 from orthanc_stl_plugin.services.fetched_files import FetchedFiles
-from orthanc_stl_plugin.services.frame_sources import StoredFrames
+from orthanc_stl_plugin.services.frame_sources import WHOLE_SLIDE_SOP_CLASS_UID, StoredFrames
 from orthanc_stl_plugin.services.freshness import Changes, Freshness
 from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
 from orthanc_stl_plugin.services.local_files import local_frame, local_groups, open_local
@@ -29,7 +29,6 @@ from orthanc_stl_plugin.services.open_image import OpenImage
 from orthanc_stl_plugin.wsi.build import slide
 from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
 
-WHOLE_SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _HEADER_BYTES: Final = 100_000  # of a file that is open, roughly
 _BYTES_PER_FRAME: Final = 32
 _FRAMES_KEPT: Final = 64
@@ -151,15 +150,13 @@ class Opener:
 
     def _frames(self, instance_id: str, record: FileRecord, file: ImageFile) -> StoredFrames:
         read: Callable[[int], bytes]
-        groups: Callable[[int], Dataset] | None
+        groups: Callable[[int], Dataset]
         if record.path is None:
             read = partial(self._fetched.frame, instance_id, record, file)
             groups = partial(self._fetched.groups, instance_id, record, file)
         else:
             read = partial(local_frame, record.path, file)
             groups = partial(local_groups, record.path, file)
-        if file.header.SOPClassUID == WHOLE_SLIDE_SOP_CLASS_UID:
-            groups = None
         return StoredFrames(
             file, read, groups, record.path, converts_colours=self._converts_colours
         )

@@ -2,14 +2,17 @@
 
 import errno
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from pydicom.uid import JPEGLSLossless
 
 from orthanc_stl_plugin.errors import Busy, NotFound
 from orthanc_stl_plugin.services.images import FrameImage, SeriesImage
+from tests.dicom_samples import file_bytes, item
 from tests.frame_encoders import JPEG, jpeg_ls, jpeg_ybr
 from tests.frame_samples import frame_file, photograph
 from tests.open_images import Gallery
@@ -151,6 +154,20 @@ def test_missing_tiles_are_made_in_the_colour_of_what_is_absent(stored: Gallery)
     assert (tile[:250, :500] == 255).all()
     assert not (tile[:250, 500:] == 255).all()
     assert image.sources[image.levels[1].instance_ids[0]].jpeg_reader(0) is None
+
+
+def test_made_levels_are_as_bright_as_the_slide_whatever_its_frames_say(images_here: Gallery):
+    sample = LevelSample(2400, 1800, 600, 600, rgb=False, is_full=False)
+    written = written_level(sample)
+    slide = pydicom.dcmread(BytesIO(written.files[0].content))
+    for group in slide.PerFrameFunctionalGroupsSequence:
+        group.FrameVOILUTSequence = [item(WindowCenter=300, WindowWidth=200)]
+    images_here.archive.store("slide", file_bytes(slide))
+    assert sizes(images_here, SLIDE)[1] == (1200, 900)
+    for part, size in (("0,0,400,400", "400,"), ("0,0,1200,1200", "600,")):
+        shown = images_here.pixels(SLIDE, f"{part}/{size}/0/default.png")
+        side = int(part.split(",")[2])
+        assert shown.mean() == pytest.approx(written.pixels[0, 0, :side, :side].mean(), abs=1)
 
 
 def test_levels_are_made_of_frames_at_the_edge_that_hold_only_what_is_seen(images_here: Gallery):
