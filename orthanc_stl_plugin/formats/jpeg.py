@@ -19,10 +19,11 @@ from orthanc_stl_plugin.formats import libturbojpeg
 from orthanc_stl_plugin.formats.jpegmarkers import (
     ADOBE,
     APP0,
-    APP1,
     APP2,
     APP14,
+    COMMENT,
     JFIF,
+    LAST_APP,
     START,
     START_OF_SCAN,
     JpegHeader,
@@ -104,8 +105,9 @@ def crop(jpeg: bytes, width: int, height: int) -> bytes:
 def displayable(jpeg: bytes, photometric: str, icc_profile: bytes | None = None) -> bytes:
     """The same JPEG, such that browsers show the pixels as they are meant; not re-encoded.
 
-    Exif and XMP are left out: browsers would turn the picture, which its size does not expect, and
-    they may hold where and by whom it was taken. Of a DICOM image, its attributes say all that.
+    Exif, XMP, IPTC and comments are left out: browsers would turn the picture, which its size does
+    not expect, and they may hold where and by whom it was taken. Of a DICOM image, its attributes
+    say all that.
 
     Args:
         jpeg: one with `is_baseline_8bit`.
@@ -214,10 +216,18 @@ def _recoloured(jpeg: bytes, header: JpegHeader, photometric: str) -> bytes:
 
 
 def _without_metadata(jpeg: bytes) -> bytes:
-    metadata = [one for one in segments(jpeg) if one.marker == APP1 or _has_profile(jpeg, one)]
+    metadata = [one for one in segments(jpeg) if _is_metadata(jpeg, one)]
     kept_from = [0, *(one.end for one in metadata)]
     kept_to = [*(one.start for one in metadata), len(jpeg)]
     return b"".join(jpeg[a:b] for a, b in zip(kept_from, kept_to, strict=True))
+
+
+def _is_metadata(jpeg: bytes, segment: Segment) -> bool:
+    """It says nothing that the pixels and their colours need, but for a profile."""
+    sign = {APP0: JFIF, APP14: ADOBE}.get(segment.marker)
+    if sign is not None:
+        return not jpeg.startswith(sign, segment.start + 4, segment.end)
+    return segment.marker == COMMENT or APP0 <= segment.marker <= LAST_APP
 
 
 def _without_colour_signs(jpeg: bytes, is_rgb: bool) -> Iterator[Segment]:

@@ -12,9 +12,10 @@ from orthanc_stl_plugin.errors import UnusableSource
 START: Final = b"\xff\xd8"
 END: Final = b"\xff\xd9"
 APP0: Final = 0xE0
-APP1: Final = 0xE1
 APP2: Final = 0xE2
 APP14: Final = 0xEE
+LAST_APP: Final = 0xEF
+COMMENT: Final = 0xFE
 START_OF_SCAN: Final = 0xDA
 JFIF: Final = b"JFIF\0"
 ADOBE: Final = b"Adobe"

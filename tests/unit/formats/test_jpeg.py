@@ -225,6 +225,15 @@ def test_browsers_are_not_told_to_turn_a_picture_nor_where_it_was_taken(
         assert np.array_equal(np.asarray(image), in_a_browser(stored.getvalue()))
 
 
+@pytest.mark.parametrize("marker", [0xE0, 0xE2, 0xE3, 0xED, 0xEE, 0xEF, 0xFE])
+def test_browsers_get_no_remarks_of_cameras_and_editors(marker: int) -> None:
+    remark = b"Photoshop 3.0\0by Jane Doe, in Ghent"
+    stored = jpeg_ybr(PICTURE)
+    told = bytes((0xFF, marker)) + (len(remark) + 2).to_bytes(2) + remark
+    shown = jpeg.browser_jpeg(stored[:20] + told + stored[20:], "YBR_FULL_422")
+    assert shown == stored
+
+
 @pytest.mark.parametrize(
     "content", [jpeg_12(GREY.astype(np.uint16)), jpeg_lossless(GREY), b"\xff\xd8\xff", b""]
 )
