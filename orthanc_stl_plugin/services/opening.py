@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.formats.deflated import Deflated
 from orthanc_stl_plugin.formats.imagefile import ImageFile
 from orthanc_stl_plugin.formats.slideimages import slide_image
@@ -27,7 +27,7 @@ from orthanc_stl_plugin.services.image_archive import FileRecord, ImageArchive
 from orthanc_stl_plugin.services.local_files import local_frame, local_groups, open_local
 from orthanc_stl_plugin.services.open_image import OpenImage
 from orthanc_stl_plugin.wsi.build import slide
-from orthanc_stl_plugin.wsi.pyramid import Level, Slide, TileTable
+from orthanc_stl_plugin.wsi.pyramid import Flavour, Level, Slide, TileTable
 
 _HEADER_BYTES: Final = 100_000  # of a file that is open, roughly
 _BYTES_PER_FRAME: Final = 32
@@ -62,7 +62,7 @@ class Opener:
     Args:
         archive: holds them.
         fetched: the files that the archive does not keep on a local disk.
-        settings: how colours are shown.
+        settings: how colours are shown, and whether the labels of slides are.
         changes: tells of those of the files.
     """
 
@@ -74,6 +74,7 @@ class Opener:
         self._changes = changes
         self._look = f"{__version__} {settings.jpeg_quality} {settings.convert_colours}"
         self._converts_colours = settings.convert_colours
+        self._hides_slide_labels = not settings.presentation.slide_labels
 
     def series(self, series_id: str) -> Opened:
         """The pyramids of a whole slide.
@@ -121,11 +122,14 @@ class Opener:
         """The frames of an instance.
 
         Raises:
-            NotFound: there is no such instance.
+            NotFound: there is no such instance, or the settings hide what it shows.
             UnusableSource: it is no image, or cannot be shown.
         """
         record, file = self._file(instance_id, self._archive.file_record(instance_id))
         described = slide_image(instance_id, file)
+        is_slide = file.header.SOPClassUID == WHOLE_SLIDE_SOP_CLASS_UID
+        if is_slide and described.flavour is Flavour.LABEL and self._hides_slide_labels:
+            raise NotFound("the paper labels of slides are not shown here")
         frames = self._frames(instance_id, record, file)
         if frames.lacks_window:
             frames.spread(frames.seen_range(range(len(file.frames))))

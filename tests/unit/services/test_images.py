@@ -1,13 +1,14 @@
 """Images are opened once, and anew as soon as the archive holds something else."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEGLSLossless
 
-from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.config import Presentation, Settings
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.services.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.freshness import Changes
@@ -16,7 +17,7 @@ from orthanc_stl_plugin.services.opening import Opener
 from tests.dicom_samples import file_bytes, image_dataset, item
 from tests.frame_encoders import jpeg_ls
 from tests.frame_samples import frame_file, photograph
-from tests.open_images import Gallery
+from tests.open_images import Gallery, gallery
 from tests.slide_samples import RAW_ITEMS, Codec, LevelSample, written_level, written_slide
 
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
@@ -199,6 +200,20 @@ def test_the_brightness_of_a_slide_may_come_of_frames_that_hold_only_what_is_see
     images_here.archive.store("grey", file.content, "grey")
     shown = images_here.pixels(SeriesImage("grey"), "full/max/0/default.png")
     assert np.array_equal(shown, np.rint((ramp[0, 0] - 500.0) / 1000 * 255))
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_the_settings_may_hide_the_paper_label_of_a_slide(tmp_path: Path, *, is_shown: bool):
+    shown = gallery(tmp_path, settings=Settings(presentation=Presentation(slide_labels=is_shown)))
+    label = replace(LEVELS[1].sample, flavour="LABEL", tile_width=50, tile_height=35)
+    (file,) = written_level(label, 3).files
+    shown.archive.store("label", file.content)
+    if is_shown:
+        assert shown.pixels(FrameImage("label", 0), "full/max/0/default.png").shape == (35, 50, 3)
+    else:
+        with pytest.raises(NotFound, match="paper labels"):
+            shown.images.open(FrameImage("label", 0))
+    shown.close()
 
 
 def test_a_frame_without_a_window_is_shown_from_its_darkest_to_its_brightest(images_here: Gallery):
