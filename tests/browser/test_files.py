@@ -88,3 +88,16 @@ def test_a_file_may_be_dropped_anywhere_on_the_page(
     assert is_taken  # else the browser shows the file in place of the page
     expect(page.locator("#file-name")).to_contain_text("Amulet.ply")
     expect(page.get_by_role("button", name="Create the model")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    ("language", "size_bytes", "told"),
+    [("en", 1500, "2 KiB"), ("fr", 1500, "2 Kio"), ("fr", 1_600_000, "1,53 Mio")],
+)
+def test_the_size_of_a_file_is_written_as_the_language_does(
+    watched: Watched, ct: dict[str, str], language: str, size_bytes: int, told: str
+):
+    page = watched.open(f"/stl/app/create.html?study={ct['ParentStudy']}&lang={language}")
+    content: FilePayload = {"name": "a.stl", "mimeType": "model/stl", "buffer": bytes(size_bytes)}
+    page.locator("#file").set_input_files(content)
+    expect(page.locator("#file-name")).to_have_text(f"a.stl ({told})")

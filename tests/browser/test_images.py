@@ -94,7 +94,7 @@ def test_the_slices_of_a_series_follow_one_another(watched: Watched, ct: dict[st
     page.get_by_label("Image", exact=True).press("ArrowRight")
     page.wait_for_selector("html[data-opened='53']")
     expect(page.locator("#position-text")).to_have_text("54 / 104")
-    expect(page.locator(".scale-bar")).to_have_text(re.compile(r"^\d+ (mm|cm)$"))
+    expect(page.locator(".scale-bar")).to_have_text(re.compile(r"^\d+\s(mm|cm)$"))
 
 
 def test_the_whole_of_an_image_is_seen_at_first_above_the_slider(

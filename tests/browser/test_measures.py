@@ -33,7 +33,9 @@ def attached(orthanc: OrthancServer, study: str, content: bytes, **fields: str) 
     ("unit", "measures"),
     [
         ("mm", "1 x 2 x 3 mm · 6 mm³ · 12 triangles"),
-        ("um", "0.001 x 0.002 x 0.003 mm · 0.000000006 mm³ · 12 triangles"),
+        ("um", "1 x 2 x 3 \N{MICRO SIGN}m · 6 \N{MICRO SIGN}m³ · 12 triangles"),
+        ("cm", "10 x 20 x 30 mm · 6 cm³ · 12 triangles"),
+        ("m", "1 x 2 x 3 m · 6 m³ · 12 triangles"),
         ("[in_i]", "25.4 x 50.8 x 76.2 mm · 98.3 cm³ · 12 triangles"),
     ],
 )
@@ -45,6 +47,46 @@ def test_a_box_is_measured_in_the_unit_that_it_was_stored_in(
     page = watched.open(f"/stl/app/viewer.html?series={series}")
     expect(page.locator("#models .facts-line")).to_have_text(as_shown(measures))
     expect(page.locator("#size")).to_have_text(as_shown(measures.partition(" · ")[0]))
+
+
+def test_the_measures_of_a_statue_are_written_as_the_language_does(
+    watched: Watched, orthanc: OrthancServer, ct: dict[str, str]
+):
+    statue = trimesh.creation.box((0.6251, 0.4, 1.816)).export(file_type="stl")
+    series = attached(orthanc, ct["ParentStudy"], statue, Format="STL", Unit="m")
+    page = watched.open(f"/stl/app/viewer.html?series={series}&lang=fr")
+    expect(page.locator("#models .facts-line")).to_contain_text(
+        as_shown("0,625 x 0,4 x 1,82 m · 0,454 m³")
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "value", "told"),
+    [
+        ("volumeText", 0, "0 mm³"),
+        ("volumeText", 1.2345e-4, "123,000 \N{MICRO SIGN}m³"),
+        ("volumeText", 0.0009996, "0.001 mm³"),
+        ("volumeText", 999.4, "999 mm³"),
+        ("volumeText", 999.6, "1 cm³"),
+        ("volumeText", 71_234_567, "71,200 cm³"),
+        ("volumeText", 454_000_000, "0.454 m³"),
+        ("lengthText", 2.5e-4, "250 nm"),
+        ("lengthText", 0.9996, "1 mm"),
+        ("lengthText", 9.994, "9.99 mm"),
+        ("lengthText", 123.4, "12.3 cm"),
+        ("sizeText", [123.4, 999.4, 0.01234], "123 x 999 x 0.0123 mm"),
+        ("sizeText", [0.01234, 0.1, 0], "12.3 x 100 x 0 \N{MICRO SIGN}m"),
+        ("lengthText", 999.6, "1 m"),
+        ("lengthText", 12_345, "12.3 m"),
+    ],
+)
+def test_the_unit_suits_the_size(
+    watched: Watched, function: str, value: float | list[float], told: str
+):
+    page = watched.open("/stl/app/index.html")
+    load = "async ([name, value]) => (await import('/stl/app/js/units.js'))[name](value)"
+    shown = page.evaluate(load, [function, value])
+    assert shown.replace("\N{NO-BREAK SPACE}", " ") == as_shown(told)
 
 
 def test_a_part_that_is_turned_is_no_larger_for_that(

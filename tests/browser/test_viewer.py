@@ -64,6 +64,7 @@ def test_size_and_volume_are_those_of_the_contours(viewer: Page):
     # the second lies 60 mm further in x and y
     together = viewer.locator("#size").inner_text()
     assert numbers(together) == pytest.approx([90, 110, 30], rel=0.03)
+    assert together.endswith("mm")
 
 
 def numbers(told: str) -> list[float]:

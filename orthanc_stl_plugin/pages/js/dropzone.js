@@ -2,7 +2,7 @@
 
 import { base64 } from './api.js';
 import { byId, element } from './dom.js';
-import { text } from './i18n.js';
+import { number, text } from './i18n.js';
 import { labelsOf } from './nifti.js';
 import { structurePicker } from './structures.js';
 
@@ -119,7 +119,8 @@ export function clearFileFields() {
 }
 
 function sizeOf(file) {
-  return file.size < 1 << 20 ? `${Math.ceil(file.size / 1024)} KiB` : `${(file.size / (1 << 20)).toFixed(1)} MiB`;
+  const kibibytes = Math.ceil(file.size / 1024);
+  return kibibytes < 1024 ? text('kibibytes', { number: number(kibibytes, 4) }) : text('mebibytes', { number: number(kibibytes / 1024) });
 }
 
 function stem(name) {

@@ -52,11 +52,6 @@ export function number(value, digits = 3) {
   return new Intl.NumberFormat(language, rounding).format(value);
 }
 
-/** @param {number} mm3 @returns {string} with its unit. */
-export function volume(mm3) {
-  return mm3 >= 1000 ? `${number(mm3 / 1000)} cm³` : `${number(mm3)} mm³`;
-}
-
 /** @returns {HTMLSelectElement} chooses the language and loads the page again. */
 export function languagePicker() {
   const picker = document.createElement('select');

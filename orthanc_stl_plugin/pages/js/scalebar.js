@@ -1,7 +1,7 @@
 /** A scale bar over an OpenSeadragon viewer: a round length that fits. */
 
 import { element } from './dom.js';
-import { number } from './i18n.js';
+import { lengthText } from './units.js';
 
 const WIDEST_PX = 160;
 const ROUND = [1, 2, 5];
@@ -14,14 +14,6 @@ const ROUND = [1, 2, 5];
 export function roundLength(most) {
   const power = 10 ** Math.floor(Math.log10(most));
   return power * (ROUND.filter((one) => one * power <= most).pop() || 1);
-}
-
-/** @param {number} mm @returns {string} */
-export function lengthText(mm) {
-  if (mm < 1e-3) return `${number(mm * 1e6)} nm`;
-  if (mm < 1) return `${number(mm * 1000)} µm`;
-  if (mm < 10) return `${number(mm)} mm`;
-  return mm < 1000 ? `${number(mm / 10)} cm` : `${number(mm / 1000)} m`;
 }
 
 export class ScaleBar {

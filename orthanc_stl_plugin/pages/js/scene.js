@@ -2,7 +2,8 @@
 
 import { request } from './api.js';
 import { readModel } from './gltf.js';
-import { number, text, volume } from './i18n.js';
+import { number, text } from './i18n.js';
+import { sizeText, volumeText } from './units.js';
 
 const FIELD_OF_VIEW_DEGREES = 35;
 const STEP_DEGREES = 7.5;
@@ -196,11 +197,11 @@ export class Scene {
 
 /** @param {Model} model @returns {string} its measures, in a line. */
 export function factsText(model) {
-  const size = model.volumeMm3 === null ? text('notClosed') : volume(model.volumeMm3);
-  return `${sizeText(model)} · ${size} · ${text('triangles', { count: number(model.triangles, 9) })}`;
+  const size = model.volumeMm3 === null ? text('notClosed') : volumeText(model.volumeMm3);
+  return `${extentText(model.sizeMm)} · ${size} · ${text('triangles', { count: number(model.triangles, 9) })}`;
 }
 
-/** @param {{sizeMm: number[]}} model @returns {string} width x depth x height in mm: x, z and y of glTF. */
-export function sizeText({ sizeMm: [x, y, z] }) {
-  return `${number(x)} × ${number(z)} × ${number(y)} mm`;
+/** @param {number[]} sizeMm along x, y and z of glTF. @returns {string} width x depth x height. */
+export function extentText([x, y, z]) {
+  return sizeText([x, z, y]);
 }

@@ -1,7 +1,8 @@
 /** The structures of a segmentation, to choose from. */
 
 import { byId, element } from './dom.js';
-import { text, volume } from './i18n.js';
+import { text } from './i18n.js';
+import { volumeText } from './units.js';
 
 /**
  * @typedef {{Number: number, Name: string, Color: string | null, VolumeMm3?: number | null,
@@ -51,6 +52,6 @@ function row(structure, box) {
   return element(
     'tr', { className: structure.CanBeMeshed ? '' : 'unusable' },
     element('td', {}, element('label', {}, box, swatch, structure.Name), reason),
-    element('td', { className: 'number' }, size === undefined || size === null ? '' : volume(size)),
+    element('td', { className: 'number' }, size === undefined || size === null ? '' : volumeText(size)),
   );
 }

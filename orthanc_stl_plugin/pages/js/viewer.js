@@ -5,7 +5,7 @@ import { text } from './i18n.js';
 import { modelsOf, readManifest, studyOf, told } from './manifest.js';
 import { modelAddress } from './models.js';
 import { errorMessage, identifier, parameters, showWayBack, startPage, tellWhere } from './page.js';
-import { Scene, factsText, sizeText } from './scene.js';
+import { Scene, extentText, factsText } from './scene.js';
 
 const SIDES = ['front', 'back', 'left', 'right', 'above', 'below'];
 
@@ -113,6 +113,6 @@ function cutting(scene) {
 /** @param {Scene} scene */
 function total(scene) {
   const size = scene.box.getSize(new scene.three.Vector3());
-  byId('size').textContent = sizeText({ sizeMm: [size.x, size.y, size.z] });
+  byId('size').textContent = extentText(size.toArray());
   byId('together').hidden = false;
 }
