@@ -109,16 +109,32 @@ def test_a_visitor_opens_mirador(visitor: Watched, shown: Shown):
     has_no_way_to_staff(page)
 
 
-@pytest.mark.parametrize("page_name", ["viewer", "iiif"])
+@pytest.mark.parametrize("page_name", ["viewer", "iiif", "zoom"])
 def test_a_visitor_may_be_given_the_address_that_staff_has(
     visitor: Watched, shown: Shown, page_name: str
 ):
-    visitor.expect("403")
-    series = shown.model["ParentSeries"]
-    page = visitor.open(f"/stl/app/{page_name}.html?series={series}&from=legacy")
+    visitor.expect("404")
+    stored = shown.slide if page_name == "zoom" else shown.model
+    page = visitor.open(f"/stl/app/{page_name}.html?series={stored['ParentSeries']}&from=legacy")
     expect(page.get_by_role("alert")).to_have_count(0)
-    expect(page.locator("#models li, #manifests section").first).to_be_visible()
-    expect(page.get_by_role("link", name="Back to the study")).to_be_hidden()
+    expect(page.locator("#models li, #manifests section, #stage canvas").first).to_be_visible()
+    has_no_way_to_staff(page)
+
+
+@pytest.mark.parametrize("page_name", ["viewer", "iiif"])
+def test_staff_gets_from_what_the_public_sees_to_its_own_pages(
+    browser: Browser, shown: Shown, page_name: str
+):
+    context = browser.new_context(locale="en-GB", extra_http_headers=STAFF)
+    watched = Watched(context.new_page(), shown.server.url)
+    watch(context, watched)
+    series = shown.model["ParentSeries"]
+    page = watched.open(f"/stl/app/{page_name}.html?series={series}&from=legacy")
+    expect(page.get_by_role("link", name="Back to the study")).to_be_visible()
+    page.get_by_role("banner").get_by_role("link", name="3D models and IIIF").click()
+    expect(page.locator("#publish")).to_contain_text("the public sees")
+    context.close()
+    assert watched.unexpected == []
 
 
 @pytest.mark.parametrize("page_name", ["zoom", "viewer", "iiif", "mirador"])

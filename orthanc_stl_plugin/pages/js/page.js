@@ -5,9 +5,12 @@ import { element } from './dom.js';
 import { languagePicker, loadTexts, text } from './i18n.js';
 
 export const parameters = new URLSearchParams(location.search);
+const START_PAGE = address('stl/app/index.html');
 const STAFF_PAGES = /\/(index|create)\.html$/;
 /** Where the reader came from; null for who was given the address of a page: one of the public, perhaps. */
 const from = parameters.get('from') ?? (STAFF_PAGES.test(location.pathname) ? 'app' : null);
+/** Whether the reader may open the pages of staff: one of the public may have been given an address of staff. */
+const isStaff = from !== null && (STAFF_PAGES.test(location.pathname) || fetch(START_PAGE).then(({ ok }) => ok, () => false));
 const IDENTIFIER = /^[0-9a-f]{8}(-[0-9a-f]{8}){4}$/;
 
 /**
@@ -22,7 +25,9 @@ export async function startPage(title, fill) {
     await loadTexts();
     document.title = text(title);
     document.body.prepend(header());
+    const asking = showStartPage();
     await fill();
+    await asking;
   } catch (error) {
     showError(error);
   }
@@ -78,28 +83,25 @@ export function studyAddress(study) {
 }
 
 /**
- * Shows the way back to a study, for who came from an explorer: the public has none.
+ * Shows staff the way back to a study.
  * @param {any} link @param {string | null} study its identifier.
  */
 export async function showWayBack(link, study) {
-  if (from === null || study === null) return;
-  const found = await getJson(`studies/${study}`).catch((error) => {
-    if (error.status === 403) return null; // staff has given its own address to one of the public
-    throw error;
-  });
-  if (found === null) return;
-  link.href = studyAddress(found);
+  if (study === null || !(await isStaff)) return;
+  link.href = studyAddress(await getJson(`studies/${study}`));
   link.hidden = false;
 }
 
+/** The name in the header leads staff to the start page. */
+async function showStartPage() {
+  if (await isStaff) document.querySelector('.brand')?.setAttribute('href', START_PAGE);
+}
+
 function header() {
-  const name = [element('img', { src: address('stl/app/icons/logo.svg'), alt: '' }), element('span', {}, text('brand'))];
   return element(
     'header',
     { className: 'bar' },
-    from === null
-      ? element('span', { className: 'brand' }, ...name)
-      : element('a', { className: 'brand', href: address('stl/app/index.html') }, ...name),
+    element('a', { className: 'brand' }, element('img', { src: address('stl/app/icons/logo.svg'), alt: '' }), element('span', {}, text('brand'))),
     element('span', { className: 'where' }),
     element('nav', { 'aria-label': text('navigation') }, languagePicker()),
   );
