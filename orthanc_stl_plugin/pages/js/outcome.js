@@ -4,7 +4,7 @@ import { address, postJson } from './api.js';
 import { byId, element } from './dom.js';
 import { text } from './i18n.js';
 import { cancel, follow, stageText } from './jobs.js';
-import { modelAddress } from './models.js';
+import { contents, modelAddress } from './models.js';
 import { errorMessage, pageAddress } from './page.js';
 import { Scene, factsText } from './scene.js';
 
@@ -64,19 +64,26 @@ async function showModels(instances, backAddress) {
   } catch (error) {
     stage.replaceWith(errorMessage(error));
   }
-  for (const one of instances) {
-    const isShown = scene && scene.models.length < MOST_IN_PLACE;
-    const model = isShown ? await scene.add(one.ID, modelAddress(one.ID, 'glb'), one.Name) : null;
-    list.append(entry(one, model));
-    scene?.look();
+  const told = instances.map((one) => {
+    const facts = element('span', { className: 'quiet small' });
+    list.append(entry(one, facts));
+    return { instance: one.ID, name: one.Name, facts };
+  });
+  for (const [one, content] of contents(scene ? told.slice(0, MOST_IN_PLACE) : [])) {
+    try {
+      one.facts.textContent = ` ${factsText(await scene.add(one.instance, await content, one.name))}`;
+      scene.frame();
+    } catch (error) {
+      one.facts.replaceChildren(errorMessage(error));
+    }
   }
 }
 
-function entry(instance, model) {
-  const facts = model ? ` ${factsText(model)}` : '';
+/** @param {any} instance @param {HTMLElement} facts is filled when the model has come. */
+function entry(instance, facts) {
   return element(
     'li', { className: 'row spread' },
-    element('span', {}, element('strong', {}, instance.Name), element('span', { className: 'quiet small' }, facts)),
+    element('span', {}, element('strong', {}, instance.Name), facts),
     element('span', { className: 'row small' }, ...['stl', 'glb', 'obj'].map((format) => element('a', {
       href: modelAddress(instance.ID, format), download: '', 'aria-label': text('downloadOf', { format: format.toUpperCase(), name: instance.Name }),
     }, format.toUpperCase())), element('a', { href: address(`app/explorer.html#instance?uuid=${instance.ID}`) }, 'DICOM')),

@@ -1,6 +1,5 @@
 /** A room with models in it, lit and turned by hand; on three.js. Lengths are millimetres. */
 
-import { request } from './api.js';
 import { readModel } from './gltf.js';
 import { number, text } from './i18n.js';
 import { sizeText, volumeText } from './units.js';
@@ -50,6 +49,10 @@ export class Scene {
     this.#light();
     this.controls = new three.OrbitControls(this.camera, canvas);
     this.controls.addEventListener('change', () => this.draw());
+    this.controls.addEventListener('start', () => {
+      this.isTurned = true;
+    });
+    this.isTurned = false;
     this.plane = new three.Plane(new three.Vector3(-1, 0, 0), 0);
     this.box = new three.Box3();
     this.isToBeDrawn = false;
@@ -58,12 +61,11 @@ export class Scene {
   }
 
   /**
-   * @param {string} id of the instance. @param {string} glb its address. @param {string} name
+   * @param {string} id of the instance. @param {ArrayBuffer} glb its file. @param {string} name
    * @returns {Promise<Model>}
    */
   async add(id, glb, name) {
-    const answer = await request(glb);
-    const model = await readModel(this.three, await answer.arrayBuffer(), id, name);
+    const model = await readModel(this.three, glb, id, name);
     this.models.push(model);
     this.world.add(model.group);
     for (const corner of [model.lowMm, model.highMm]) this.box.expandByPoint(new this.three.Vector3(...corner));
@@ -84,6 +86,12 @@ export class Scene {
     this.camera.updateProjectionMatrix();
     this.controls.update();
     this.draw();
+  }
+
+  /** Looks at all models from the front, but for a reader who has turned them already. */
+  frame() {
+    if (this.isTurned) this.draw();
+    else this.look();
   }
 
   /** @param {Model} model @param {boolean} isShown */
@@ -174,6 +182,7 @@ export class Scene {
     else if (event.key === '-') this.#approach(1.15);
     else if (event.key === 'Home' || event.key === '0') this.look();
     else return;
+    this.isTurned = true;
     event.preventDefault();
   }
 

@@ -3,7 +3,7 @@
 import { byId, element, save } from './dom.js';
 import { text } from './i18n.js';
 import { modelsOf, readManifest, studyOf, told } from './manifest.js';
-import { modelAddress } from './models.js';
+import { contents, modelAddress } from './models.js';
 import { errorMessage, identifier, parameters, showWayBack, startPage, tellWhere } from './page.js';
 import { Scene, extentText, factsText } from './scene.js';
 
@@ -18,15 +18,20 @@ startPage('viewerTitle', async () => {
   }
   if (!models.length) throw new Error(text('noModels'));
   const scene = await Scene.create(byId('stage'));
+  const bar = byId('loading-bar');
+  bar.max = models.length;
   byId('loading').hidden = false;
-  for (const model of models) await add(scene, model);
+  for (const [model, content] of contents(models)) {
+    await add(scene, model, content);
+    bar.value += 1;
+  }
   byId('loading').hidden = true;
   if (!scene.models.length) return;
   tools(scene);
   plain(scene);
   cutting(scene);
   total(scene);
-  scene.look();
+  scene.frame();
 });
 
 /** @returns {Promise<any[]>} the manifests of what the address names; those with nothing to see are left out. */
@@ -39,14 +44,14 @@ async function wanted() {
   return (await Promise.all(found)).filter(Boolean);
 }
 
-/** @param {Scene} scene @param {import('./manifest.js').StoredModel} stored */
-async function add(scene, stored) {
+/** @param {Scene} scene @param {import('./manifest.js').StoredModel} stored @param {Promise<ArrayBuffer>} content */
+async function add(scene, stored, content) {
   const list = byId('models');
   try {
-    const model = await scene.add(stored.instance, modelAddress(stored.instance, 'glb'), stored.name);
+    const model = await scene.add(stored.instance, await content, stored.name);
     list.append(entry(scene, model));
     const count = scene.models.length;
-    if ((count & (count - 1)) === 0) scene.look(); // the 1st, 2nd, 4th, 8th...: a picture draws all that there are
+    if ((count & (count - 1)) === 0) scene.frame(); // the 1st, 2nd, 4th, 8th...: a picture draws all that there are
   } catch (error) {
     if (error instanceof Error) error.message = `${stored.name}: ${error.message}`;
     list.append(element('li', {}, errorMessage(error)));
