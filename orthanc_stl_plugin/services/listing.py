@@ -54,7 +54,7 @@ def roi_list(path: Path) -> list[dict[str, object]]:
         {
             **_identity(roi.segment),
             "Contours": roi.contour_count,
-            "VolumeMm3": round(roi.volume_mm3, 1),
+            "VolumeMm3": _rounded(roi.volume_mm3),
             "CanBeMeshed": roi.obstacle is None,
             "Reason": roi.obstacle or "",
         }
@@ -88,11 +88,16 @@ def _volumes_mm3(seg: SegFile, max_bytes: int) -> dict[int, float]:
     """By segment number; empty ones are absent."""
     try:
         return {
-            part.segment.number: round(int(part.mask.sum()) * part.grid.voxel_volume_mm3, 1)
+            part.segment.number: _rounded(int(part.mask.sum()) * part.grid.voxel_volume_mm3)
             for part in structures(seg, None, max_bytes)
         }
     except UnusableSource:  # all are empty, or they form no volume: making them will tell
         return {}
+
+
+def _rounded(volume_mm3: float) -> float:
+    """To five digits, however small: specimens of a micro-CT are far below a cubic millimetre."""
+    return float(f"{volume_mm3:.5g}")
 
 
 def _reason(seg: SegFile, segment: Segment, volumes: dict[int, float]) -> str:
