@@ -220,9 +220,11 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
         inside &= ~volume.padding
     voxels = int(np.count_nonzero(inside))
     if not voxels:
-        bound = "" if chosen.upper is None else f" up to {chosen.upper:g}"
+        bounds = f"from {level:g}"
+        if chosen.upper is not None:
+            bounds = f"from {level:g} up to {chosen.upper:g}"
         raise UnusableSource(
-            f"no voxel has a value from {level:g}{bound}:"
+            f"no voxel has a value {bounds}:"
             f" they go from {volume.values.min():g} to {volume.values.max():g} {volume.unit}"
         )
     progress.plan([voxels])

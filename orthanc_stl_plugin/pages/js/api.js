@@ -1,6 +1,7 @@
 /** What the pages ask of Orthanc and of the plugin. */
 
 import { text } from './i18n.js';
+import { translated } from './sentences.js';
 
 /** The address of the server's root; the pages lie two levels below it, behind a proxy too. */
 export const ROOT = new URL('../../../', import.meta.url);
@@ -38,7 +39,7 @@ export async function request(path, options) {
   let sentence = `${answer.status} ${answer.statusText}`;
   try {
     const told = JSON.parse(content);
-    sentence = told.Details || told.Message || sentence;
+    sentence = translated(told.Details || told.Message || sentence);
   } catch {
     // not ours: the status says it
   }

@@ -1,5 +1,7 @@
 /** The texts of the pages, in the reader's language. */
 
+import { learnSentences } from './sentences.js';
+
 const LANGUAGES = { en: 'English', fr: 'Français' };
 const KEPT_AS = 'orthanc-stl-plugin.language';
 /** @type {Record<string, string>} */
@@ -16,8 +18,10 @@ export async function loadTexts() {
   const asked = new URLSearchParams(location.search).get('lang');
   const wanted = [asked, kept(), ...navigator.languages].map((one) => (one || '').slice(0, 2));
   language = wanted.find((one) => one in LANGUAGES) || 'en';
-  const english = read('en');
-  texts = { ...(await english), ...(language === 'en' ? {} : await read(language)) };
+  const isEnglish = language === 'en';
+  const [english, own, sentences] = await Promise.all([read('texts/en'), ...(isEnglish ? [] : [read(`texts/${language}`), read(`sentences/${language}`)])]);
+  texts = { ...english, ...own };
+  learnSentences(sentences || {});
   document.documentElement.lang = language;
   for (const one of document.querySelectorAll('[data-text]')) {
     one.textContent = text(one.getAttribute('data-text') || '');
@@ -80,9 +84,9 @@ function kept() {
   }
 }
 
-/** @param {string} code */
-async function read(code) {
-  const answer = await fetch(new URL(`../texts/${code}.json`, import.meta.url));
+/** @param {string} name of a file of texts. */
+async function read(name) {
+  const answer = await fetch(new URL(`../${name}.json`, import.meta.url));
   if (!answer.ok) throw new Error(`the texts cannot be read: ${answer.status}`);
   return answer.json();
 }

@@ -5,6 +5,7 @@ import { byId, element } from './dom.js';
 import { currentLanguage, hasText, number, text } from './i18n.js';
 import { hasImages } from './modalities.js';
 import { errorMessage, pageAddress, startPage, tellWhere } from './page.js';
+import { translated } from './sentences.js';
 
 const MEBIBYTE = 1 << 20;
 const MOST_JOBS = 10;
@@ -71,7 +72,7 @@ function jobRow(job) {
   const view = made.length
     ? element('a', { href: pageAddress('viewer.html', { series: made[0].ParentSeries }) }, namesOf(made))
     : null;
-  const reason = job.ErrorDetails ? element('span', { className: 'quiet small' }, ` ${job.ErrorDetails}`) : null;
+  const reason = job.ErrorDetails ? element('span', { className: 'quiet small' }, ` ${translated(job.ErrorDetails)}`) : null;
   return element(
     'tr', {},
     element('td', {}, text(`job.${job.Type}`)),

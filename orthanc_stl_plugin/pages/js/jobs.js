@@ -2,6 +2,7 @@
 
 import { ApiError, getJson, request } from './api.js';
 import { hasText, text } from './i18n.js';
+import { translated } from './sentences.js';
 
 const POLL_MS = 400;
 const TRIES = 5;
@@ -37,7 +38,7 @@ export async function cancel(path) {
 class JobFailure extends Error {
   constructor(job) {
     const isCancelled = job.ErrorDescription === 'Canceled job';
-    super(isCancelled ? text('cancelled') : job.ErrorDetails || job.ErrorDescription);
+    super(isCancelled ? text('cancelled') : translated(job.ErrorDetails || job.ErrorDescription));
   }
 }
 

@@ -7,6 +7,7 @@ import { cancel, follow, stageText } from './jobs.js';
 import { contents, modelAddress } from './models.js';
 import { errorMessage, pageAddress } from './page.js';
 import { Scene, factsText } from './scene.js';
+import { translated } from './sentences.js';
 
 const MOST_IN_PLACE = 12;
 
@@ -51,7 +52,7 @@ async function showModels(instances, backAddress) {
   const [first] = instances;
   byId('result').append(
     element('p', { className: 'message good', role: 'status' }, text('made', { count: instances.length })),
-    ...warnings.map((warning) => element('p', { className: 'message' }, warning)),
+    ...warnings.map((warning) => element('p', { className: 'message' }, translated(warning))),
     stage,
     list,
     element('p', { className: 'row' },

@@ -2,6 +2,7 @@
 
 import { byId, element } from './dom.js';
 import { text } from './i18n.js';
+import { translated } from './sentences.js';
 import { volumeText } from './units.js';
 
 /**
@@ -47,7 +48,7 @@ export function structurePicker(structures) {
 function row(structure, box) {
   const swatch = element('span', { className: 'swatch' });
   if (structure.Color) swatch.style.background = structure.Color;
-  const reason = structure.CanBeMeshed ? null : element('span', { className: 'small' }, structure.Reason);
+  const reason = structure.CanBeMeshed ? null : element('span', { className: 'small' }, translated(structure.Reason));
   const size = structure.VolumeMm3;
   return element(
     'tr', { className: structure.CanBeMeshed ? '' : 'unusable' },
