@@ -7,6 +7,8 @@ const KEPT_AS = 'orthanc-stl-plugin.language';
 /** @type {Record<string, string>} */
 let texts = {};
 let language = 'en';
+/** The language as the reader's region writes numbers and dates. */
+let locale = 'en';
 
 /** @returns {string} */
 export function currentLanguage() {
@@ -18,6 +20,7 @@ export async function loadTexts() {
   const asked = new URLSearchParams(location.search).get('lang');
   const wanted = [asked, kept(), ...navigator.languages].map((one) => (one || '').slice(0, 2));
   language = wanted.find((one) => one in LANGUAGES) || 'en';
+  locale = navigator.languages.find((one) => one.slice(0, 2) === language) || language;
   const isEnglish = language === 'en';
   const [english, own, sentences] = await Promise.all([read('texts/en'), ...(isEnglish ? [] : [read(`texts/${language}`), read(`sentences/${language}`)])]);
   texts = { ...english, ...own };
@@ -53,7 +56,12 @@ export function text(key, values = {}) {
 /** @param {number} value @param {number} [digits] significant ones. */
 export function number(value, digits = 3) {
   const rounding = Math.abs(value) >= 10 ** digits ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: digits };
-  return new Intl.NumberFormat(language, rounding).format(value);
+  return new Intl.NumberFormat(locale, rounding).format(value);
+}
+
+/** @param {Date} moment @returns {string} */
+export function dateTime(moment) {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(moment);
 }
 
 /** @returns {HTMLSelectElement} chooses the language and loads the page again. */

@@ -2,7 +2,7 @@
 
 import { address, getJson, postJson } from './api.js';
 import { byId, element } from './dom.js';
-import { currentLanguage, hasText, number, text } from './i18n.js';
+import { dateTime, hasText, number, text } from './i18n.js';
 import { hasImages } from './modalities.js';
 import { errorMessage, pageAddress, startPage, tellWhere } from './page.js';
 import { translated } from './sentences.js';
@@ -92,7 +92,7 @@ function namesOf(made) {
 /** @param {string} stamp YYYYMMDDTHHMMSS.ffffff in UTC. */
 function moment(stamp) {
   const iso = stamp.replace(/^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)\.(\d{3}).*$/, '$1-$2-$3T$4:$5:$6.$7Z');
-  return new Intl.DateTimeFormat(currentLanguage(), { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
+  return dateTime(new Date(iso));
 }
 
 /** The latest models, as pictures. */
