@@ -183,6 +183,7 @@ def test_labels_of_a_nifti_file_are_chosen_before_it_is_sent(
     page.locator("#file").set_input_files(path)
     expect(page.locator("#structure-rows tr")).to_have_count(2)
     expect(page.locator("#structure-rows tr").first).to_contain_text("648 mm³")  # 216 of 3 mm3
+    expect(page.locator("#structure-rows .swatch")).to_have_count(0)  # they have no colours
     page.get_by_label("Label 3").uncheck()
     made(page)
     mesh = downloaded(page, "Download Label 7 as STL")

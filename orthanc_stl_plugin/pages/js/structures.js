@@ -46,8 +46,8 @@ export function structurePicker(structures) {
 
 /** @param {Structure} structure @param {HTMLInputElement} box */
 function row(structure, box) {
-  const swatch = element('span', { className: 'swatch' });
-  if (structure.Color) swatch.style.background = structure.Color;
+  const swatch = structure.Color ? element('span', { className: 'swatch' }) : null; // an empty one looks like a box to tick
+  if (swatch) swatch.style.background = structure.Color;
   const reason = structure.CanBeMeshed ? null : element('span', { className: 'small' }, translated(structure.Reason));
   const size = structure.VolumeMm3;
   return element(
