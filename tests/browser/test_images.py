@@ -139,6 +139,20 @@ def test_addresses_of_manifests_can_be_copied(
     assert watched.seriously_inaccessible() == []
 
 
+def test_buttons_are_nearer_to_their_own_address_than_to_the_next(
+    watched: Watched, slide: dict[str, str]
+):
+    page = watched.open(f"/stl/app/iiif.html?series={slide['ParentSeries']}")
+    first, second = page.locator(".line").all()[:2]
+    field, copy = first.locator("input").bounding_box(), first.get_by_role("button").bounding_box()
+    name = second.locator("span").first.bounding_box()
+    assert field is not None
+    assert copy is not None
+    assert name is not None
+    above = copy["y"] - field["y"] - field["height"]
+    assert above < 0.5 * (name["y"] - copy["y"] - copy["height"])
+
+
 @pytest.mark.parametrize(
     "manifest", ["https://elsewhere.example/manifest.json", "//elsewhere.example/m", "file:///m"]
 )

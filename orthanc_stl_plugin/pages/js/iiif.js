@@ -57,7 +57,7 @@ function line(name, path, query, isModel = false) {
     }
   };
   return element(
-    'div', { className: 'stack line' },
+    'div', { className: 'line' },
     element('label', { className: 'field' }, element('span', {}, name), field),
     element('div', { className: 'row' },
       element('button', { type: 'button', onclick: copy, 'aria-label': text('copyOf', { name }) }, text('copy')),
