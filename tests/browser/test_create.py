@@ -58,6 +58,15 @@ def test_from_the_explorer_of_orthanc_to_a_file_to_print(
     page.wait_for_url(f"**/app/explorer.html#study?uuid={rtstruct['ParentStudy']}")
 
 
+def test_what_was_made_comes_into_sight(watched: Watched, rtstruct: dict[str, str]):
+    page = watched.open(f"/stl/app/create.html?series={rtstruct['ParentSeries']}")
+    made(page)
+    box = page.locator("#result .result-stage").bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 801
+
+
 def test_structures_show_their_name_colour_and_volume(watched: Watched, rtstruct: dict[str, str]):
     page = watched.open(f"/stl/app/create.html?series={rtstruct['ParentSeries']}")
     first, second, empty = page.locator("#structure-rows tr").all()

@@ -59,6 +59,7 @@ async function showModels(instances, backAddress) {
       element('a', { className: 'button main', href: pageAddress('viewer.html', { series: first.ParentSeries }) }, text('openViewer')),
       element('a', { className: 'button', href: backAddress }, text('backToStudy'))),
   );
+  stage.scrollIntoView({ block: 'nearest' });
   let scene = null;
   try {
     scene = await Scene.create(stage);
