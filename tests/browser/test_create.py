@@ -215,6 +215,8 @@ def test_a_dropped_model_of_one_s_own_is_stored_in_its_unit(
         }""",
         list(content),
     )
+    expect(page.get_by_role("heading", name="Amulet.ply")).to_be_visible()
+    expect(page.locator("#file-help")).to_contain_text("Check its unit")
     page.get_by_label("Unit of the file").select_option("Centimetres")
     made(page)
     mesh = downloaded(page, "Download Amulet as STL")

@@ -123,15 +123,16 @@ async function take(given, study, series, reading) {
     const isVolume = (await reading)?.route === 'stl/encode-series';
     clearFileFields();
     for (const one of byId('source').querySelectorAll(':scope > :is(ul, .message, .button, .field)')) one.hidden = true;
-    byId('source').hidden = true;
     byId('threshold').hidden = true;
     byId('structures').hidden = true;
     byId('structure-rows').replaceChildren();
     use(await fileOrder(given, study.ID, isVolume ? series : null));
-    byId('series-name').textContent = given[0].name;
-    byId('source').hidden = byId('structures').hidden;
+    byId('series-name').textContent = source.name;
+    byId('file-help').textContent = byId('structures').hidden ? text(source.isModel ? 'modelHelp' : 'maskHelp') : '';
   } catch (error) {
     use(null);
+    byId('series-name').textContent = given[0].name;
+    byId('file-help').textContent = '';
     byId('file-error').append(errorMessage(error));
   }
 }

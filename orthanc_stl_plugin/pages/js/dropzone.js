@@ -14,7 +14,7 @@ const COMPANIONS = ['mtl', 'jpg', 'jpeg', 'png', 'webp', 'tif', 'tiff', 'bmp', '
 const Y_UP = 'glb'; // glTF 2.0 section 3.4: y is up, the unit is the metre
 
 /**
- * @typedef {{route: string, body: () => Promise<Record<string, unknown>>, isModel: boolean}} Order
+ * @typedef {{route: string, name: string, body: () => Promise<Record<string, unknown>>, isModel: boolean}} Order
  */
 
 /**
@@ -75,6 +75,7 @@ function modelOrder(file, companions, kind, place) {
   byId('up-field').hidden = false;
   return {
     route: 'stl/attach',
+    name: file.name,
     isModel: true,
     body: async () => ({
       ...place,
@@ -105,6 +106,7 @@ async function niftiOrder(file, study, reference) {
   const chosen = labels.length > 1 ? structurePicker(labels) : null;
   return {
     route: 'stl/encode-nifti',
+    name: file.name,
     isModel: false,
     body: async () => ({
       ParentStudy: study, Nifti: await base64(file), ...(chosen ? { Labels: chosen(), Split: true } : {}), ...reference,
