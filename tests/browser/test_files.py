@@ -101,3 +101,25 @@ def test_the_size_of_a_file_is_written_as_the_language_does(
     content: FilePayload = {"name": "a.stl", "mimeType": "model/stl", "buffer": bytes(size_bytes)}
     page.locator("#file").set_input_files(content)
     expect(page.locator("#file-name")).to_have_text(f"a.stl ({told})")
+
+
+def test_a_file_that_is_dropped_while_a_model_is_made_waits_for_its_end(
+    watched: Watched, ct: dict[str, str]
+):
+    page = opened(watched, ct)
+    held: list[Route] = []
+    page.route("**/encode-nifti", lambda route: held.append(route))  # noqa: PLW0108
+    page.locator("#file").set_input_files(nifti("first.nii.gz"))
+    create = page.get_by_role("button", name="Create the model")
+    create.click()
+    expect(page.locator("#progress")).to_be_visible()
+    page.locator("#file").set_input_files(nifti("second.nii.gz"))
+    expect(page.get_by_role("heading", name="second.nii.gz")).to_be_visible()
+    expect(create).to_be_disabled()
+    page.locator("#file").set_input_files(
+        {"name": "none.txt", "mimeType": "text/plain", "buffer": b"none"}
+    )
+    expect(page.get_by_role("alert")).to_contain_text("neither")
+    held[0].continue_()
+    expect(page.locator("#result li")).to_have_count(1, timeout=30_000)
+    expect(create).to_be_disabled()  # there is nothing to make a model of

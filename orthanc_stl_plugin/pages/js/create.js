@@ -13,6 +13,7 @@ import { thresholdPicker } from './threshold.js';
 
 /** What is ordered when the button is pressed; null while there is nothing to make models of. */
 let source = null;
+let isMaking = false;
 
 startPage('createTitle', async () => {
   const series = identifier('series');
@@ -139,23 +140,30 @@ async function take(given, study, series, reading) {
 
 function use(chosen) {
   source = chosen;
-  byId('create').disabled = chosen === null;
+  offer();
   byId('making').hidden = Boolean(chosen?.isModel);
   byId('split-field').hidden = byId('structures').hidden || chosen?.route === 'stl/encode-nifti';
 }
 
+/** One order at a time: another file may be dropped meanwhile. */
+function offer() {
+  byId('create').disabled = isMaking || source === null;
+}
+
 /** @param {string} backAddress */
 async function make(backAddress) {
-  const button = byId('create');
-  button.disabled = true;
+  const { route, body: bodyOf, isModel } = source;
+  isMaking = true;
+  offer();
   try {
     byId('file-error').replaceChildren();
-    const body = await source.body();
+    const body = await bodyOf();
     const isSingle = !body.Split || (body.Segments || body.RoiNames || body.Labels).length === 1;
-    await order(source.route, { ...body, ...chosenOptions(Boolean(source.isModel), isSingle) }, backAddress);
+    await order(route, { ...body, ...chosenOptions(Boolean(isModel), isSingle) }, backAddress);
   } catch (error) {
     byId('file-error').append(errorMessage(error));
   } finally {
-    button.disabled = false;
+    isMaking = false;
+    offer();
   }
 }
