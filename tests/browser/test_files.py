@@ -1,5 +1,7 @@
 """Files of one's own on the page that makes models, beside the series that it shows."""
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -123,3 +125,34 @@ def test_a_file_that_is_dropped_while_a_model_is_made_waits_for_its_end(
     held[0].continue_()
     expect(page.locator("#result li")).to_have_count(1, timeout=30_000)
     expect(create).to_be_disabled()  # there is nothing to make a model of
+
+
+def test_files_of_several_pieces_are_sent_to_the_byte(watched: Watched):
+    page = watched.open("/stl/app/index.html")
+    is_whole = page.evaluate(
+        """async () => {
+            const { jsonOf } = await import('/stl/app/js/api.js');
+            const bytes = Uint8Array.from({ length: 27_000_001 }, (_, index) => (index * 2654435761) >>> 13);
+            const small = new Uint8Array([1, 2, 3, 4]);
+            const made = await jsonOf({ File: new Blob([bytes]), Files: { 'a "b"': new Blob([small]), c: new Blob([]) }, Name: '\\u0000' });
+            const read = JSON.parse(new TextDecoder().decode(made));
+            const same = async (given, told) => {
+                const got = new Uint8Array(await (await fetch(`data:;base64,${told}`)).arrayBuffer());
+                return got.length === given.length && got.every((one, index) => one === given[index]);
+            };
+            return [await same(bytes, read.File), await same(small, read.Files['a "b"']), read.Files.c === '', read.Name];
+        }"""  # noqa: E501
+    )
+    assert is_whole == [True, True, True, "\0"]
+
+
+def test_a_file_that_is_gone_when_it_is_sent_is_told_in_a_sentence(
+    watched: Watched, ct: dict[str, str], tmp_path: Path
+):
+    path = tmp_path / "Shard.stl"
+    trimesh.creation.box().export(path)
+    page = watched.open(f"/stl/app/create.html?study={ct['ParentStudy']}")
+    page.locator("#file").set_input_files(path)
+    path.unlink()
+    page.get_by_role("button", name="Create the model").click()
+    expect(page.get_by_role("alert")).to_contain_text("has been moved, changed or deleted")

@@ -6,6 +6,8 @@ import { translated } from './sentences.js';
 /** The address of the server's root; the pages lie two levels below it, behind a proxy too. */
 export const ROOT = new URL('../../../', import.meta.url);
 
+const PIECE_BYTES = 3 << 22; // a multiple of three: their base64 follow one another without padding
+
 /** An answer that is no success; its message is the sentence of the server. */
 export class ApiError extends Error {
   /** @param {string} message @param {number} status */
@@ -51,19 +53,43 @@ export async function getJson(path) {
   return (await request(path)).json();
 }
 
-/** @param {string} path @param {unknown} body @returns {Promise<any>} */
+/** @param {string} path @param {unknown} body in which files stand for their bytes. @returns {Promise<any>} */
 export async function postJson(path, body) {
-  const answer = await request(path, { method: 'POST', body: JSON.stringify(body) });
+  const answer = await request(path, { method: 'POST', body: await jsonOf(body) });
   return answer.json();
 }
 
-/** @param {Blob} file @returns {Promise<string>} its bytes in base64. */
-export async function base64(file) {
-  const url = await new Promise((resolve, reject) => {
+/**
+ * Files are put in piece by piece: no browser has a string of 512 MiB.
+ * @param {unknown} body @returns {Promise<Uint8Array>} its JSON, with files in base64.
+ */
+export async function jsonOf(body) {
+  /** @type {Blob[]} */
+  const files = [];
+  const json = JSON.stringify(body, (_, value) => (value instanceof Blob ? `\0${files.push(value) - 1}\0` : value));
+  const encoder = new TextEncoder();
+  const parts = json.split(/\\u0000(\d+)\\u0000/).map((part, index) => (index % 2 ? files[Number(part)] : encoder.encode(part)));
+  const made = new Uint8Array(parts.reduce((sum, part) => sum + (part instanceof Blob ? 4 * Math.ceil(part.size / 3) : part.length), 0));
+  let place = 0;
+  for (const part of parts) {
+    if (part instanceof Blob) {
+      for (let start = 0; start < part.size; start += PIECE_BYTES) {
+        place += encoder.encodeInto(await base64(part.slice(start, start + PIECE_BYTES)), made.subarray(place)).written;
+      }
+    } else {
+      made.set(part, place);
+      place += part.length;
+    }
+  }
+  return made;
+}
+
+/** @param {Blob} piece @returns {Promise<string>} */
+function base64(piece) {
+  return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(file);
+    reader.onload = () => resolve(String(reader.result).replace(/^[^,]*,/, ''));
+    reader.onerror = () => reject(new Error(text('fileUnreadable'), { cause: reader.error }));
+    reader.readAsDataURL(piece);
   });
-  return url.slice(url.indexOf(',') + 1);
 }

@@ -157,7 +157,7 @@ async function make(backAddress) {
   offer();
   try {
     byId('file-error').replaceChildren();
-    const body = await bodyOf();
+    const body = bodyOf();
     const isSingle = !body.Split || (body.Segments || body.RoiNames || body.Labels).length === 1;
     await order(route, { ...body, ...chosenOptions(Boolean(isModel), isSingle) }, backAddress);
   } catch (error) {

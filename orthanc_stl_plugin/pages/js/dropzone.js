@@ -1,6 +1,5 @@
 /** A file of one's own instead of what the archive holds: a mask as NIfTI, or a model. */
 
-import { base64 } from './api.js';
 import { byId, element } from './dom.js';
 import { number, text } from './i18n.js';
 import { labelsOf } from './nifti.js';
@@ -14,7 +13,7 @@ const COMPANIONS = ['mtl', 'jpg', 'jpeg', 'png', 'webp', 'tif', 'tiff', 'bmp', '
 const Y_UP = 'glb'; // glTF 2.0 section 3.4: y is up, the unit is the metre
 
 /**
- * @typedef {{route: string, name: string, body: () => Promise<Record<string, unknown>>, isModel: boolean}} Order
+ * @typedef {{route: string, name: string, body: () => Record<string, unknown>, isModel: boolean}} Order
  */
 
 /**
@@ -77,14 +76,14 @@ function modelOrder(file, companions, kind, place) {
     route: 'stl/attach',
     name: file.name,
     isModel: true,
-    body: async () => ({
+    body: () => ({
       ...place,
       Format: kind,
       Name: stem(file.name),
       ...(unit.value ? { Unit: unit.value } : {}),
       ...(axis.value ? { Up: axis.value } : {}),
-      File: await base64(file),
-      Files: Object.fromEntries(await Promise.all(companions.map(async (one) => [one.name, await base64(one)]))),
+      File: file,
+      Files: Object.fromEntries(companions.map((one) => [one.name, one])),
     }),
   };
 }
@@ -108,8 +107,8 @@ async function niftiOrder(file, study, reference) {
     route: 'stl/encode-nifti',
     name: file.name,
     isModel: false,
-    body: async () => ({
-      ParentStudy: study, Nifti: await base64(file), ...(chosen ? { Labels: chosen(), Split: true } : {}), ...reference,
+    body: () => ({
+      ParentStudy: study, Nifti: file, ...(chosen ? { Labels: chosen(), Split: true } : {}), ...reference,
     }),
   };
 }
