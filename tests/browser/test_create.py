@@ -12,6 +12,7 @@ import pytest
 import trimesh
 from playwright.sync_api import Page, expect
 
+from tests import dicom_samples as samples
 from tests.browser.conftest import F_VOLUME_MM3, MARKUP, Watched, downloaded, picture
 from tests.demo import figurine
 from tests.orthanc_server import OrthancServer
@@ -76,6 +77,19 @@ def test_structures_show_their_name_colour_and_volume(watched: Watched, rtstruct
     expect(second.locator(".swatch")).to_have_css("background-color", "rgb(0, 160, 80)")
     expect(empty).to_contain_text("no contours")
     expect(empty.get_by_role("checkbox")).to_be_disabled()
+    expect(empty.locator(".number")).to_be_empty()
+
+
+def test_nothing_is_ordered_where_no_structure_encloses_anything(
+    watched: Watched, orthanc: OrthancServer
+):
+    dataset = samples.rtstruct_dataset([samples.RoiSample(1, "Nothing", ())])
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"):
+        setattr(dataset, keyword, f"{getattr(dataset, keyword)}.79")
+    stored = orthanc.upload(samples.file_bytes(dataset))
+    page = watched.open(f"/stl/app/create.html?series={stored['ParentSeries']}")
+    expect(page.locator("#structure-rows")).to_contain_text("has no contours")
+    expect(page.get_by_role("button", name="Create the model")).to_be_disabled()
 
 
 def test_several_structures_become_models_of_their_own_or_one(

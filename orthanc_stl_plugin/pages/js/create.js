@@ -61,11 +61,13 @@ async function seriesSource(series, modality) {
   return null;
 }
 
+/** @returns {Promise<any>} null where each structure tells why nothing can be made of it. */
 async function structureSource(series, modality) {
   const instance = await chosenInstance(series);
   const isSeg = modality === 'SEG';
   const list = await getJson(`${isSeg ? 'stl/seg' : 'stl/rt-struct'}/${instance}?details`);
   const chosen = structurePicker(list);
+  if (!list.some((one) => one.CanBeMeshed)) return null;
   return {
     route: isSeg ? 'stl/encode-seg' : 'stl/encode-rtstruct',
     body: () => ({

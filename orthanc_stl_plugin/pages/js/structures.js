@@ -49,7 +49,7 @@ function row(structure, box) {
   const swatch = structure.Color ? element('span', { className: 'swatch' }) : null; // an empty one looks like a box to tick
   if (swatch) swatch.style.background = structure.Color;
   const reason = structure.CanBeMeshed ? null : element('span', { className: 'small' }, translated(structure.Reason));
-  const size = structure.VolumeMm3;
+  const size = structure.CanBeMeshed ? structure.VolumeMm3 : null;
   return element(
     'tr', { className: structure.CanBeMeshed ? '' : 'unusable' },
     element('td', {}, element('label', {}, box, swatch, structure.Name), reason),
