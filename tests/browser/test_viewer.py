@@ -142,6 +142,15 @@ def test_an_image_in_the_viewer_is_told_in_a_sentence(watched: Watched, ct: dict
     expect(page.get_by_role("alert")).to_contain_text("no 3D model here")
 
 
+def test_without_webgl_the_files_can_still_be_downloaded(watched: Watched, models: dict[str, str]):
+    watched.expect("WebGL")
+    watched.page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page = watched.open(f"/stl/app/viewer.html?series={models['ParentSeries']}")
+    expect(page.get_by_role("alert")).to_contain_text("can still be downloaded")
+    expect(page.locator("#models li")).to_have_count(2)
+    assert downloaded(page, "Download Kidney as STL").is_watertight
+
+
 def test_without_viewers_a_sentence_says_who_can_help(watched: Watched, models: dict[str, str]):
     watched.expect("404", "Failed to fetch", "dynamically imported")
     watched.page.route("**/viewers/**", lambda route: route.fulfill(status=404))

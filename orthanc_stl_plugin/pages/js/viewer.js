@@ -17,7 +17,10 @@ startPage('viewerTitle', async () => {
     await showWayBack(byId('back'), studyOf(manifests[0]));
   }
   if (!models.length) throw new Error(text('noModels'));
-  const scene = await Scene.create(byId('stage'));
+  const scene = await Scene.create(byId('stage')).catch((error) => {
+    byId('models').append(...models.map(({ instance, name }) => element('li', {}, name, files(instance, name))));
+    throw error;
+  });
   const bar = byId('loading-bar');
   bar.max = models.length;
   byId('loading').hidden = false;
@@ -74,10 +77,15 @@ function entry(scene, model) {
     element('label', { className: 'name', htmlFor: id }, swatch, model.name),
     element('p', { className: 'facts-line small quiet' }, factsText(model)),
     element('div', { className: 'opacity small' }, element('span', { 'aria-hidden': 'true' }, text('opacity')), slider),
-    element('p', { className: 'links small row' }, ...['stl', 'glb', 'obj'].map((format) => element('a', {
-      href: modelAddress(model.id, format), download: '', 'aria-label': text('downloadOf', { format: format.toUpperCase(), name: model.name }),
-    }, format.toUpperCase()))),
+    files(model.id, model.name),
   );
+}
+
+/** @param {string} instance @param {string} name */
+function files(instance, name) {
+  return element('p', { className: 'links small row' }, ...['stl', 'glb', 'obj'].map((format) => element('a', {
+    href: modelAddress(instance, format), download: '', 'aria-label': text('downloadOf', { format: format.toUpperCase(), name }),
+  }, format.toUpperCase())));
 }
 
 /** @param {Scene} scene */
