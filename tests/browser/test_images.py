@@ -74,6 +74,15 @@ def test_a_photograph_without_a_scale_has_no_bar_but_its_colours(
         assert np.abs(seen[row, column] - expected[y, x]).max() < 12
 
 
+def test_on_a_phone_all_tools_are_in_one_row(watched: Watched, slide: dict[str, str]):
+    watched.page.set_viewport_size({"width": 360, "height": 740})
+    page = opened(watched, f"series={slide['ParentSeries']}")
+    boxes = [one.bounding_box() for one in page.locator("#tools > *").all()]
+    assert len(boxes) == 7
+    assert len({box["y"] for box in boxes if box is not None}) == 1
+    assert all(box is not None and min(box["width"], box["height"]) >= 40 for box in boxes)
+
+
 def test_turning_keeps_the_image(watched: Watched, slide: dict[str, str]):
     page = opened(watched, f"series={slide['ParentSeries']}")
     page.wait_for_timeout(500)
