@@ -13,10 +13,10 @@ _RETRY_AFTER_S: Final = 10
 
 
 class WaitingRoom:
-    """Half of the server's threads may wait for work; the others answer, and take cancellations.
+    """A third of the server's threads may wait here for work.
 
-    What takes long and what is soon done have rooms of their own: the one does not turn the other
-    away.
+    There are two rooms, for what takes long and for what is soon done: the one does not turn the
+    other away. When both are full, a third of the threads still answers, and takes cancellations.
 
     Args:
         http_threads: how many the server has.
@@ -24,7 +24,7 @@ class WaitingRoom:
 
     def __init__(self, http_threads: int) -> None:
         self._http_threads = http_threads
-        self._places = max(1, http_threads // 2)
+        self._places = max(1, http_threads // 3)
         self._free = BoundedSemaphore(self._places)
 
     @contextmanager
@@ -36,7 +36,7 @@ class WaitingRoom:
         """
         if not self._free.acquire(blocking=False):
             raise Busy(
-                f"{self._places} requests wait for such work already, half of Orthanc's"
+                f"{self._places} requests wait for such work already, a third of Orthanc's"
                 f" HttpThreadsCount = {self._http_threads}",
                 _RETRY_AFTER_S,
             )

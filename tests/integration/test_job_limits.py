@@ -159,8 +159,8 @@ def test_what_orthanc_refuses_is_told_and_what_it_had_taken_is_removed(tmp_path:
         assert makes_a_model(server, study)
 
 
-def test_half_of_orthancs_threads_stay_free_while_orders_are_waited_for():
-    threads = f'{ANCHOR} "HttpThreadsCount" : 4,'
+def test_two_thirds_of_orthancs_threads_stay_free_while_orders_are_waited_for():
+    threads = f'{ANCHOR} "HttpThreadsCount" : 6,'
     with OrthancServer({**ONE_WORKER, ANCHOR: threads}) as server:
         study = uploaded(server)
         blocking = order(server, study, LARGE_NOISE).json()["Path"]
@@ -170,7 +170,7 @@ def test_half_of_orthancs_threads_stay_free_while_orders_are_waited_for():
             until(lambda: sum(one.done() for one in orders) == 4)
             refused = [one.result() for one in orders if one.done()]
             assert [one.status_code for one in refused] == [503] * 4
-            assert "HttpThreadsCount = 4" in refused[0].json()["Details"]
+            assert "HttpThreadsCount = 6" in refused[0].json()["Details"]
             assert int(refused[0].headers["Retry-After"]) > 0
             later = order(server, study)
             assert later.status_code == 200
@@ -194,8 +194,8 @@ def test_pictures_and_values_do_not_wait_behind_a_model_that_is_made():
         assert server.post(f"{blocking}/cancel", {}).status_code == 200
 
 
-def test_half_of_orthancs_threads_stay_free_while_pictures_are_waited_for():
-    threads = f'{ANCHOR} "HttpThreadsCount" : 4,'
+def test_two_thirds_of_orthancs_threads_stay_free_while_pictures_are_waited_for():
+    threads = f'{ANCHOR} "HttpThreadsCount" : 6,'
     with OrthancServer({**ONE_WORKER, ANCHOR: threads}) as server:
         job = finished(server, order(server, uploaded(server)).json()["Path"])
         picture = f"{job['Content']['Instances'][0]['Path']}/preview-3d"

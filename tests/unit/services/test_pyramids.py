@@ -15,7 +15,7 @@ from orthanc_stl_plugin.services import pyramids as subject
 from orthanc_stl_plugin.services.pyramids import Pyramids
 from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 
-ROOM = WaitingRoom(4)
+ROOM = WaitingRoom(6)
 ROOM_FOR_TWO = 900_000
 """Bytes: the levels of one are 393,750."""
 

@@ -4,10 +4,10 @@ from orthanc_stl_plugin.errors import Busy
 from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 
 
-def test_half_of_the_threads_may_wait_and_the_next_is_told_the_limit():
-    room = WaitingRoom(5)
+def test_a_third_of_the_threads_may_wait_and_the_next_is_told_the_limit():
+    room = WaitingRoom(8)
     with room.place(), room.place():
-        with pytest.raises(Busy, match="2 requests wait .* HttpThreadsCount = 5") as caught:
+        with pytest.raises(Busy, match="2 requests wait .* HttpThreadsCount = 8") as caught:
             room.place().__enter__()
         assert caught.value.retry_after_s > 0
 
