@@ -269,6 +269,30 @@ def areas_mm2(stack: PlaneStack, lines: int = 512) -> NDArray[np.float64]:
     return np.bincount(line[order] // lines, x[order] * signs, len(stack.loops))
 
 
+def entangled_planes(stack: PlaneStack, lines: int = 512) -> NDArray[np.intp]:
+    """The numbers of planes on which contours overlap, be it by a hair, and none holds the other.
+
+    Seen along a line, one is entered within another and left behind it, or it is entered within
+    another here and not there.
+    """
+    low, high = stack.bounds_mm
+    loops = [[loop] for plane in stack.loops for loop in plane]
+    plane_of = np.repeat(np.arange(len(stack.loops)), [len(plane) for plane in stack.loops])
+    starts, stops, bases = _edges(loops, lines)
+    scale, shift = np.array([1.0, float(high[1] - low[1]) / lines]), np.array([0.0, 0.5])
+    line, x = _crossings((starts - low) / scale - shift, (stops - low) / scale - shift, bases)
+    order = np.lexsort((x, line))
+    line, x = line[order], x[order]
+    entered = plane_of[line // lines]
+    along = np.lexsort((x, entered * lines + line % lines))
+    depth = np.empty(len(x), dtype=np.intp)
+    depth[along] = np.cumsum(np.where(along % 2 == 0, 1, -1))
+    first = np.unique(line[::2] // lines, return_index=True)[1]
+    differs = np.maximum.reduceat(depth[::2], first) != np.minimum.reduceat(depth[::2], first)
+    crosses = depth[::2] - 1 != depth[1::2]
+    return np.union1d(entered[::2][first][differs], entered[::2][crosses])
+
+
 def volume_mm3(stack: PlaneStack, spacings_mm: NDArray[np.float64]) -> float:
     """Sum over the planes of enclosed area times thickness."""
     return float(areas_mm2(stack) @ reaches_mm(stack.positions_mm, spacings_mm).sum(axis=1))

@@ -13,11 +13,13 @@ from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats import contours as planar
+from orthanc_stl_plugin.formats.crossings import crossing_planes
 from orthanc_stl_plugin.formats.dicomfile import items, uid_of
 from orthanc_stl_plugin.formats.loops import is_line
 from orthanc_stl_plugin.model.labels import Segment
 
-CLOSED_TYPES: Final = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+EXCLUSIVE_OR: Final = "CLOSEDPLANAR_XOR"
+CLOSED_TYPES: Final = ("CLOSED_PLANAR", EXCLUSIVE_OR)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +30,9 @@ class Roi:
         segment: its ROI number, name and colour.
         contour_count: contours in the file, of any kind.
         contours: the closed ones, (N, 3) float64 LPS millimetres each.
+        is_exclusive_or: the file says so of the closed ones: what two of them share is outside.
         obstacle: why it encloses no volume, as the end of a sentence; None when it does.
-        notes: what was ignored in reading it, and which gaps it has.
+        notes: what was ignored in reading it, whether contours cross, and which gaps it has.
         volume_mm3: sum of enclosed area times thickness; 0 when there is an obstacle.
         spacing_mm: of its planes, else that of the other planes in the set, else None.
         slab_thickness_mm: ContourSlabThickness, when the file tells.
@@ -39,6 +42,7 @@ class Roi:
     segment: Segment
     contour_count: int
     contours: tuple[NDArray[np.float64], ...]
+    is_exclusive_or: bool
     obstacle: str | None
     notes: tuple[str, ...]
     volume_mm3: float
@@ -85,6 +89,7 @@ def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None)
         segment=Segment(number, name, _rgb(drawn)),
         contour_count=len(found),
         contours=usable,
+        is_exclusive_or=EXCLUSIVE_OR in kinds,
         obstacle=obstacle,
         notes=tuple(notes),
         volume_mm3=0.0,
@@ -177,8 +182,18 @@ def _with_volume(roi: Roi, stack: planar.PlaneStack, usual_mm: float | None) -> 
         roi,
         spacing_mm=spacing,
         volume_mm3=planar.volume_mm3(stack, local),
-        notes=(*roi.notes, *_wide_gaps(stack, local)),
+        notes=(*roi.notes, *_crossings(roi, stack), *_wide_gaps(stack, local)),
     )
+
+
+def _crossings(roi: Roi, stack: planar.PlaneStack) -> Iterator[str]:
+    """That contours cross, unless they are said to be an exclusive disjunction (C.8.8.6.3)."""
+    count = 0 if roi.is_exclusive_or else crossing_planes(stack)
+    if count:
+        yield (
+            "contours cross each other: what two of them share is left out,"
+            f" on {count} of {len(stack.loops)} planes"
+        )
 
 
 def _wide_gaps(stack: planar.PlaneStack, spacings_mm: NDArray[np.float64]) -> Iterator[str]:

@@ -198,6 +198,34 @@ def test_exclusive_or_contours_are_read() -> None:
     contours = [on_plane(p, z) for z in HEIGHTS for p in (SQUARE, SQUARE + np.array([3, 0]))]
     roi = only_roi(*contours, kind="CLOSEDPLANAR_XOR")
     assert roi.volume_mm3 == pytest.approx(2 * 27 * 21, rel=2e-3)
+    assert roi.notes == ()
+
+
+@pytest.mark.parametrize("moved", [(3, 0), (-4, 5), (7, -7), (0, 6)])
+def test_contours_that_cross_are_told(moved: tuple[float, float]) -> None:
+    crossing = [on_plane(p, z) for z in HEIGHTS[:3] for p in (SQUARE, SQUARE + np.array(moved))]
+    roi = only_roi(*crossing, *prism(SQUARE, HEIGHTS[3:]))
+    [note] = roi.notes
+    assert note.startswith("contours cross each other")
+    assert note.endswith(f"on 3 of {len(HEIGHTS)} planes")
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        SQUARE / 3 + 3,
+        SQUARE / 3,  # in a corner
+        SQUARE / 3 + np.array([-0.02, 3]),  # out of it by rounding
+        SQUARE + np.array([9, 2]),  # beside it
+        SQUARE + np.array([8.95, 2]),
+        SQUARE + np.array([20, 0]),
+    ],
+)
+def test_contours_that_touch_or_lie_in_each_other_are_not_said_to_cross(
+    second: NDArray[np.float64],
+) -> None:
+    contours = [on_plane(p, z) for z in HEIGHTS for p in (SQUARE, second)]
+    assert only_roi(*contours).notes == ()
 
 
 def test_one_missing_plane_is_bridged() -> None:
