@@ -170,7 +170,9 @@ def _resampled(part: Occupancy, grid: Grid) -> tuple[Region, NDArray[np.float32]
     ratios = np.array(grid.voxel_size_mm) / part.grid.voxel_size_mm
     first, second, third = np.maximum(1, np.floor(ratios + 1e-6).astype(int)).tolist()
     factors = (first, second, third)
-    shares, own = block_means(part.values, factors), part.grid.reduced(factors)
+    # What lies beyond the last voxels is empty: a block that reaches there is whole, not smaller.
+    beyond = [(0, -size % by) for size, by in zip(part.values.shape, factors, strict=True)]
+    shares, own = block_means(np.pad(part.values, beyond), factors), part.grid.reduced(factors)
     matrix = np.linalg.solve(own.affine, grid.affine)
     region = []
     for axis, size in enumerate(own.shape):

@@ -73,15 +73,22 @@ def test_parts_that_touch_have_no_pin_holes_in_their_wall(cuts: list[float], res
 
 
 def test_a_gap_of_a_voxel_between_parts_stays_open():
-    parts = [
-        Occupancy(Segment(number, "half"), np.ones((10, 20, 8), np.float32), at)
-        for number, at in enumerate([grid_from(0.0), grid_from(11.0)], 1)
-    ]
+    parts = [full(number, (10, 20, 8), x) for number, x in enumerate([0.0, 11.0], 1)]
     [united] = united_occupancies(parts, 64)
     assert ndimage.label(united.values >= INSIDE)[1] == 2
 
 
-def grid_from(x: float) -> Grid:
+def test_a_part_grows_at_neither_end_on_a_grid_of_larger_voxels():
+    large, small = full(1, (100, 40, 40), 0), full(2, (10, 10, 10), 102)
+    [united] = united_occupancies([large, small], 34)
+    assert united.grid.voxel_size_mm[0] > 3
+    volume = united.values.sum() * united.grid.voxel_volume_mm3
+    assert volume == pytest.approx(100 * 40 * 40 + 10**3, rel=0.005)
+
+
+def full(number: int, shape: tuple[int, int, int], x: float) -> Occupancy:
+    """A part that fills all of its voxels of a millimetre, from x on."""
     affine = np.eye(4)
     affine[0, 3] = x
-    return Grid((10, 20, 8), affine, "1.2")
+    values = np.ones(shape, dtype=np.float32)
+    return Occupancy(Segment(number, f"part {number}"), values, Grid(shape, affine, "1.2"))
