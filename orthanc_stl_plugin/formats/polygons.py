@@ -14,9 +14,6 @@ from orthanc_stl_plugin.formats.ears import Triangle, triangles_of
 
 MOST_CORNERS: Final = 10_000
 _NEGLIGIBLE: Final = 1e-6
-_CANCELLED: Final = 1e-9
-# The least part of the square of a polygon's extent that may not be turned round.
-_VISIBLE: Final = 1e-3
 
 
 def folded(
@@ -30,11 +27,10 @@ def folded(
 
     Returns:
         By the number of the polygon, the positions of its corners, each triangle wound as the
-        polygon is.
+        polygon is. One that crosses itself has triangles too, as little folded as may be.
 
     Raises:
-        UnusableSource: such a polygon has more than `MOST_CORNERS`, or crosses itself so far that
-            a visible part of it has no right side.
+        UnusableSource: such a polygon has more than `MOST_CORNERS`.
     """
     of_length: dict[int, list[int]] = defaultdict(list)
     for number, polygon in enumerate(polygons):
@@ -48,17 +44,11 @@ def folded(
         sides = points[:, 1:] - points[:, :1]
         areas = np.cross(sides[:, :-1], sides[:, 1:])
         normals = areas.sum(axis=1)
-        total = np.linalg.norm(areas, axis=2).sum(axis=1)
-        visible = _VISIBLE * (np.ptp(points, axis=1) ** 2).sum(axis=1)
-        if ((total > visible) & (np.linalg.norm(normals, axis=1) < _CANCELLED * total)).any():
-            raise _crosses_itself(corners.shape[1])  # its two sides are as large as each other
         facing = np.einsum("ijk,ik->ij", areas, normals)
         is_folded = facing.min(axis=1) < -_NEGLIGIBLE * (normals**2).sum(axis=1)
         there = np.array(numbers)[is_there]
         for which in np.flatnonzero(is_folded):
-            found[int(there[which])] = _cut(
-                _flat(points[which], normals[which]), float(visible[which])
-            )
+            found[int(there[which])] = _cut(_flat(points[which], normals[which]))
     return found
 
 
@@ -71,20 +61,10 @@ def _flat(points: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[n
     return np.asarray(centred @ np.column_stack([across, np.cross(normal, across)]))
 
 
-def _cut(points: NDArray[np.float64], visible: float) -> list[Triangle]:
+def _cut(points: NDArray[np.float64]) -> list[Triangle]:
     if len(points) > MOST_CORNERS:
         raise UnusableSource(
             f"a concave polygon has {len(points)} corners, above the limit of {MOST_CORNERS}:"
             " export triangles"
         )
-    triangles = triangles_of(points)
-    corners = points[np.array(triangles)]
-    one, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    areas = one[:, 0] * other[:, 1] - one[:, 1] * other[:, 0]
-    if -areas[areas < 0].sum() > visible:
-        raise _crosses_itself(len(points))
-    return triangles
-
-
-def _crosses_itself(corners: int) -> UnusableSource:
-    return UnusableSource(f"a polygon of {corners} corners crosses itself: export triangles")
+    return triangles_of(points)

@@ -133,7 +133,7 @@ def test_a_binary_file_of_triangles_and_quadrilaterals_is_read():
     content = (
         header("binary_little_endian", "uchar int vertex_index")
         + np.array(CORNERS, dtype="<f4").tobytes()
-        + struct.pack("<B3iB4i", 3, 0, 1, 2, 4, 0, 1, 2, 3)
+        + struct.pack("<B3iB4i", 3, 0, 1, 2, 4, 0, 2, 1, 3)
     )
     assert len(given(content, MeshFormat.PLY).mesh.faces) == 3
 

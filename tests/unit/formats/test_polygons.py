@@ -96,25 +96,9 @@ def test_polygons_of_vertices_that_are_not_there_are_passed_over():
     assert list(folded(points, [(0, 1, 2, 10), (0, -1, 2, 3), range(10)])) == [2]
 
 
-@pytest.mark.parametrize("start", range(5))
-@pytest.mark.parametrize(
-    "outline",
-    [
-        [(0, 0), (10, 0), (0, 8), (10, 8)],
-        [(0, 0), (10, 0), (2, 8), (8, 8)],
-        [(0, 0), (10, 8), (10, 0), (1, 9), (0, 9)],
-        [(np.cos(0.8 * np.pi * at), np.sin(0.8 * np.pi * at)) for at in range(5)],
-    ],
-    ids=["bow tie", "uneven bow tie", "of five", "pentagram"],
-)
-def test_a_polygon_that_crosses_itself_is_refused(outline: list[tuple[float, float]], start: int):
-    with pytest.raises(UnusableSource, match=f"of {len(outline)} corners crosses itself"):
-        signed_areas(np.roll(np.array(outline, dtype=float), start, axis=0))
-
-
-def test_a_polygon_that_rounding_has_folded_a_little_is_left_in():
-    sliver = np.array([(0.0, 0), (10, 0), (7, 2e-4), (3, -1e-4)])
-    assert len(signed_areas(sliver)) in {0, 2}
+def test_a_polygon_that_crosses_itself_has_triangles_too():
+    bow_tie = np.array([(0.0, 0), (10, 8), (10, 0), (1, 9), (0, 9)])
+    assert len(signed_areas(bow_tie)) in {0, 3}
 
 
 def test_a_concave_polygon_of_more_corners_than_can_be_cut_is_refused():
