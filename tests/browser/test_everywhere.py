@@ -3,6 +3,7 @@
 import base64
 import re
 import time
+from collections import Counter
 from itertools import pairwise
 
 import nibabel as nib
@@ -189,6 +190,25 @@ def test_a_model_that_cannot_be_drawn_has_no_broken_picture(
     page = watched.open(addresses["index"])
     expect(page.locator("#models .blank").first).to_be_visible()
     expect(page.locator("#models img")).to_have_count(0)
+
+
+def test_a_picture_that_a_busy_server_refused_is_asked_for_again(
+    watched: Watched, addresses: dict[str, str]
+):
+    watched.expect("503")
+    asked: Counter[str] = Counter()
+
+    def refuse_once(route: Route) -> None:
+        asked[route.request.url] += 1
+        route.fulfill(status=503) if asked[route.request.url] == 1 else route.continue_()
+
+    watched.page.clock.install()
+    watched.page.route("**/preview-3d*", refuse_once)
+    page = watched.open(addresses["index"])
+    expect(page.locator("#models .blank").first).to_be_visible()
+    page.clock.fast_forward(10_000)
+    expect(page.locator("#models .blank")).to_have_count(0)
+    expect(page.locator("#models img").first).to_be_visible()
 
 
 def test_pages_follow_jobs_that_orthanc_does_not_show(

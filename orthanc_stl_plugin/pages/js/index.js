@@ -12,6 +12,8 @@ const MOST_JOBS = 10;
 const MOST_STUDIES = 8;
 const MOST_MODELS = 6;
 const MOST_NAMES = 3;
+const MOST_TRIES = 3;
+const RETRY_MS = 10_000; // the server's Retry-After
 const LATEST_FIRST = [{ Type: 'Metadata', Key: 'LastUpdate', Direction: 'DESC' }];
 
 startPage('indexTitle', async () => {
@@ -102,10 +104,21 @@ async function gallery() {
   });
   byId('models').append(...found.map((series) => element(
     'li', {}, element('a', { href: pageAddress('viewer.html', { series: series.ID }) },
-      element('img', { src: address(`instances/${series.Instances[0]}/preview-3d?size=320`), alt: '', loading: 'lazy', width: 160, height: 160, onerror: (event) => event.target.replaceWith(element('i', { className: 'blank' })) }),
+      picture(address(`instances/${series.Instances[0]}/preview-3d?size=320`)),
       element('span', {}, series.MainDicomTags.SeriesDescription || text('unnamed'))),
   )));
   byId('gallery').hidden = found.length === 0;
+}
+
+/** A model's picture. Where there is none a blank, until the server, which may be busy, has been asked some times more. */
+function picture(source, tries = MOST_TRIES) {
+  const image = element('img', { src: source, alt: '', loading: 'lazy', width: 160, height: 160 });
+  image.onerror = () => {
+    const blank = element('i', { className: 'blank' });
+    image.replaceWith(blank);
+    if (tries) setTimeout(() => blank.replaceWith(picture(source, tries - 1)), RETRY_MS);
+  };
+  return image;
 }
 
 async function studies() {
