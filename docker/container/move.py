@@ -36,12 +36,12 @@ def read(url: str) -> Any:
     return json.loads(ask(url))
 
 
-def await_start(other: str) -> None:
-    """Until the other Orthanc answers."""
+def await_start(orthanc: str) -> None:
+    """Until an Orthanc answers."""
     deadline = time.monotonic() + START_S
     while True:
         try:
-            read(f"{other}/system")
+            read(f"{orthanc}/system")
         except URLError:
             if time.monotonic() > deadline:
                 raise
@@ -85,7 +85,8 @@ def each(title: str, move: Callable[[str], None], names: Iterable[str]) -> None:
 
 def main(other: str) -> None:
     """Copies everything."""
-    await_start(other)
+    for orthanc in (OWN, other):
+        await_start(orthanc)
     each("files", lambda one: move_file(other, one), read(f"{other}/instances"))
     for level in ("patients", "studies", "series", "instances"):
         names = [f"{level}/{one}" for one in read(f"{other}/{level}")]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployment.conftest import STATE, Slide, contents, stored
-from tests.deployment.museum import Museum
+from tests.deployment.museum import PROJECT, Museum
 from tests.deployment.test_scale import FILES, REPLICAS
 
 BACKUP = str(Path(STATE) / "single/backups")
@@ -56,7 +56,8 @@ def test_labels_names_and_attachments_are_there(moved: Moved) -> None:
     assert "Amphora" in museum.public.get(f"{study}/iiif/manifest.json").text
 
 
-def test_moving_again_changes_nothing(moved: Moved) -> None:
+def test_moving_again_changes_nothing_and_waits_for_an_orthanc_that_starts(moved: Moved) -> None:
     museum, _, files = moved
+    museum.podman("restart", f"{PROJECT}_orthanc_1")
     museum.run("./move-index.sh", BACKUP)
     assert contents(museum) == files
