@@ -23,6 +23,7 @@ _MAGIC: Final = b"glTF"
 _VERSION: Final = 2
 _JSON_CHUNK: Final = 0x4E4F534A
 _BINARY_CHUNK: Final = 0x004E4942
+_PIECE_BYTES: Final = 1 << 20  # see `stl`: a processor would be kept from all else
 
 Json = dict[str, Any]
 
@@ -59,7 +60,10 @@ def write_container(path: Path, document: Json, binary: BinaryChunk) -> None:
         file.write(head)
         file.write(_CHUNK.pack(binary.length, _BINARY_CHUNK))
         for part in binary.parts:
-            part.tofile(file)
+            # tofile would not tell that the disk is full
+            content = part.reshape(-1).view(np.uint8).data
+            for start in range(0, len(content), _PIECE_BYTES):
+                file.write(content[start : start + _PIECE_BYTES])
 
 
 def read_container(content: bytes) -> tuple[Json, bytes]:

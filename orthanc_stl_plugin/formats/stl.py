@@ -23,6 +23,9 @@ _TRIANGLE: Final = np.dtype(
     [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")]
 )
 _FACETS_AT_ONCE: Final = 20_000
+# Less than a MiB: where 64 MiB are written at once, Linux may do nothing else on that processor for
+# 100 ms, while it finds memory for them.
+_TRIANGLES_AT_ONCE: Final = 16_384
 # Possessive and bounded: the time stays linear in the length of any document.
 _VERTEX: Final = rb"vertex" + rb"\s++(\S{1,48}+)" * 3 + rb"\s++"
 _FACET: Final = re.compile(rb"\bouter\s++loop\s++" + _VERTEX * 3 + rb"endloop\b", re.IGNORECASE)
@@ -32,16 +35,22 @@ _END_OF_SOLID: Final = re.compile(rb"\bendsolid\b", re.IGNORECASE)
 
 def write_stl(mesh: Mesh, path: Path) -> None:
     """Writes `mesh` to `path`: LPS millimetres, unit normals outward."""
-    triangles = np.zeros(len(mesh.faces), dtype=_TRIANGLE)
-    corners = mesh.vertices[mesh.faces]
+    with path.open("wb") as file:
+        file.write(_HEADER.ljust(80))
+        file.write(np.uint32(len(mesh.faces)).tobytes())
+        for start in range(0, len(mesh.faces), _TRIANGLES_AT_ONCE):
+            corners = mesh.vertices[mesh.faces[start : start + _TRIANGLES_AT_ONCE]]
+            # tofile would not tell that the disk is full
+            file.write(_triangles(corners).view(np.uint8).data)
+
+
+def _triangles(corners: NDArray[np.float32]) -> NDArray[np.void]:
+    triangles = np.zeros(len(corners), dtype=_TRIANGLE)
     triangles["corners"] = corners
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)
     np.divide(normals, lengths, out=triangles["normal"], where=lengths > 0)
-    with path.open("wb") as file:
-        file.write(_HEADER.ljust(80))
-        file.write(np.uint32(len(triangles)).tobytes())
-        file.write(triangles.view(np.uint8).data)  # tofile would not tell that the disk is full
+    return triangles
 
 
 def is_binary(content: bytes) -> bool:

@@ -66,6 +66,16 @@ def test_another_reader_finds_the_solid_in_metres(tmp_path: Path):
     assert solid.volume == pytest.approx(3 * 5 * 7 / 6 * 1e-9)
 
 
+def test_a_large_mesh_is_written_whole_in_several_pieces(tmp_path: Path):
+    sphere = trimesh.creation.icosphere(subdivisions=6, radius=50.0)
+    _, (points, normals, faces) = read(written(tmp_path, as_mesh(sphere)))
+    found = trimesh.Trimesh(points * 1000, faces, process=False)
+    assert found.is_watertight
+    assert found.volume == pytest.approx(sphere.volume, rel=1e-5)
+    assert np.allclose(np.linalg.norm(found.vertices, axis=1), 50, atol=1e-3)
+    assert np.allclose(normals, found.vertices / 50, atol=0.02)
+
+
 def test_node_and_mesh_have_the_name_of_the_structure(tmp_path: Path):
     scene, _ = read(written(tmp_path, name='Foie "gauche" \u9aa8'))
     assert scene["nodes"][0]["name"] == scene["meshes"][0]["name"] == 'Foie "gauche" \u9aa8'

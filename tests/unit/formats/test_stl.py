@@ -76,6 +76,13 @@ def test_what_was_written_is_read_again(tmp_path: Path):
     assert solid(read_stl((tmp_path / "a.stl").read_bytes())) == solid(TETRAHEDRON)
 
 
+def test_a_large_mesh_is_written_whole_in_several_pieces(tmp_path: Path):
+    sphere = trimesh.creation.icosphere(subdivisions=6, radius=50.0)
+    mesh = Mesh(sphere.vertices.astype(np.float32), sphere.faces.astype(np.int32))
+    write_stl(mesh, tmp_path / "a.stl")
+    assert solid(read_stl((tmp_path / "a.stl").read_bytes())) == solid(mesh)
+
+
 def test_ascii_and_binary_give_the_same_mesh():
     text = ascii_stl(*solid(TETRAHEDRON)).encode()
     assert solid(read_stl(text)) == solid(TETRAHEDRON)
