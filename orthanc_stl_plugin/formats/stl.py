@@ -39,7 +39,7 @@ def write_stl(mesh: Mesh, path: Path) -> None:
         file.write(_HEADER.ljust(80))
         file.write(np.uint32(len(mesh.faces)).tobytes())
         for start in range(0, len(mesh.faces), _TRIANGLES_AT_ONCE):
-            corners = mesh.vertices[mesh.faces[start : start + _TRIANGLES_AT_ONCE]]
+            corners = mesh.vertices.take(mesh.faces[start : start + _TRIANGLES_AT_ONCE], axis=0)
             # tofile would not tell that the disk is full
             file.write(_triangles(corners).view(np.uint8).data)
 
@@ -48,8 +48,9 @@ def _triangles(corners: NDArray[np.float32]) -> NDArray[np.void]:
     triangles = np.zeros(len(corners), dtype=_TRIANGLE)
     triangles["corners"] = corners
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
-    np.divide(normals, lengths, out=triangles["normal"], where=lengths > 0)
+    lengths = np.sqrt(np.einsum("ij,ij->i", normals, normals))  # norm takes three times as long
+    lengths[lengths == 0] = 1
+    triangles["normal"] = normals / lengths[:, np.newaxis]
     return triangles
 
 
