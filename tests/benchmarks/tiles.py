@@ -219,14 +219,14 @@ class _Result:
     def cells(self) -> list[str]:
         shown = [self.row.title, str(self.connections), f"{self.ours.rate:.0f}"]
         if self.peer is None:
-            return [*shown, "-", "-", "-", f"{self.ours.p99_ms:.1f}", "-", "-"]
+            return [*shown, "-", "-", "-", f"{self.ours.p99_ms:.2f}", "-", "-"]
         return [
             *shown,
             f"{self.peer.rate:.0f}",
             f"{self.ours.rate / self.peer.rate:.2f}",
             f"{self.row.goal:g}",
-            f"{self.ours.p99_ms:.1f}",
-            f"{self.peer.p99_ms:.1f}",
+            f"{self.ours.p99_ms:.2f}",
+            f"{self.peer.p99_ms:.2f}",
             "yes" if self.is_met else "NO",
         ]
 
