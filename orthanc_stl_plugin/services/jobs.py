@@ -152,9 +152,11 @@ class JobEngine:
 
         Raises:
             NotFound: no such job.
-            Conflict: it has not failed, or what was sent with it is not kept.
+            Conflict: it has not failed, or what was sent with it is not kept, or what it has stored
+                cannot be removed.
             Busy: the queue is full, or the server stops.
         """
+        self._check_undone(job_id)
         with self._guard:
             job = self._job(job_id)
             if job.record.state is not JobState.FAILURE:
@@ -181,8 +183,9 @@ class JobEngine:
 
         Raises:
             NotFound: no such job.
-            Conflict: it has not ended.
+            Conflict: it has not ended, or what it has stored cannot be removed.
         """
+        self._check_undone(job_id)
         with self._guard:
             if not self._job(job_id).record.is_finished:
                 raise Conflict(f"job {job_id} has not ended: cancel it first")
@@ -230,19 +233,28 @@ class JobEngine:
             self._finish(job, result=result)
 
     def _undo(self, job: Job) -> int:
-        """Removes what a job has stored, or leaves that to the next start; how many models."""
+        """Removes what a job has stored, or leaves that to later; how many models."""
         if not job.record.series_instance_uid:
             return 0
         try:
             removed = self._remove_series(job.record.series_instance_uid)
         except PluginError as error:
             _log.error(
-                "what job %s has stored is left until a restart: %s", job.record.job_id, error
+                "what job %s has stored is left until it is deleted, or until a restart: %s",
+                job.record.job_id,
+                error,
             )
             return 0
         with self._guard:
             job.record = replace(job.record, series_instance_uid="")
         return removed
+
+    def _check_undone(self, job_id: str) -> None:
+        """Tries again what `_undo` could not do: without the job, nobody would know of it."""
+        with self._guard:
+            job = self._job(job_id)
+        if job.record.is_finished and self._undo(job) == 0 and job.record.series_instance_uid:
+            raise Conflict(f"what job {job_id} has stored cannot be removed: see Orthanc's log")
 
     def _next(self) -> tuple[Job, Work] | None:
         with self._guard:
@@ -290,7 +302,7 @@ class JobEngine:
 
     def _forget_oldest(self) -> None:
         ends = [one.outcome or one.record for one in self._jobs.values()]
-        finished = [one for one in ends if one.is_finished]
+        finished = [one for one in ends if one.is_finished and not one.series_instance_uid]
         finished.sort(key=lambda one: one.completed_at or _LONG_AGO)
         for record in finished[: max(0, len(finished) - self._kept)]:
             del self._jobs[record.job_id]

@@ -212,7 +212,9 @@ def test_tiles_that_a_busy_server_refused_are_asked_for_again(
     page.wait_for_timeout(3000)
     assert refused
     assert np.abs(picture(page, STAGE).astype(int) - expected).mean() > 10
+    expect(page.locator("#frame").get_by_role("status")).to_have_text("Loading…")
     assert difference_soon(page, STAGE, expected, 20) < 1
+    expect(page.locator("#frame").get_by_role("status")).to_be_hidden()
 
 
 MIRADOR_S_OWN = "Accessing element.ref was removed in React 19"

@@ -12,6 +12,7 @@ import { translated } from './sentences.js';
 
 const QUARTER_DEGREES = 90;
 const STEP = 1.4;
+const QUIET_MS = 500; // most images are there by then: a word would only flicker
 
 startPage('zoomTitle', async () => {
   const [series, instance] = [identifier('series'), identifier('instance')];
@@ -66,6 +67,7 @@ class Sequence {
     this.index = -1;
     viewer.addHandler('open-failed', (event) => this.#fail(event.message));
     viewer.addHandler('open', () => this.#measure());
+    viewer.addHandler('tile-loaded', () => this.#endWait());
   }
 
   /** @param {number} index from 0. */
@@ -73,7 +75,15 @@ class Sequence {
     if (index === this.index) return;
     this.index = index;
     byId('failure').replaceChildren();
+    this.#endWait();
+    this.wait = setTimeout(() => { byId('loading').hidden = false; }, QUIET_MS);
     this.viewer.open(this.pictures[index].info);
+  }
+
+  /** The levels of a huge image may have to be made first. */
+  #endWait() {
+    clearTimeout(this.wait);
+    byId('loading').hidden = true;
   }
 
   #measure() {
@@ -83,6 +93,7 @@ class Sequence {
   }
 
   async #fail(message) {
+    this.#endWait();
     let sentence = text('imageUnreadable');
     try {
       const answer = await fetch(this.pictures[this.index].info);

@@ -389,6 +389,27 @@ def test_what_cannot_be_removed_does_not_hide_the_reason_and_is_removed_after_a_
     again.close()
 
 
+def test_a_job_whose_models_cannot_be_removed_is_kept_until_they_are(journal: MemoryJournal):
+    models = Models()
+    models.is_locked = True
+    engine = JobEngine(1, 3, 1, journal, models.remove)
+    first, second = (engine.submit("Store", partial(models.stored, 2, failing)) for _ in range(2))
+    for ticket in (first, second):
+        with pytest.raises(UnusableSource):
+            ticket.wait()
+    engine.submit("Nothing", lambda watch: None).wait()
+    assert [one.kind for one in engine.records()] == ["Store", "Store", "Nothing"]
+    for ask in (engine.forget, engine.resubmit):
+        with pytest.raises(Conflict, match=f"what job {first.job_id} has stored cannot be removed"):
+            ask(first.job_id)
+    models.is_locked = False
+    engine.forget(first.job_id)
+    with pytest.raises(UnusableSource):
+        engine.resubmit(second.job_id).wait()
+    assert models.of_series == {}
+    engine.close()
+
+
 def test_after_a_crash_the_models_of_jobs_that_ran_go_and_those_of_others_stay(
     journal: MemoryJournal,
 ):
