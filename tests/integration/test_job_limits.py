@@ -143,7 +143,9 @@ def test_progress_is_seen_to_grow_while_one_model_is_made(server: OrthancServer,
     assert percents == sorted(percents)
     assert len(set(percents)) > 10
     stages = list(dict.fromkeys(stage for _, stage in seen if stage))
-    assert stages == ["reading", "surface", "smoothing", "finishing", "storing"]
+    in_order = ["reading", "surface", "smoothing", "finishing", "storing"]
+    assert stages == [one for one in in_order if one in stages]
+    assert {"surface", "smoothing", "storing"} <= set(stages)  # others may end between two looks
 
 
 def test_what_orthanc_refuses_is_told_and_what_it_had_taken_is_removed(tmp_path: Path):
