@@ -128,7 +128,7 @@ def test_a_file_that_is_dropped_while_a_model_is_made_waits_for_its_end(
 
 
 def test_files_of_several_pieces_are_sent_to_the_byte(watched: Watched):
-    page = watched.open("/stl/app/index.html")
+    page = watched.open_without_images()
     is_whole = page.evaluate(
         """async () => {
             const { jsonOf } = await import('/stl/app/js/api.js');

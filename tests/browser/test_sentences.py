@@ -77,11 +77,11 @@ def test_a_warning_is_told_in_french(watched: Watched, ct: dict[str, str], tmp_p
 def test_a_sentence_keeps_its_values_and_an_unknown_one_stays(
     watched: Watched, said: str, told: str
 ):
-    page = watched.open("/stl/app/index.html?lang=fr")
+    page = watched.open_without_images("?lang=fr")
     assert page.evaluate(TRANSLATE, said) == told
 
 
 def test_in_english_the_server_speaks_itself(watched: Watched):
-    page = watched.open("/stl/app/index.html?lang=en")
+    page = watched.open_without_images("?lang=en")
     sentence = "the mask is empty: no voxel is inside"
     assert page.evaluate(TRANSLATE, sentence) == sentence
