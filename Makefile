@@ -37,13 +37,13 @@ check: ## Format, lint, types and layers
 	@exec $(RUN) sh -euc 'ruff format --check; ruff check; mypy; lint-imports'
 
 bench: ## Benchmarks
-	@exec $(RUN) sh -euc 'pip install --quiet --group bench; exec python -m tests.benchmarks $(ARGS)'
+	@exec $(RUN) sh -euc 'pip install --quiet --group bench; exec python -m tools.benchmarks $(ARGS)'
 
 sizing: ## What the containers serve in a second, and take of memory and disk
 	@exec setpriv --pdeathsig TERM tests/deployment/run.sh --sizing
 
 report: ## Report on models made from the samples
-	@exec $(RUN) python -m tests.report $(ARGS)
+	@exec $(RUN) python -m tools.report $(ARGS)
 
 shell: ## A shell in the root
 	@exec $(RUN) bash

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts Orthanc, fills it with samples (python -m tests.demo) and serves until a signal. Run inside docker/root.sh.
+# Starts Orthanc, fills it with samples (python -m tools.demo) and serves until a signal. Run inside docker/root.sh.
 set -euo pipefail
 
 readonly log=$DATA/orthanc.log start_limit_s=60
@@ -30,7 +30,7 @@ until grep -q 'Orthanc has started' "$log"; do
     sleep 0.2
 done
 
-python -m tests.demo &
+python -m tools.demo &
 wait $! || fail "the samples could not be loaded: see above, and the end of Orthanc's log"
 echo "Orthanc serves on http://127.0.0.1:$HTTP_PORT until Ctrl-C; its log is orthanc.log in the folder DATA."
 wait "$orthanc" || fail "Orthanc ended by itself"

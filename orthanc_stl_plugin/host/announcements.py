@@ -9,7 +9,7 @@ from typing import Final
 
 import orthanc
 
-from orthanc_stl_plugin.services.announcing import Announced, Memory
+from orthanc_stl_plugin.services.presentation.change_discovery import Announced, Memory
 
 # Global properties from 1024 on are for plugins; this number belongs to this plugin.
 _PROPERTY: Final = 5306
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class PropertyMemory:
-    """See the port `orthanc_stl_plugin.services.announcing.MemoryStore`."""
+    """See the port `orthanc_stl_plugin.services.presentation.change_discovery.MemoryStore`."""
 
     def load(self) -> Memory:
         """See the port."""

@@ -13,15 +13,15 @@ from typing import Final
 import orthanc
 
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, PluginError
-from orthanc_stl_plugin.formats.encapsulated import (
+from orthanc_stl_plugin.formats.dicom.encapsulated import (
     LOOKS_CREATOR,
     LOOKS_CREATOR_ELEMENT,
     LOOKS_ELEMENT,
     LOOKS_GROUP,
 )
-from orthanc_stl_plugin.formats.icon import with_numbers
-from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
-from orthanc_stl_plugin.services.image_archive import FileRecord
+from orthanc_stl_plugin.formats.dicom.icon import with_numbers
+from orthanc_stl_plugin.services.ports.archive import SeriesRecord, StoredInstance
+from orthanc_stl_plugin.services.ports.image_files import FileRecord
 
 # A multiple of three: base64 of the pieces is that of all. While one is encoded, 0.15 ms, no other
 # Python runs in Orthanc.
@@ -54,7 +54,7 @@ _TAGS_REFUSED: Final = frozenset(
 
 
 class OrthancArchive:
-    """See the port `orthanc_stl_plugin.services.archive.Archive`."""
+    """See the port `orthanc_stl_plugin.services.ports.archive.Archive`."""
 
     def study_tags(self, study_id: str) -> Mapping[str, object]:
         """See the port."""
@@ -161,7 +161,7 @@ class OrthancArchive:
 
 
 class OrthancImages:
-    """See the port `orthanc_stl_plugin.services.image_archive.ImageArchive`.
+    """See the port `orthanc_stl_plugin.services.ports.image_files.ImageArchive`.
 
     Args:
         storage_directory: Orthanc's StorageDirectory.

@@ -11,7 +11,7 @@ import orthanc
 
 from orthanc_stl_plugin.config.kinds import LABEL
 from orthanc_stl_plugin.errors import ArchiveRefused, NotFound
-from orthanc_stl_plugin.services.catalogue import (
+from orthanc_stl_plugin.services.ports.catalogue import (
     COUNTED_KEYWORDS,
     SERIES_COUNT_KEYWORD,
     InstanceEntry,
@@ -33,7 +33,7 @@ _MISSING: Final = frozenset({orthanc.ErrorCode.UNKNOWN_RESOURCE, orthanc.ErrorCo
 
 
 class OrthancCatalogue:
-    """See the port `orthanc_stl_plugin.services.catalogue.Catalogue`."""
+    """See the port `orthanc_stl_plugin.services.ports.catalogue.Catalogue`."""
 
     def study(self, study_id: str) -> StudyEntry:
         """See the port."""

@@ -12,28 +12,26 @@ from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
 from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
 from orthanc_stl_plugin.host.server import PAGES, OrthancHost
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
-from orthanc_stl_plugin.services.encode import Encoder
-from orthanc_stl_plugin.services.fetched_files import FetchedFiles
-from orthanc_stl_plugin.services.freshness import Changes
-from orthanc_stl_plugin.services.grey_values import GreyValues
-from orthanc_stl_plugin.services.images import Images
-from orthanc_stl_plugin.services.jobs import JobEngine
-from orthanc_stl_plugin.services.listing import Listing
-from orthanc_stl_plugin.services.made_levels import MadeLevels
-from orthanc_stl_plugin.services.model_files import ModelFiles
-from orthanc_stl_plugin.services.opening import Opener
-from orthanc_stl_plugin.services.pyramids import Pyramids
-from orthanc_stl_plugin.services.readers import Readers
-from orthanc_stl_plugin.services.renditions import Renditions
-from orthanc_stl_plugin.services.spool import Spool
+from orthanc_stl_plugin.services.images.fetched_files import FetchedFiles
+from orthanc_stl_plugin.services.images.freshness import Changes
+from orthanc_stl_plugin.services.images.level_store import Pyramids
+from orthanc_stl_plugin.services.images.missing_levels import MadeLevels
+from orthanc_stl_plugin.services.images.opened_images import Images
+from orthanc_stl_plugin.services.images.opener import Opener
+from orthanc_stl_plugin.services.images.renditions import Renditions
+from orthanc_stl_plugin.services.jobs.job_queue import JobEngine
+from orthanc_stl_plugin.services.jobs.task_folders import Spool
+from orthanc_stl_plugin.services.jobs.waiting_room import Readers, WaitingRoom
+from orthanc_stl_plugin.services.jobs.worker_pool import Workers
+from orthanc_stl_plugin.services.models.encode import Encoder
+from orthanc_stl_plugin.services.models.files import ModelFiles
+from orthanc_stl_plugin.services.models.grey_values import GreyValues
+from orthanc_stl_plugin.services.models.listing import Listing
+from orthanc_stl_plugin.services.presentation.series_view import Slides
 from orthanc_stl_plugin.services.status import Status
-from orthanc_stl_plugin.services.views import Slides
-from orthanc_stl_plugin.services.waiting_room import WaitingRoom
-from orthanc_stl_plugin.services.work import Workers
-from orthanc_stl_plugin.web.grey_values import grey_value_routes
 from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
 from orthanc_stl_plugin.web.jobs import ORTHANC_PATH, OWN_PATH, job_routes
-from orthanc_stl_plugin.web.listing import listing_routes
+from orthanc_stl_plugin.web.listing import grey_value_routes, listing_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.pages import VIEWERS, page_files, page_routes, viewer_versions
@@ -79,10 +77,10 @@ def compose_models(
         reading_room: for those that wait for what is made of a stored one, for lists and values.
     """
     archive = OrthancArchive()
-    workers = Workers(settings, ("orthanc_stl_plugin.services.convert",))
+    workers = Workers(settings, ("orthanc_stl_plugin.services.models.worker",))
     # A worker of their own, started when it is needed: nobody waits for a picture, or for a list,
     # behind models that are made.
-    reader = Workers(replace(settings, workers=1), ("orthanc_stl_plugin.services.model_files",))
+    reader = Workers(replace(settings, workers=1), ("orthanc_stl_plugin.services.models.files",))
     readers = Readers(reader, spool, reading_room)
     encoder = Encoder(archive, workers, spool, settings)
     jobs = JobEngine(

@@ -10,7 +10,7 @@ from typing import Final
 import orthanc
 
 from orthanc_stl_plugin.model.job import JobRecord
-from orthanc_stl_plugin.services.host_jobs import HostJobRefused
+from orthanc_stl_plugin.services.ports.host_jobs import HostJobRefused
 
 # Global properties from 1024 on are for plugins; this number belongs to this plugin.
 _PROPERTY: Final = 5304
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class OrthancJobs:
-    """See the port `orthanc_stl_plugin.services.host_jobs.HostJobs`."""
+    """See the port `orthanc_stl_plugin.services.ports.host_jobs.HostJobs`."""
 
     def get(self, tail: str) -> bytes:
         """See the port."""
@@ -39,7 +39,7 @@ class PropertyJournal:
     """The records in a global property: it survives restarts and is backed up with the rest."""
 
     def load(self) -> Sequence[JobRecord]:
-        """See the port `orthanc_stl_plugin.services.journal.Journal`."""
+        """See the port `orthanc_stl_plugin.services.ports.journal.Journal`."""
         try:
             values = json.loads(orthanc.GetGlobalProperty(_PROPERTY, "[]"))
             return [JobRecord.from_json(value) for value in values]

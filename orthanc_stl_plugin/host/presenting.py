@@ -9,14 +9,14 @@ from functools import partial
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.host.announcements import PropertyMemory
-from orthanc_stl_plugin.services.announcing import Announcer
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
-from orthanc_stl_plugin.services.catalogue import Catalogue
-from orthanc_stl_plugin.services.collecting import Collector
-from orthanc_stl_plugin.services.describing import Describer
-from orthanc_stl_plugin.services.documents import StudyMemory
-from orthanc_stl_plugin.services.presentation import Presenter
-from orthanc_stl_plugin.services.views import Slides, Viewer
+from orthanc_stl_plugin.services.ports.catalogue import Catalogue
+from orthanc_stl_plugin.services.presentation.change_discovery import Announcer
+from orthanc_stl_plugin.services.presentation.descriptions import Describer
+from orthanc_stl_plugin.services.presentation.document_cache import StudyMemory
+from orthanc_stl_plugin.services.presentation.manifests import Presenter
+from orthanc_stl_plugin.services.presentation.series_view import Slides, Viewer
+from orthanc_stl_plugin.services.presentation.study_collections import Collector
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
 from orthanc_stl_plugin.web.route import Route
 

@@ -23,9 +23,9 @@ from orthanc_stl_plugin.host.presenting import compose_presentation
 from orthanc_stl_plugin.host.rest import keep_public_out, register
 from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
+from orthanc_stl_plugin.services.jobs.task_folders import Spool
+from orthanc_stl_plugin.services.jobs.waiting_room import WaitingRoom
 from orthanc_stl_plugin.services.publication import Publication
-from orthanc_stl_plugin.services.spool import Spool
-from orthanc_stl_plugin.services.waiting_room import WaitingRoom
 from orthanc_stl_plugin.web.audience import guarded
 
 _HTTP_THREADS: Final = 50  # what Orthanc has where its configuration does not say

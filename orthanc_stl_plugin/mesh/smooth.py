@@ -22,9 +22,9 @@ from typing import Final
 import numpy as np
 from scipy import sparse
 
-from orthanc_stl_plugin.mesh.net import Net, local_mean, smooth_normals
-from orthanc_stl_plugin.mesh.products import Floats, Operator
-from orthanc_stl_plugin.mesh.volume import make_balance
+from orthanc_stl_plugin.mesh.edge_net import Net, local_mean, smooth_normals
+from orthanc_stl_plugin.mesh.sparse_products import Floats, Operator
+from orthanc_stl_plugin.mesh.volume_balance import make_balance
 from orthanc_stl_plugin.model.progress import Progress
 
 type Room = tuple[Floats, Floats]

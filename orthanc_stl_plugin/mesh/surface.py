@@ -9,23 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.mesh.extract import (
+from orthanc_stl_plugin.mesh.block_means import Voxels, block_factors, block_means, block_occupancy
+from orthanc_stl_plugin.mesh.decimate import simplify
+from orthanc_stl_plugin.mesh.edge_net import Net, make_net
+from orthanc_stl_plugin.mesh.marching_cubes import (
     Box,
     Crossings,
     bounding_box,
     crossings,
     memory_order,
 )
-from orthanc_stl_plugin.mesh.net import Net, make_net
-from orthanc_stl_plugin.mesh.products import Floats
-from orthanc_stl_plugin.mesh.reduce import Voxels, block_factors, block_means, block_occupancy
-from orthanc_stl_plugin.mesh.simplify import simplify
 from orthanc_stl_plugin.mesh.smooth import (
     MARGIN,
     smooth,
     smooth_lightly,
     smooth_shrinking,
 )
+from orthanc_stl_plugin.mesh.sparse_products import Floats
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.model.progress import SILENT, Progress, Stage

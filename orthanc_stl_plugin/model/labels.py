@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.errors import BadRequest, UnusableSource
 from orthanc_stl_plugin.model.geometry import Grid
+
+MOST_LISTED: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,27 @@ class Structure:
             raise ValueError(f"a mask of {self.mask.shape} voxels on a grid of {self.grid.shape}")
         if not self.mask.any():
             raise UnusableSource(f"structure {self.segment.name!r} has no voxel")
+
+
+def select(segments: Sequence[Segment], wanted: int | str, kind: str = "segment") -> Segment:
+    """The one segment of that number (int) or of that exact name (str).
+
+    Raises:
+        BadRequest: no segment, or more than one, answers; the message lists what there is.
+    """
+    if isinstance(wanted, int):
+        found = [segment for segment in segments if segment.number == wanted]
+    else:
+        found = [segment for segment in segments if segment.name == wanted]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BadRequest(
+            f"{len(found)} {kind}s are called {wanted!r}: choose by number,"
+            f" one of {', '.join(str(segment.number) for segment in found)}"
+        )
+    label = f"number {wanted}" if isinstance(wanted, int) else f"called {wanted!r}"
+    listed = [f"{segment.number} {segment.name!r}" for segment in segments[:MOST_LISTED]]
+    if len(segments) > MOST_LISTED:
+        listed.append(f"and {len(segments) - MOST_LISTED} more")
+    raise BadRequest(f"there is no {kind} {label}; there are: {', '.join(listed) or 'none'}")

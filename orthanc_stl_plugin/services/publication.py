@@ -9,7 +9,7 @@ from typing import Final
 from orthanc_stl_plugin.config import Publish
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.services.byte_cache import ByteCache
-from orthanc_stl_plugin.services.catalogue import Catalogue, Level
+from orthanc_stl_plugin.services.ports.catalogue import Catalogue, Level
 
 _KNOWN_BYTES: Final = 8 << 20
 _ENTRY_BYTES: Final = 200

@@ -9,8 +9,8 @@ from typing import Protocol
 from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.model.job import JobState
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
-from orthanc_stl_plugin.services.jobs import JobEngine
-from orthanc_stl_plugin.services.work import Workers
+from orthanc_stl_plugin.services.jobs.job_queue import JobEngine
+from orthanc_stl_plugin.services.jobs.worker_pool import Workers
 
 
 class Host(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from orthanc_stl_plugin.errors import NotFound, PluginError
-from orthanc_stl_plugin.services.catalogue import Level
+from orthanc_stl_plugin.services.ports.catalogue import Level
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.route import Recall, Route, Shows

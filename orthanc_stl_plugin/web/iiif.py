@@ -11,11 +11,11 @@ from typing import Final
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest, NotFound
-from orthanc_stl_plugin.iiif.info import CONTEXT_V2, CONTEXT_V3, PROFILE_V2, PROFILE_V3
-from orthanc_stl_plugin.iiif.request import Version
+from orthanc_stl_plugin.iiif.image.info import CONTEXT_V2, CONTEXT_V3, PROFILE_V2, PROFILE_V3
+from orthanc_stl_plugin.iiif.image.request import Version
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
-from orthanc_stl_plugin.services.images import FrameImage, ImageName, SeriesImage
-from orthanc_stl_plugin.services.renditions import Rendition, Renditions
+from orthanc_stl_plugin.services.images.opened_images import FrameImage, ImageName, SeriesImage
+from orthanc_stl_plugin.services.images.renditions import Rendition, Renditions
 from orthanc_stl_plugin.web.conditional import conditional, is_known
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response

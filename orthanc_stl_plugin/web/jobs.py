@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.model.job import JobRecord
-from orthanc_stl_plugin.services.host_jobs import HostJobRefused, HostJobs
-from orthanc_stl_plugin.services.jobs import JobEngine
+from orthanc_stl_plugin.services.jobs.job_queue import JobEngine
+from orthanc_stl_plugin.services.ports.host_jobs import HostJobRefused, HostJobs
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
 from orthanc_stl_plugin.web.route import Handler, Route
 

@@ -1,8 +1,10 @@
-"""The routes that list what models can be made of."""
+"""The routes that tell what models can be made of: ROIs, segments, grey values."""
 
 from __future__ import annotations
 
-from orthanc_stl_plugin.services.listing import Listing
+from orthanc_stl_plugin.services.models.grey_values import GreyValues
+from orthanc_stl_plugin.services.models.listing import Listing
+from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
 from orthanc_stl_plugin.web.route import Route
 
@@ -24,3 +26,18 @@ def listing_routes(listing: Listing) -> list[Route]:
         Route("/stl/rt-struct/{id}", {"GET": rois}),
         Route("/stl/seg/{id}", {"GET": segments}),
     ]
+
+
+def grey_value_routes(values: GreyValues) -> list[Route]:
+    """GET /series/{id}/stl/values."""
+
+    def show(request: Request) -> Response:
+        found = values.find(request.groups[0])
+        return conditional(
+            request,
+            f"{found.digest}-values",
+            {"Cache-Control": "private, no-cache"},
+            lambda: json_response(values.summary(found)),
+        )
+
+    return [Route("/series/{id}/stl/values", {"GET": show})]

@@ -10,9 +10,9 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.valuerep import STR_VR, validate_value
 
 from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.formats.encapsulated import RESERVED_TAGS
+from orthanc_stl_plugin.formats.dicom.encapsulated import RESERVED_TAGS
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
-from orthanc_stl_plugin.services.orders import Making
+from orthanc_stl_plugin.services.models.orders import Making
 from orthanc_stl_plugin.web.fields import Fields, quoted
 
 MAKING_FIELDS: Final = (

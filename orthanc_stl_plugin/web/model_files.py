@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.formats import glb, obj, stl
-from orthanc_stl_plugin.services.model_files import (
+from orthanc_stl_plugin.formats.meshes import glb, obj, stl
+from orthanc_stl_plugin.services.models.files import (
     SIZES_PX,
     TILTS_DEGREES,
     TURNS_DEGREES,

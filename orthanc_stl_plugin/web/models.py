@@ -6,21 +6,21 @@ from functools import partial
 from typing import Final
 
 from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.formats.companions import Companions
-from orthanc_stl_plugin.formats.encapsulated import MILLIMETRES_PER_UNIT
-from orthanc_stl_plugin.formats.meshfile import MeshFile, MeshFormat
-from orthanc_stl_plugin.services.encode import Encoder, NamedInstance
-from orthanc_stl_plugin.services.job import Work
-from orthanc_stl_plugin.services.jobs import JobEngine
-from orthanc_stl_plugin.services.orders import (
+from orthanc_stl_plugin.formats.dicom.encapsulated import MILLIMETRES_PER_UNIT
+from orthanc_stl_plugin.formats.meshes.read import MeshFile, MeshFormat
+from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
+from orthanc_stl_plugin.services.jobs.job import Work
+from orthanc_stl_plugin.services.jobs.job_queue import JobEngine
+from orthanc_stl_plugin.services.jobs.waiting_room import WaitingRoom
+from orthanc_stl_plugin.services.models.encode import Encoder, NamedInstance
+from orthanc_stl_plugin.services.models.orders import (
     AttachOrder,
     Making,
     NiftiOrder,
     SeriesOrder,
     StructuresOrder,
 )
-from orthanc_stl_plugin.services.sources import Inside
-from orthanc_stl_plugin.services.waiting_room import WaitingRoom
+from orthanc_stl_plugin.services.models.sources import Inside
 from orthanc_stl_plugin.web.fields import Fields, quoted
 from orthanc_stl_plugin.web.making import MAKING_FIELDS, instance_tags, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response

@@ -7,11 +7,11 @@ from typing import Final
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import NotFound
-from orthanc_stl_plugin.iiif import discovery, manifest, scene
-from orthanc_stl_plugin.services.announcing import Announcer
-from orthanc_stl_plugin.services.collecting import Collector
-from orthanc_stl_plugin.services.documents import Document
-from orthanc_stl_plugin.services.presentation import Presenter
+from orthanc_stl_plugin.iiif.presentation import discovery, manifest, scene
+from orthanc_stl_plugin.services.presentation.change_discovery import Announcer
+from orthanc_stl_plugin.services.presentation.document_cache import Document
+from orthanc_stl_plugin.services.presentation.manifests import Presenter
+from orthanc_stl_plugin.services.presentation.study_collections import Collector
 from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url

@@ -18,7 +18,7 @@ from orthanc_stl_plugin.wsi.pyramid import (
     Slide,
 )
 from orthanc_stl_plugin.wsi.scans import scans
-from orthanc_stl_plugin.wsi.slideimage import SlideImage
+from orthanc_stl_plugin.wsi.slide_image import SlideImage
 
 
 def slide(images: Sequence[SlideImage]) -> Slide:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.wsi.planes import Heights
 from orthanc_stl_plugin.wsi.pyramid import Level, OpticalPath, TileTable
-from orthanc_stl_plugin.wsi.slideimage import FullTiling, SlideImage, SparseTiling
+from orthanc_stl_plugin.wsi.slide_image import FullTiling, SlideImage, SparseTiling
 from orthanc_stl_plugin.wsi.tiling import PlacedFrames, full_frames, sparse_frames
 
 NO_KEYS: Final = np.zeros(1, dtype=np.int64)

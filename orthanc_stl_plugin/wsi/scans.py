@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from orthanc_stl_plugin.wsi.slideimage import SlideImage
+from orthanc_stl_plugin.wsi.slide_image import SlideImage
 
 ROUNDING_PX: Final = 1.5  # writers floor, round or ceil the sizes of levels
 ROUNDING_RATIO: Final = 1.01

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.wsi.planes import Z_DECIMALS, Heights, checked_planes, planes_of_frames
-from orthanc_stl_plugin.wsi.slideimage import FullTiling, SlideImage, SparseTiling
+from orthanc_stl_plugin.wsi.slide_image import FullTiling, SlideImage, SparseTiling
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,9 +21,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests import dicom_samples as samples
-from tests.demo import figurine
-from tests.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tests.support import dicom_samples as samples
+from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tools.demo import figurine
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (

@@ -12,10 +12,10 @@ import pytest
 import trimesh
 from playwright.sync_api import Page, expect
 
-from tests import dicom_samples as samples
 from tests.browser.conftest import F_VOLUME_MM3, MARKUP, Watched, downloaded, picture
-from tests.demo import figurine
-from tests.orthanc_server import OrthancServer
+from tests.support import dicom_samples as samples
+from tests.support.orthanc_server import OrthancServer
+from tools.demo import figurine
 
 SURELY_ORANGE = 60  # how much redder than blue; images are grey
 MAKING_MS = 60_000

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Route, expect
 from pydicom.uid import generate_uid
 
 from tests.browser.conftest import Watched, watch
-from tests.dicom_samples import file_bytes, image_dataset
-from tests.orthanc_server import OrthancServer
+from tests.support.dicom_samples import file_bytes, image_dataset
+from tests.support.orthanc_server import OrthancServer
 
 PAGES = ("index", "create", "create-ct", "create-study", "viewer")
 

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Watched
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
 
 GONE = "-".join(["00000000"] * 5)
 UNREACHABLE = "The server does not answer"

@@ -10,8 +10,8 @@ from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser.conftest import Watched
 from tests.browser.test_create import made, tags_of
-from tests.demo import figurine
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
+from tools.demo import figurine
 
 
 def nifti(name: str) -> FilePayload:

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Watched, picture
-from tests.frame_samples import frame_file, photograph
-from tests.orthanc_server import OrthancServer
-from tests.slide_samples import LevelSample, written_slide
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.orthanc_server import OrthancServer
+from tests.support.slide_samples import LevelSample, written_slide
 
 STAGE = "#stage"
 WIDTH_MM = 10  # of every slide of the samples

@@ -3,10 +3,10 @@
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests import dicom_samples as samples
 from tests.browser.conftest import Watched
 from tests.browser.test_viewer import STAGE, seen
-from tests.orthanc_server import OrthancServer
+from tests.support import dicom_samples as samples
+from tests.support.orthanc_server import OrthancServer
 
 COUNT = 7
 AT_ONCE = 4

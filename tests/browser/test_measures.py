@@ -9,7 +9,7 @@ import trimesh
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Watched
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
 
 MEASURE = """async ([positions, indices]) => {
   const { isClosed } = await import('/stl/app/js/measure.js');

@@ -5,10 +5,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pydicom.uid import generate_uid
 
-from tests import dicom_samples as samples
 from tests.browser.conftest import Watched
 from tests.browser.test_create import made
-from tests.orthanc_server import OrthancServer
+from tests.support import dicom_samples as samples
+from tests.support.orthanc_server import OrthancServer
 
 LONG = "Sphenooccipitalsynchondrosis" * 2 + "ABCDEFGH"
 ARABIC = "\u0642\u0644\u0628"

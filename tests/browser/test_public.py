@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import NOTE_VIOLATIONS, Watched, watch
 from tests.browser.test_images import SIDE_PX
-from tests.demo import figurine
-from tests.frame_samples import frame_file, photograph
 from tests.integration.test_publication import RULE
-from tests.orthanc_server import STAFF, OrthancServer
-from tests.slide_samples import LevelSample, written_slide
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.orthanc_server import STAFF, OrthancServer
+from tests.support.slide_samples import LevelSample, written_slide
+from tools.demo import figurine
 
 NOTHING_TO_SEE = "There is nothing to see at this address: it has been deleted, or is not public."
 

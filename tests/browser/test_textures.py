@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Watched, downloaded, picture
 from tests.browser.test_create import made
-from tests.mesh_samples import painted_picture
-from tests.orthanc_server import OrthancServer
+from tests.support.mesh_samples import painted_picture
+from tests.support.orthanc_server import OrthancServer
 
 STAGE = "#stage canvas"
 # A standing board, 20 wide and 10 high: its picture is red left and blue right.

@@ -7,8 +7,8 @@ from pydicom.uid import generate_uid
 
 from tests.browser.conftest import Watched, downloaded
 from tests.browser.test_create import inside_share, made
-from tests.dicom_samples import ct_datasets, file_bytes, oblique_affine
-from tests.orthanc_server import OrthancServer
+from tests.support.dicom_samples import ct_datasets, file_bytes, oblique_affine
+from tests.support.orthanc_server import OrthancServer
 
 PADDING = -2000
 

@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import MARKUP, Watched, downloaded, picture, watch
 from tests.integration.test_find_limits import LIMITS, new_studies
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
 
 STAGE = "#stage canvas"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from orthanc_stl_plugin import errors
-from orthanc_stl_plugin.services.archive import SeriesRecord, StoredInstance
-from orthanc_stl_plugin.services.image_archive import FileRecord
-from tests.orthanc_server import OrthancServer
+from orthanc_stl_plugin.services.ports.archive import SeriesRecord, StoredInstance
+from orthanc_stl_plugin.services.ports.image_files import FileRecord
+from tests.support.orthanc_server import OrthancServer
 
 
 class RemoteArchive:

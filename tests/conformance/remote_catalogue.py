@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orthanc_stl_plugin import errors
-from orthanc_stl_plugin.services.catalogue import (
+from orthanc_stl_plugin.services.ports.catalogue import (
     InstanceEntry,
     Level,
     SeriesEntry,
@@ -15,7 +15,7 @@ from orthanc_stl_plugin.services.catalogue import (
     StudyEntry,
     StudyState,
 )
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
 
 
 class RemoteCatalogue:

@@ -15,8 +15,8 @@ import orthanc
 
 from orthanc_stl_plugin.errors import PluginError
 from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
-from orthanc_stl_plugin.services.archive import SeriesRecord
-from orthanc_stl_plugin.services.image_archive import FileRecord
+from orthanc_stl_plugin.services.ports.archive import SeriesRecord
+from orthanc_stl_plugin.services.ports.image_files import FileRecord
 
 STORAGE = json.loads(orthanc.GetConfiguration())["StorageDirectory"]
 PORTS = {"archive": OrthancArchive(), "images": OrthancImages(STORAGE)}

@@ -14,7 +14,7 @@ import orthanc
 
 from orthanc_stl_plugin.errors import PluginError
 from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
-from orthanc_stl_plugin.services.catalogue import Level, StudyChoice
+from orthanc_stl_plugin.services.ports.catalogue import Level, StudyChoice
 
 
 def plain(value):

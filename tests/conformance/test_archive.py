@@ -10,12 +10,12 @@ import pydicom
 import pytest
 
 from orthanc_stl_plugin.errors import BadRequest, NotFound
-from orthanc_stl_plugin.formats.encapsulated import PRIVATE_KEYWORD
-from orthanc_stl_plugin.services.archive import Archive, SeriesRecord, StoredInstance
+from orthanc_stl_plugin.formats.dicom.encapsulated import PRIVATE_KEYWORD
+from orthanc_stl_plugin.services.ports.archive import Archive, SeriesRecord, StoredInstance
 from tests.conformance.remote_archive import RemoteArchive
-from tests.demo import figurine
-from tests.fake_archive import FakeArchive
-from tests.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tests.support.fake_archive import FakeArchive
+from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tools.demo import figurine
 
 SCRIPT = Path(__file__).parent / "served_archive.py"
 DOCUMENT = b"solid a\nendsolid a\n"

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from orthanc_stl_plugin.errors import NotFound
-from orthanc_stl_plugin.services.catalogue import (
+from orthanc_stl_plugin.services.ports.catalogue import (
     Catalogue,
     InstanceEntry,
     Level,
@@ -19,9 +19,9 @@ from orthanc_stl_plugin.services.catalogue import (
     StudyEntry,
 )
 from tests.conformance.remote_catalogue import RemoteCatalogue
-from tests.dicom_samples import file_bytes, image_dataset, item
-from tests.fake_catalogue import FakeCatalogue
-from tests.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tests.support.dicom_samples import file_bytes, image_dataset, item
+from tests.support.fake_catalogue import FakeCatalogue
+from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
 
 SCRIPT = Path(__file__).parent / "served_catalogue.py"
 UNKNOWN = "6ed7e8a4-60deff42-5e22a424-2128629f-158d0b3a"

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from orthanc_stl_plugin.errors import NotFound
-from orthanc_stl_plugin.services.image_archive import ImageArchive
+from orthanc_stl_plugin.services.ports.image_files import ImageArchive
 from tests.conformance.remote_archive import RemoteImageArchive
-from tests.fake_image_archive import FakeImageArchive
-from tests.frame_encoders import JPEG, jpeg_ybr
-from tests.image_service import slide_levels
-from tests.orthanc_server import PLUGIN_SCRIPT, OrthancServer
-from tests.slide_samples import Codec, LevelSample
+from tests.support.fake_image_archive import FakeImageArchive
+from tests.support.frame_encoders import JPEG, jpeg_ybr
+from tests.support.image_service import slide_levels
+from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tests.support.slide_samples import Codec, LevelSample
 
 SCRIPT = Path(__file__).parent / "served_archive.py"
 AN_OPTION = '"DicomAlwaysAllowEcho" : true,'

@@ -9,9 +9,9 @@ from pathlib import Path
 import pydicom
 from pydicom.uid import generate_uid
 
-from tests.demo import figurine
-from tests.dicom_samples import file_bytes
-from tests.slide_samples import LevelSample, written_slide
+from tests.support.dicom_samples import file_bytes
+from tests.support.slide_samples import LevelSample, written_slide
+from tools.demo import figurine
 
 SLIDES = ("published", "hidden")
 LEVELS = ((1200, 900), (600, 450), (300, 225))

@@ -20,9 +20,9 @@ from random import Random
 
 import requests
 
-from tests.benchmarks.load import loaded
-from tests.benchmarks.printing import head, line, machine
 from tests.deployment.museum import PROJECT, PUBLIC_HOST, Museum, resolving
+from tools.benchmarks.load import loaded
+from tools.benchmarks.printing import head, line, machine
 
 CONNECTIONS = 8
 ROUND_S, WARM_UP_S, MODELS_S = 5, 3, 20

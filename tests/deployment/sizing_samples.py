@@ -11,9 +11,9 @@ from typing import Final
 import nibabel as nib
 import numpy as np
 
-from tests.benchmarks.inputs import Voxels, body, organ
-from tests.benchmarks.slides import LARGE
-from tests.dicom_samples import ROOT, file_bytes, image_dataset
+from tests.support.dicom_samples import ROOT, file_bytes, image_dataset
+from tools.benchmarks.inputs import Voxels, body, organ
+from tools.benchmarks.slides import LARGE
 
 _MASKS: Final = {
     "organ of 256": (organ, 256),

@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.demo import figurine
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
+from tools.demo import figurine
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ import pytest
 import trimesh
 from PIL import Image
 
-from tests import dicom_samples as samples
 from tests.integration.test_first_model import read_stl
-from tests.mesh_samples import painted_picture
-from tests.orthanc_server import OrthancServer
+from tests.support import dicom_samples as samples
+from tests.support.mesh_samples import painted_picture
+from tests.support.orthanc_server import OrthancServer
 
 BOX = trimesh.creation.box((2, 3, 5)).apply_translation((10, 20, 40))
 

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
 
 MASK = np.zeros((6, 7, 8), dtype=np.uint8)
 MASK[2:4, 2:5, 2:6] = 1

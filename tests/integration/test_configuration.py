@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orthanc_stl_plugin.config import SECTION, Settings, read_settings, setting_keys
-from tests.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
 
 SHOW_CONFIGURATION = Path(__file__).parent / "show_configuration.py"
 ALREADY_SET = '"MaxTaskSeconds" : 900'

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydicom.uid import generate_uid
 
-from tests.dicom_samples import ct_datasets, file_bytes, image_dataset
-from tests.orthanc_server import OrthancServer
+from tests.support.dicom_samples import ct_datasets, file_bytes, image_dataset
+from tests.support.orthanc_server import OrthancServer
 
 ANYWHERE = '"HttpDescribeErrors" : true,'
 LIMITS = {

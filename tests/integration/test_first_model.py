@@ -11,9 +11,9 @@ import pytest
 import trimesh
 from pydicom.uid import generate_uid
 
-from tests.demo import figurine
-from tests.dicom_samples import file_bytes, image_dataset
-from tests.orthanc_server import PROJECT, OrthancServer
+from tests.support.dicom_samples import file_bytes, image_dataset
+from tests.support.orthanc_server import PROJECT, OrthancServer
+from tools.demo import figurine
 
 LIVER = PROJECT.parent / "shared/data/totalsegmentator/example_seg_fast/liver.nii.gz"
 TILT = np.deg2rad(20)

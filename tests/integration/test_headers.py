@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.frame_encoders import JPEG, jpeg_ybr
-from tests.frame_samples import frame_file, photograph
-from tests.image_service import slide_levels, stored_series
-from tests.orthanc_server import PLUGIN_SCRIPT, OrthancServer
-from tests.slide_samples import Codec, LevelSample
+from tests.support.frame_encoders import JPEG, jpeg_ybr
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.image_service import slide_levels, stored_series
+from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tests.support.slide_samples import Codec, LevelSample
 
 # An Orthanc that is newer than all that have been tried.
 NEWER = f"""

@@ -8,12 +8,12 @@ import pytest
 from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRBigEndian
 
-from tests.dicom_samples import SegFrame, file_bytes, seg_dataset
-from tests.frame_encoders import JPEG, full_ybr, half_chroma, jpeg_ybr, partial_ybr
-from tests.frame_samples import frame_file, photograph
-from tests.image_service import ImageService, slide_levels, stored_series
-from tests.orthanc_server import OrthancServer
-from tests.slide_samples import Codec, LevelSample, Tables
+from tests.support.dicom_samples import SegFrame, file_bytes, seg_dataset
+from tests.support.frame_encoders import JPEG, full_ybr, half_chroma, jpeg_ybr, partial_ybr
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.image_service import ImageService, slide_levels, stored_series
+from tests.support.orthanc_server import OrthancServer
+from tests.support.slide_samples import Codec, LevelSample, Tables
 
 AN_OPTION = '"DicomAlwaysAllowEcho" : true,'
 

@@ -1,9 +1,9 @@
-"""Some thousand odd addresses: `python -m tests.fuzz_iiif` asks for as many as one has time for."""
+"""Some thousand odd addresses; `python -m tests.support.fuzz_iiif` asks for any number."""
 
 from itertools import islice
 
-from tests.fuzz_iiif import SETTINGS, Grammar, ask_all, stored_bases
-from tests.orthanc_server import OrthancServer
+from tests.support.fuzz_iiif import SETTINGS, Grammar, ask_all, stored_bases
+from tests.support.orthanc_server import OrthancServer
 
 COUNT = 3000
 

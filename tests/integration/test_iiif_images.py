@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.frame_encoders import JPEG, jpeg_ybr
-from tests.frame_samples import frame_file, photograph
-from tests.image_service import ImageService, slide_levels, stored_series
-from tests.orthanc_server import OrthancServer
-from tests.slide_samples import Codec, LevelSample
+from tests.support.frame_encoders import JPEG, jpeg_ybr
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.image_service import ImageService, slide_levels, stored_series
+from tests.support.orthanc_server import OrthancServer
+from tests.support.slide_samples import Codec, LevelSample
 
 WIDTH, HEIGHT = 701, 509
 SIZES = [(701, 509), (351, 255), (176, 128)]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.frame_encoders import JPEG, jpeg_ybr
-from tests.frame_samples import frame_file, photograph
-from tests.image_service import ImageService, stored_series
-from tests.orthanc_server import OrthancServer
-from tests.slide_samples import Codec, LevelSample, written_level
+from tests.support.frame_encoders import JPEG, jpeg_ybr
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.image_service import ImageService, stored_series
+from tests.support.orthanc_server import OrthancServer
+from tests.support.slide_samples import Codec, LevelSample, written_level
 
 WIDTH, HEIGHT = 9000, 7000
 MEDIUM = (5200, 4800)

@@ -17,13 +17,13 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from tests.dicom_samples import rewritten
-from tests.frame_encoders import ENCODERS, FrameEncoder
-from tests.frame_samples import frame_file, photograph
-from tests.image_service import ImageService, slide_levels, stored_series
-from tests.orthanc_server import PROJECT, OrthancServer
-from tests.reference_renderer import Wanted, decoded_frames, decoded_level, reference
-from tests.slide_samples import Codec, LevelSample, Tables, WrittenLevel, written_level
+from tests.support.dicom_samples import rewritten
+from tests.support.frame_encoders import ENCODERS, FrameEncoder
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.image_service import ImageService, slide_levels, stored_series
+from tests.support.orthanc_server import PROJECT, OrthancServer
+from tests.support.reference_renderer import Wanted, decoded_frames, decoded_level, reference
+from tests.support.slide_samples import Codec, LevelSample, Tables, WrittenLevel, written_level
 
 type Pixels = NDArray[np.uint8]
 

@@ -7,11 +7,11 @@ from itertools import count
 import numpy as np
 import pytest
 
-from tests.frame_encoders import JPEG, jpeg_ybr
-from tests.frame_samples import frame_file, photograph
-from tests.image_service import ImageService, slide_levels, stored_series
-from tests.orthanc_server import OrthancServer
-from tests.slide_samples import Codec, LevelSample, WrittenLevel, written_level
+from tests.support.frame_encoders import JPEG, jpeg_ybr
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.image_service import ImageService, slide_levels, stored_series
+from tests.support.orthanc_server import OrthancServer
+from tests.support.slide_samples import Codec, LevelSample, WrittenLevel, written_level
 
 AN_OPTION = '"DicomAlwaysAllowEcho" : true,'
 SIZES = [(300, 200), (150, 100)]

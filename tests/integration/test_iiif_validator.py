@@ -14,8 +14,8 @@ from iiif_validator.validator import (  # type: ignore[import-untyped]  # it has
 from iiif_validator.validator import TestSuite as Suite
 from PIL import Image
 
-from tests.frame_samples import frame_file
-from tests.orthanc_server import OrthancServer
+from tests.support.frame_samples import frame_file
+from tests.support.orthanc_server import OrthancServer
 
 # Its versions, and the last segment of our base URIs; it knows 2.1.1 as 2.0.
 VERSIONS = {"3.0": "3", "2.0": "2"}

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.demo import figurine
 from tests.integration.test_jobs import BLOCK, NOISE, finished, order, state, until
 from tests.integration.test_processes import workers
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
+from tools.demo import figurine
 
 ONE_WORKER = {'"Workers" : 0': '"Workers" : 1'}
 

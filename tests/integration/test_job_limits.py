@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.demo import figurine
 from tests.integration.test_job_faults import ONE_WORKER, models
 from tests.integration.test_jobs import BLOCK, NOISE, finished, order, until
 from tests.integration.test_processes import workers
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
+from tools.demo import figurine
 
 TWO = BLOCK.copy()
 TWO[9:11, 3:10, 4:12] = 2

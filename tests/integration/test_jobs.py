@@ -10,8 +10,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from tests.demo import figurine
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
+from tools.demo import figurine
 
 ONE_WORKER = {'"Workers" : 0': '"Workers" : 1', '"MaxPendingJobs" : 100': '"MaxPendingJobs" : 2'}
 BLOCK = np.zeros((12, 14, 16), dtype=np.uint8)

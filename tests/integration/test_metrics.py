@@ -2,8 +2,8 @@
 
 import time
 
-from tests.frame_samples import frame_file, photograph
-from tests.orthanc_server import OrthancServer
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.orthanc_server import OrthancServer
 
 DEADLINE_S = 15
 SAMPLE = frame_file(photograph(60, 50), series=5304)

@@ -11,8 +11,8 @@ import pytest
 import trimesh
 from PIL import Image
 
-from tests.demo import figurine
-from tests.orthanc_server import PROJECT, OrthancServer
+from tests.support.orthanc_server import PROJECT, OrthancServer
+from tools.demo import figurine
 
 ENCAPSULATED = PROJECT.parent / "shared/data/encapsulated"
 STL2DCM = ENCAPSULATED / "dcmtk_stl2dcm_featuretype_defaultUnits_um.dcm"

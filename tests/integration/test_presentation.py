@@ -15,12 +15,12 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
-from tests.collection_samples import MPEG_4, PARAMETRIC_MAP
-from tests.demo import figurine
-from tests.dicom_samples import composite, file_bytes, image_dataset, item
-from tests.iiif_crawler import PRESENTATION, SCENE, Crawler
-from tests.orthanc_server import PROJECT, OrthancServer
-from tests.slide_samples import LevelSample, written_slide
+from tests.support.collection_samples import MPEG_4, PARAMETRIC_MAP
+from tests.support.dicom_samples import composite, file_bytes, image_dataset, item
+from tests.support.iiif_crawler import PRESENTATION, SCENE, Crawler
+from tests.support.orthanc_server import PROJECT, OrthancServer
+from tests.support.slide_samples import LevelSample, written_slide
+from tools.demo import figurine
 
 SHARED = PROJECT.parent / "shared/data"
 MUSEUM = {

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import requests
 
-from tests.demo import figurine
-from tests.orthanc_server import OrthancServer
+from tests.support.orthanc_server import OrthancServer
+from tools.demo import figurine
 
 
 def slow_body(study: str) -> dict[str, object]:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import requests
 
-from tests.demo import figurine
-from tests.dicom_samples import file_bytes
-from tests.iiif_crawler import Crawler
 from tests.integration.test_presentation import film, noise, photograph
-from tests.orthanc_server import PUBLISHED, STAFF, OrthancServer
+from tests.support.dicom_samples import file_bytes
+from tests.support.iiif_crawler import Crawler
+from tests.support.orthanc_server import PUBLISHED, STAFF, OrthancServer
+from tools.demo import figurine
 
 WORD = STAFF["X-Staff"]
 RULE = {**PUBLISHED, '"Workers" : 0': '"Workers" : 1'}

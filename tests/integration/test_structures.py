@@ -12,9 +12,9 @@ import pydicom
 import pytest
 import trimesh
 
-from tests import dicom_samples as samples
-from tests.demo import figurine
-from tests.orthanc_server import PROJECT, OrthancServer
+from tests.support import dicom_samples as samples
+from tests.support.orthanc_server import PROJECT, OrthancServer
+from tools.demo import figurine
 
 SHARED = PROJECT.parent / "shared/data"
 SQUARE = np.array([(0.0, 0), (40, 0), (40, 30), (0, 30)])

@@ -9,11 +9,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import BadRequest, NotSupported
-from orthanc_stl_plugin.iiif.info import scale_factors, sizes
-from orthanc_stl_plugin.iiif.plan import LevelShape, Placement, RenderPlan, plan
-from orthanc_stl_plugin.iiif.render import assemble, render
-from orthanc_stl_plugin.iiif.request import Version, parse_request
-from orthanc_stl_plugin.iiif.resolve import Limits, Resolved, canonical, resolve, rotated_extent
+from orthanc_stl_plugin.iiif.image.info import scale_factors, sizes
+from orthanc_stl_plugin.iiif.image.plan import LevelShape, Placement, RenderPlan, plan
+from orthanc_stl_plugin.iiif.image.render import assemble, render
+from orthanc_stl_plugin.iiif.image.request import Version, parse_request
+from orthanc_stl_plugin.iiif.image.resolve import (
+    Limits,
+    Resolved,
+    canonical,
+    resolve,
+    rotated_extent,
+)
 
 type Pixels = NDArray[np.uint8]
 type Segments = tuple[str, str, str, str]

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
+from orthanc_stl_plugin.mesh.decimate import simplify
 from orthanc_stl_plugin.mesh.measure import report
-from orthanc_stl_plugin.mesh.simplify import simplify
 from orthanc_stl_plugin.mesh.surface import isosurface, mask_surface
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod

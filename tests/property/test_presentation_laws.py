@@ -7,17 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iiif_prezi3 import Manifest
 
-from orthanc_stl_plugin.formats.attributes import (
+from orthanc_stl_plugin.formats.dicom.attributes import (
     dicom_json,
     filled,
     filled_address,
     midnight,
     readable_values,
 )
-from orthanc_stl_plugin.iiif.canvas import fitted
-from orthanc_stl_plugin.iiif.order import Placed, stacks
-from tests.collection_samples import BASE, Stage, add_series, add_study, image
-from tests.iiif_crawler import values
+from orthanc_stl_plugin.iiif.presentation.canvas import fitted
+from orthanc_stl_plugin.iiif.presentation.order import Placed, stacks
+from tests.support.collection_samples import BASE, Stage, add_series, add_study, image
+from tests.support.iiif_crawler import values
 
 # Anything that JSON can carry, half surrogates and control characters included.
 TEXTS = st.text(st.characters(codec=None), max_size=40)

@@ -11,17 +11,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orthanc_stl_plugin.errors import PluginError
-from orthanc_stl_plugin.formats.imagefile import open_image
-from orthanc_stl_plugin.formats.slideimages import slide_image
+from orthanc_stl_plugin.formats.pixels.image_file import open_image
+from orthanc_stl_plugin.formats.pixels.slide_image import slide_image
 from orthanc_stl_plugin.wsi.build import slide
 from orthanc_stl_plugin.wsi.pyramid import Flavour, FrameAddress, OpticalPath, Pyramid
-from orthanc_stl_plugin.wsi.slideimage import (
+from orthanc_stl_plugin.wsi.slide_image import (
     Concatenation,
     FullTiling,
     SlideImage,
     SparseTiling,
 )
-from tests.slide_samples import (
+from tests.support.slide_samples import (
     NATIVE,
     RAW_ITEMS,
     LevelSample,

@@ -7,18 +7,17 @@ from typing import Any, cast
 import pytest
 
 from orthanc_stl_plugin.config import Settings, setting_defaults
-from orthanc_stl_plugin.services.jobs import JobEngine
-from orthanc_stl_plugin.services.waiting_room import WaitingRoom
-from orthanc_stl_plugin.web.grey_values import grey_value_routes
+from orthanc_stl_plugin.services.jobs.job_queue import JobEngine
+from orthanc_stl_plugin.services.jobs.waiting_room import WaitingRoom
 from orthanc_stl_plugin.web.iiif import BASES
 from orthanc_stl_plugin.web.jobs import job_routes
-from orthanc_stl_plugin.web.listing import listing_routes
+from orthanc_stl_plugin.web.listing import grey_value_routes, listing_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.pages import page_routes
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
 from orthanc_stl_plugin.web.status import status_routes
-from tests.memory_journal import MemoryJournal, remove_nothing
+from tests.support.memory_journal import MemoryJournal, remove_nothing
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ENGINE = JobEngine(0, 0, 0, MemoryJournal(), remove_nothing)

@@ -4,8 +4,8 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh
-from tests.phantoms import letter_f, sphere, tilted_grid, voxel_centres_mm
-from tests.voxelise import inside
+from tests.support.phantoms import letter_f, sphere, tilted_grid, voxel_centres_mm
+from tests.support.voxelise import inside
 
 CORNERS = np.array(list(np.ndindex(2, 2, 2)), dtype=np.float64)
 BOX_FACES = np.array(

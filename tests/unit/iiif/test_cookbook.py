@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from orthanc_stl_plugin.config import read_settings
-from orthanc_stl_plugin.services.catalogue import InstanceEntry
+from orthanc_stl_plugin.services.ports.catalogue import InstanceEntry
 from orthanc_stl_plugin.wsi.pyramid import FocalPlane, OpticalPath, Pyramid, Slide
-from tests.collection_samples import (
+from tests.support.collection_samples import (
     BASE,
     STL,
     WHOLE_SLIDE,

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from orthanc_stl_plugin.errors import BadRequest, NotSupported
-from orthanc_stl_plugin.iiif.encode import encode
-from orthanc_stl_plugin.iiif.plan import LevelShape, plan
-from orthanc_stl_plugin.iiif.render import assemble, render
-from orthanc_stl_plugin.iiif.request import Version, parse_request
-from orthanc_stl_plugin.iiif.resolve import Limits, resolve
+from orthanc_stl_plugin.iiif.image.encode import encode
+from orthanc_stl_plugin.iiif.image.plan import LevelShape, plan
+from orthanc_stl_plugin.iiif.image.render import assemble, render
+from orthanc_stl_plugin.iiif.image.request import Version, parse_request
+from orthanc_stl_plugin.iiif.image.resolve import Limits, resolve
 
 type Pixels = NDArray[np.uint8]
 

@@ -7,7 +7,7 @@ from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.mesh.surface import isosurface
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
-from tests.phantoms import letter_f, sphere, tilted_grid, voxel_centres_mm
+from tests.support.phantoms import letter_f, sphere, tilted_grid, voxel_centres_mm
 
 OPTIONS = MeshOptions()
 RAW = MeshOptions(method=SmoothingMethod.NONE)

@@ -4,7 +4,7 @@ import pytest
 from orthanc_stl_plugin.mesh.preview import shaded
 from orthanc_stl_plugin.mesh.surface import mask_surface
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
-from tests.phantoms import letter_f, sampled, tilted_grid
+from tests.support.phantoms import letter_f, sampled, tilted_grid
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.mesh.surface import mask_surface
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
-from tests.phantoms import Solid, letter_f, sampled, shell, sphere, tilted_grid, torus
+from tests.support.phantoms import Solid, letter_f, sampled, shell, sphere, tilted_grid, torus
 from tests.unit.mesh.voxelise import winding_numbers
 
 SMOOTH = MeshOptions()

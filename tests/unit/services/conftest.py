@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.open_images import Gallery, gallery
+from tests.support.open_images import Gallery, gallery
 
 
 @pytest.fixture(params=[True, False], ids=["local files", "files in memory"])

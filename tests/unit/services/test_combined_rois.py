@@ -8,9 +8,9 @@ import pytest
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
-from orthanc_stl_plugin.services.sources import RtStructSource
-from orthanc_stl_plugin.services.surfaces import surfaces
-from tests import dicom_samples as samples
+from orthanc_stl_plugin.services.models.sources import RtStructSource
+from orthanc_stl_plugin.services.models.surfaces import surfaces
+from tests.support import dicom_samples as samples
 
 
 def box(

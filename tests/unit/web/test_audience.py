@@ -10,9 +10,9 @@ from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.audience import guarded
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.route import Recall, Route, Shows
-from tests.collection_samples import add_series, add_study, image
-from tests.fake_catalogue import FakeCatalogue
-from tests.router import Router
+from tests.support.collection_samples import add_series, add_study, image
+from tests.support.fake_catalogue import FakeCatalogue
+from tests.support.router import Router
 
 SECRET = "a long random word"  # noqa: S105  # of these tests alone
 RULE = Publish(label="public", staff_header="X-Staff", staff_value=SECRET)

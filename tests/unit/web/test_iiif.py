@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.services.images import SeriesImage
-from orthanc_stl_plugin.services.renditions import Rendition
+from orthanc_stl_plugin.services.images.opened_images import SeriesImage
+from orthanc_stl_plugin.services.images.renditions import Rendition
 from orthanc_stl_plugin.web.iiif import AnswerMemory, image_routes
 from orthanc_stl_plugin.web.messages import Request, Response
-from tests.frame_samples import frame_file, photograph
-from tests.open_images import gallery
-from tests.router import Router
-from tests.slide_samples import LevelSample, written_level
+from tests.support.frame_samples import frame_file, photograph
+from tests.support.open_images import gallery
+from tests.support.router import Router
+from tests.support.slide_samples import LevelSample, written_level
 
 BASES = [
     "/series/series/iiif/3",
@@ -255,7 +255,7 @@ def test_of_all_who_ask_for_one_tile_of_a_huge_image_half_the_threads_wait_at_mo
     path = "/instances/huge/frames/0/iiif/3/0,0,64,64/32,/0/default.png"
     drawn = photograph(2600, 1700)
     site.gallery.archive.store("huge", frame_file(drawn), "huge")
-    monkeypatch.setattr("orthanc_stl_plugin.services.renditions._MOST_DECODED_PX", 1000)
+    monkeypatch.setattr("orthanc_stl_plugin.services.images.renditions._MOST_DECODED_PX", 1000)
     may_go, run = threading.Event(), site.gallery.workers.run
 
     def slowly(*task: Any) -> Any:

@@ -1,7 +1,7 @@
 import pytest
 
 from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.formats.encapsulated import RESERVED_TAGS
+from orthanc_stl_plugin.formats.dicom.encapsulated import RESERVED_TAGS
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.web.fields import Fields
 from orthanc_stl_plugin.web.making import MAKING_FIELDS, instance_tags, mesh_options

@@ -4,15 +4,14 @@ from typing import Any, cast
 import pytest
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.formats.encapsulated import STL_SOP_CLASS_UID
-from orthanc_stl_plugin.services.model_files import ModelFiles, ModelTask
-from orthanc_stl_plugin.services.readers import Readers
-from orthanc_stl_plugin.services.spool import Spool
-from orthanc_stl_plugin.services.waiting_room import WaitingRoom
+from orthanc_stl_plugin.formats.dicom.encapsulated import STL_SOP_CLASS_UID
+from orthanc_stl_plugin.services.jobs.task_folders import Spool
+from orthanc_stl_plugin.services.jobs.waiting_room import Readers, WaitingRoom
+from orthanc_stl_plugin.services.models.files import ModelFiles, ModelTask
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.model_files import model_file_routes
-from tests.fake_archive import FakeArchive
-from tests.router import Router
+from tests.support.fake_archive import FakeArchive
+from tests.support.router import Router
 
 DOCUMENT = b"not even STL"
 ROUTES = ("stl", "glb", "obj", "preview-3d")

@@ -6,7 +6,7 @@ import pytest
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.pages import page_files, page_routes, viewer_versions
-from tests.router import Router
+from tests.support.router import Router
 
 
 @pytest.fixture

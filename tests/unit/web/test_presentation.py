@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from orthanc_stl_plugin.services.announcing import Announcer
-from orthanc_stl_plugin.services.catalogue import InstanceEntry
+from orthanc_stl_plugin.services.ports.catalogue import InstanceEntry
+from orthanc_stl_plugin.services.presentation.change_discovery import Announcer
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
-from tests.collection_samples import STL, Stage, add_series, add_study, image
-from tests.memory_of_announcements import MemoryInMemory
-from tests.router import Router
+from tests.support.collection_samples import STL, Stage, add_series, add_study, image
+from tests.support.memory_of_announcements import MemoryInMemory
+from tests.support.router import Router
 
 PRESENTATION = 'application/ld+json;profile="http://iiif.io/api/presentation/3/context.json"'
 SCENE = 'application/ld+json;profile="http://iiif.io/api/presentation/4/context.json"'

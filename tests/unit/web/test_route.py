@@ -7,7 +7,7 @@ from orthanc_stl_plugin import errors
 from orthanc_stl_plugin.errors import Busy, PluginError
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.route import Route
-from tests.router import Router
+from tests.support.router import Router
 
 
 def echo(request: Request) -> Response:

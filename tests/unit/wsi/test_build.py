@@ -8,7 +8,7 @@ import pytest
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.wsi.build import slide
 from orthanc_stl_plugin.wsi.pyramid import Flavour, FocalPlane, FrameAddress, OpticalPath, Pyramid
-from orthanc_stl_plugin.wsi.slideimage import (
+from orthanc_stl_plugin.wsi.slide_image import (
     Concatenation,
     FullTiling,
     ScanIdentity,

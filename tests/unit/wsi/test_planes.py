@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.wsi.build import slide
 from orthanc_stl_plugin.wsi.pyramid import Flavour, FocalPlane, OpticalPath, Pyramid
-from orthanc_stl_plugin.wsi.slideimage import SlideImage, SparseTiling
+from orthanc_stl_plugin.wsi.slide_image import SlideImage, SparseTiling
 
 COLUMNS, ROWS = 4, 3
 RED, BLUE = OpticalPath("1", "red"), OpticalPath("2", "blue")

@@ -1,0 +1,1 @@
+"""RT-STRUCT contours and their rasterisation."""

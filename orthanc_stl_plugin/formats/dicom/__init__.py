@@ -1,0 +1,1 @@
+"""DICOM data sets: reading, attributes, encapsulated documents."""

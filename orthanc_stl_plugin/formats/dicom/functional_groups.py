@@ -1,0 +1,159 @@
+"""Where the frames of an image lie: functional groups, or plain attributes (PS3.3 C.7.6.16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.dicom.dataset import items
+
+SAME_DIRECTION: Final = 1e-3
+SAME_SPACING: Final = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FramePlane:
+    """The plane of one frame.
+
+    Attributes:
+        position_mm: (3,) float64 LPS of the centre of its first pixel.
+        orientation: (6,) float64 unit directions of its rows, then of its columns.
+        pixel_spacing_mm: (2,) float64 between rows, then between columns.
+        between_slices_mm: SpacingBetweenSlices, if it is there.
+        spacing_mm: SpacingBetweenSlices, else SliceThickness, else None.
+    """
+
+    position_mm: NDArray[np.float64]
+    orientation: NDArray[np.float64]
+    pixel_spacing_mm: NDArray[np.float64]
+    between_slices_mm: float | None
+    spacing_mm: float | None
+
+
+def frame_count(dataset: Dataset) -> int:
+    """NumberOfFrames, 1 when it is absent."""
+    return int(dataset.get("NumberOfFrames") or 1)
+
+
+def frame_groups(dataset: Dataset) -> list[Dataset]:
+    """The items of the Per-Frame Functional Groups Sequence, empty ones when it is absent.
+
+    Raises:
+        UnusableSource: their number is not that of the frames.
+    """
+    groups = list(items(dataset, "PerFrameFunctionalGroupsSequence"))
+    count = frame_count(dataset)
+    if groups and len(groups) != count:
+        raise UnusableSource(f"{len(groups)} functional groups describe {count} frames")
+    return groups or [Dataset() for _ in range(count)]
+
+
+def group_of(dataset: Dataset, frame: Dataset, keyword: str) -> Dataset | None:
+    """The item of a functional group macro, from the frame, else shared, else None."""
+    shared = items(dataset, "SharedFunctionalGroupsSequence")
+    for groups in (frame, *shared[:1]):
+        found = items(groups, keyword)
+        if found:
+            return found[0]
+    return None
+
+
+def frame_planes(dataset: Dataset) -> list[FramePlane]:
+    """The plane of every frame.
+
+    Raises:
+        UnusableSource: a frame has no position, orientation or pixel spacing in the patient.
+    """
+    return [
+        _plane(
+            group_of(dataset, frame, "PlanePositionSequence") or dataset,
+            group_of(dataset, frame, "PlaneOrientationSequence") or dataset,
+            group_of(dataset, frame, "PixelMeasuresSequence") or dataset,
+        )
+        for frame in frame_groups(dataset)
+    ]
+
+
+def slice_thickness_mm(dataset: Dataset) -> float | None:
+    """SliceThickness of the first frame, if it is there."""
+    [first, *_] = frame_groups(dataset)
+    measures = group_of(dataset, first, "PixelMeasuresSequence") or dataset
+    return _positive(measures, "SliceThickness")
+
+
+def common_orientation(planes: Sequence[FramePlane]) -> NDArray[np.float64]:
+    """(6,) the orientation that all planes have.
+
+    Raises:
+        UnusableSource: they differ.
+    """
+    all_of_them = np.array([plane.orientation for plane in planes])
+    if np.abs(all_of_them - all_of_them[0]).max() > SAME_DIRECTION:
+        raise UnusableSource("the frames have several orientations: they form no volume")
+    return np.asarray(all_of_them[0])
+
+
+def common_pixel_spacing_mm(planes: Sequence[FramePlane]) -> NDArray[np.float64]:
+    """(2,) the pixel spacing that all planes have.
+
+    Raises:
+        UnusableSource: they differ by more than rounding.
+    """
+    all_of_them = np.array([plane.pixel_spacing_mm for plane in planes])
+    if np.abs(all_of_them / all_of_them[0] - 1).max() > SAME_SPACING:
+        raise UnusableSource("the frames have several pixel spacings: they form no volume")
+    return np.asarray(all_of_them[0])
+
+
+def _plane(position: Dataset, orientation: Dataset, measures: Dataset) -> FramePlane:
+    between_slices = _positive(measures, "SpacingBetweenSlices")
+    return FramePlane(
+        _numbers(position, "ImagePositionPatient", 3),
+        unit_orientation(_numbers(orientation, "ImageOrientationPatient", 6)),
+        _pixel_spacing_mm(measures),
+        between_slices,
+        between_slices or _positive(measures, "SliceThickness"),
+    )
+
+
+def _pixel_spacing_mm(measures: Dataset) -> NDArray[np.float64]:
+    spacing = _numbers(measures, "PixelSpacing", 2)
+    if spacing.min() <= 0:
+        raise UnusableSource(f"pixels of {spacing[0]:g} x {spacing[1]:g} mm have no extent")
+    return spacing
+
+
+def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
+    value = dataset.get(keyword)
+    numbers = np.array([float(part) for part in value or ()], dtype=np.float64)
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise UnusableSource(f"the image has no usable {keyword}: it lies nowhere in the patient")
+    return numbers
+
+
+def _positive(dataset: Dataset, keyword: str) -> float | None:
+    value = dataset.get(keyword)
+    number = abs(float(value)) if value not in {None, ""} else 0.0
+    return number if np.isfinite(number) and number > 0 else None
+
+
+def unit_orientation(orientation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(6,) float64: ImageOrientationPatient with both cosines of length 1.
+
+    Raises:
+        UnusableSource: they are not two perpendicular directions.
+    """
+    pair = np.asarray(orientation, dtype=np.float64).reshape(2, 3)
+    lengths = np.linalg.norm(pair, axis=1)
+    if not np.isfinite(pair).all() or lengths.min() < 0.5:
+        raise UnusableSource(f"image orientation {orientation} does not hold two directions")
+    pair = pair / lengths[:, np.newaxis]
+    if abs(pair[0] @ pair[1]) > 1e-2:
+        raise UnusableSource(f"the directions of image orientation {orientation} are not square")
+    return pair.ravel()

@@ -1,0 +1,1 @@
+"""Mesh files: STL, OBJ, GLB and PLY."""

@@ -1,0 +1,135 @@
+"""What OBJ and PLY files look like: materials and pictures of other files, colours of vertices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+import trimesh
+from PIL import Image
+from trimesh.resolvers import Resolver
+
+from orthanc_stl_plugin.formats.meshes.mtl import MtlMaterial, read_mtl
+from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
+from orthanc_stl_plugin.formats.meshes.textured_glb import PaintedPart
+from orthanc_stl_plugin.formats.meshes.textures import Texture, Textures
+from orthanc_stl_plugin.model.mesh import Mesh
+
+_LIBRARY: Final = re.compile(rb"^[ \t]*mtllib[ \t]+([^\r\n]+)", re.MULTILINE)
+_PLY_HEADER_BYTES: Final = 1 << 16
+_PLY_TEXTURE: Final = re.compile(rb"^comment[ \t]+TextureFile[ \t]+([^\r\n]+)", re.MULTILINE)
+_PLY_MATERIAL: Final = ""
+_LONGEST_NAME: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """What a file names.
+
+    Attributes:
+        materials: by name.
+        pictures: by the name of their material.
+        missing: names of files that did not come along.
+    """
+
+    materials: Mapping[str, MtlMaterial]
+    pictures: Mapping[str, Texture]
+    missing: tuple[str, ...]
+
+
+def read_paint(content: bytes, is_ply: bool, companions: Companions, textures: Textures) -> Paint:
+    """The materials of an OBJ file, or the picture of a PLY file.
+
+    Raises:
+        TooLarge: the pictures have too many pixels.
+        UnusableSource: one is no picture, or is truncated.
+    """
+    missing: list[str] = []
+    if is_ply:
+        told = _PLY_TEXTURE.search(content[:_PLY_HEADER_BYTES])
+        named = told[1].decode("utf-8", "replace") if told else ""
+        materials = {_PLY_MATERIAL: MtlMaterial(texture=named)}
+    else:
+        materials = _materials(content, companions, missing)
+    pictures: dict[str, Texture] = {}
+    known: dict[str, Texture] = {}
+    for name, material in materials.items():
+        told_name = material.texture.strip()
+        picture = companions.find(told_name)
+        if picture is not None:
+            if told_name not in known:
+                known[told_name] = textures.converted(picture, told_name[-_LONGEST_NAME:])
+            pictures[name] = known[told_name]
+        elif told_name:
+            missing.append(told_name[-_LONGEST_NAME:])
+    return Paint(materials, pictures, tuple(dict.fromkeys(missing)))
+
+
+def _materials(
+    content: bytes, companions: Companions, missing: list[str]
+) -> dict[str, MtlMaterial]:
+    materials: dict[str, MtlMaterial] = {}
+    for library in dict.fromkeys(match[1] for match in _LIBRARY.finditer(content)):
+        told = library.decode("utf-8", "replace").strip()
+        # One name that may hold spaces, or several names.
+        whole = companions.find(told)
+        names = told.split() if whole is None else []
+        found = [whole, *(companions.find(one) for one in names)]
+        files = [one for one in found if one is not None]
+        if not files:
+            missing.append(told[-_LONGEST_NAME:])
+        for one in files:
+            materials |= read_mtl(one)
+    return materials
+
+
+def no_pictures(paint: Paint) -> Resolver:
+    """Tells trimesh the names of the materials, and gives a picture of one pixel for any other."""
+    pixel = BytesIO()
+    Image.new("1", (1, 1)).save(pixel, "PNG")
+    names = "".join(f"newmtl {name}\n" for name in paint.materials)
+    return _Names(names.encode() if _PLY_MATERIAL not in paint.materials else pixel.getvalue())
+
+
+def painted_parts(parts: Sequence[trimesh.Trimesh], paint: Paint) -> list[PaintedPart]:
+    """The parts that trimesh has read with `no_pictures`, with their paint."""
+    return [_painted(part, paint) for part in parts if len(part.faces)]
+
+
+def _painted(part: trimesh.Trimesh, paint: Paint) -> PaintedPart:
+    mesh = Mesh(part.vertices.astype(np.float32), part.faces.astype(np.int32))
+    visual: Any = part.visual
+    if visual.kind == "vertex":
+        return PaintedPart(mesh, colours=np.asarray(visual.vertex_colors)[:, :3].astype(np.uint8))
+    if visual.kind != "texture":
+        return PaintedPart(mesh)
+    name = str(visual.material.name or "").strip()
+    # A PLY file has one material, whatever trimesh calls it.
+    known = name if name in paint.materials else next(iter(paint.materials), "")
+    material = paint.materials.get(known, MtlMaterial())
+    if visual.uv is None or known not in paint.pictures:
+        return PaintedPart(mesh, rgb=material.rgb)
+    return PaintedPart(mesh, np.asarray(visual.uv, dtype=np.float32), paint.pictures[known])
+
+
+class _Names(Resolver):
+    """A folder in which every file is the same."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def get(self, name: str) -> bytes:  # noqa: ARG002 - for every name
+        return self._content
+
+    def write(self, name: str, data: Any) -> None:
+        raise NotImplementedError
+
+    def namespaced(self, namespace: str) -> Resolver:  # noqa: ARG002 - there is one
+        return self
+
+    def keys(self) -> list[str]:
+        return []

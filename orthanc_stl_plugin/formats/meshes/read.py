@@ -1,0 +1,232 @@
+"""Surfaces that others made: STL, OBJ, PLY and binary glTF files, and what they look like."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+import numpy as np
+import trimesh
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.meshes.glb import LPS_TO_GLTF
+from orthanc_stl_plugin.formats.meshes.glb_container import Json
+from orthanc_stl_plugin.formats.meshes.import_glb import check_glb, has_looks, placed
+from orthanc_stl_plugin.formats.meshes.import_obj import plain_obj
+from orthanc_stl_plugin.formats.meshes.import_ply import lowest_index, plain_ply
+from orthanc_stl_plugin.formats.meshes.materials import no_pictures, painted_parts, read_paint
+from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions, unzipped
+from orthanc_stl_plugin.formats.meshes.stl import check_count, read_stl, welded
+from orthanc_stl_plugin.formats.meshes.textured_glb import PaintedPart, has_paint, write_painted
+from orthanc_stl_plugin.formats.meshes.textures import Textures
+from orthanc_stl_plugin.model.mesh import Mesh
+
+# What the readers of trimesh raise on files that are cut or malformed.
+_MALFORMED: Final = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, NameError, NotImplementedError,
+    OSError, RecursionError, TypeError, ValueError, struct.error,
+)  # fmt: skip
+
+# Between the lowest and the highest coordinate that float32 can tell apart: with fewer, details of
+# the shape, and its sides, move visibly when they are rounded.
+_FEWEST_STEPS: Final = 4096
+
+
+class MeshFormat(StrEnum):
+    """The file formats that are read; a ZIP archive holds a file of one of the others."""
+
+    STL = "STL"
+    OBJ = "OBJ"
+    PLY = "PLY"
+    GLB = "GLB"
+    ZIP = "ZIP"
+
+
+# glTF has one unit and one axis that is up (glTF 2.0 section 3.4); the others say nothing of them.
+_MILLIMETRES: Final = {MeshFormat.GLB: 1000.0}
+_Y_UP: Final = frozenset({MeshFormat.GLB})
+
+
+@dataclass(frozen=True, slots=True)
+class MeshFile:
+    """A file as it was sent.
+
+    Attributes:
+        content: its bytes.
+        kind: its format.
+        companions: files that it names: materials, pictures.
+        millimetres_per_unit: the size of its unit; None for the one that its format has.
+        is_y_up: its y axis points up, else its z axis; None for what its format has.
+    """
+
+    content: bytes
+    kind: MeshFormat
+    companions: Companions = field(default_factory=Companions)
+    millimetres_per_unit: float | None = None
+    is_y_up: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeshLimits:
+    """The most triangles, pixels of all textures, and bytes in an archive."""
+
+    triangles: int
+    texture_pixels: int
+    unpacked_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenModel:
+    """A surface that others made.
+
+    Attributes:
+        mesh: LPS mm; corners of equal coordinates are one vertex.
+        write_looks: writes the same with its pictures and colours, as binary glTF in metres with y
+            up, to a path; None where there is nothing to see but the shape.
+        missing: names of files that it asks for and that did not come along.
+    """
+
+    mesh: Mesh
+    write_looks: Callable[[Path], None] | None = None
+    missing: tuple[str, ...] = ()
+
+
+def read_mesh(file: MeshFile, limits: MeshLimits) -> GivenModel:
+    """The surface in a file; polygons become triangles.
+
+    Where z is up, the axes are taken as LPS; where y is up, they are turned as `glb.write_glb` has
+    them.
+
+    Raises:
+        TooLarge: it is above a limit.
+        UnusableSource: it is not of that format, is truncated, has no triangle, or lies so far from
+            the origin that float32 would round its shape away.
+    """
+    if file.kind is MeshFormat.ZIP:
+        file = _unpacked(file, limits)
+    scale = file.millimetres_per_unit or _MILLIMETRES.get(file.kind, 1.0)
+    is_y_up = file.is_y_up if file.is_y_up is not None else file.kind in _Y_UP
+    mesh, looks, missing = _read(file, limits, scale / 1000, is_y_up=is_y_up)
+    _check_place(mesh, file.kind)
+    turned = Mesh(mesh.vertices @ LPS_TO_GLTF.astype(np.float32), mesh.faces) if is_y_up else mesh
+    return GivenModel(turned.scaled(scale), looks, missing)
+
+
+def _read(
+    file: MeshFile, limits: MeshLimits, metres_per_unit: float, *, is_y_up: bool
+) -> tuple[Mesh, Callable[[Path], None] | None, tuple[str, ...]]:
+    """The surface in the unit and the axes of the file."""
+    if file.kind is MeshFormat.STL:
+        return read_stl(file.content, limits.triangles), None, ()
+    textures = Textures(limits.texture_pixels)
+    if file.kind is MeshFormat.GLB:
+        document = _understood(file, lambda: check_glb(file.content, textures, limits.triangles))
+        mesh = _joined(_parts(file, file.content, {}), file.kind, limits.triangles)
+        is_looked_at = _understood(file, lambda: has_looks(document))
+        write = partial(_write_given, file.content, document, metres_per_unit, is_y_up)
+        return mesh, write if is_looked_at else None, ()
+    plain = plain_obj if file.kind is MeshFormat.OBJ else plain_ply
+    content = _understood(file, lambda: plain(file.content))
+    paint = read_paint(content, file.kind == MeshFormat.PLY, file.companions, textures)
+    found = _parts(file, content, {"resolver": no_pictures(paint)})
+    mesh = _joined(found, file.kind, limits.triangles)
+    parts = _understood(file, lambda: painted_parts(found, paint))
+    rotation = np.eye(3) if is_y_up else LPS_TO_GLTF
+    write_parts = partial(_write_parts, parts, rotation, metres_per_unit)
+    return mesh, write_parts if has_paint(parts) else None, paint.missing
+
+
+def _write_given(
+    content: bytes, document: Json, metres_per_unit: float, is_y_up: bool, path: Path
+) -> None:
+    path.write_bytes(placed(content, document, metres_per_unit, is_y_up=is_y_up))
+
+
+def _write_parts(
+    parts: list[PaintedPart], rotation: NDArray[np.floating], metres_per_unit: float, path: Path
+) -> None:
+    write_painted(parts, path, rotation, metres_per_unit)
+
+
+def _understood[T](file: MeshFile, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except _MALFORMED as error:
+        raise UnusableSource(
+            f"the document of {len(file.content)} bytes is no {file.kind}, or is truncated"
+        ) from error
+
+
+def _parts(file: MeshFile, content: bytes, options: Mapping[str, Any]) -> list[trimesh.Trimesh]:
+    """All parts of a file with that content, where its scene puts them."""
+
+    def load() -> list[trimesh.Trimesh]:
+        stream = io.BytesIO(content)
+        scene = trimesh.load_scene(stream, file_type=file.kind.lower(), process=False, **options)
+        parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh)]
+        for part in parts:
+            _check_indices(part, file.kind)
+        return parts
+
+    return _understood(file, load)
+
+
+def _joined(parts: list[trimesh.Trimesh], kind: MeshFormat, max_triangles: int) -> Mesh:
+    count = sum(len(part.faces) for part in parts)
+    if not count:
+        raise UnusableSource(f"the {kind} document has no triangle")
+    check_count(count, max_triangles, kind)
+    corners = [part.vertices[part.faces].astype(np.float32) for part in parts]
+    return welded(np.ascontiguousarray(np.concatenate(corners)), kind)
+
+
+def _check_indices(part: trimesh.Trimesh, kind: MeshFormat) -> None:
+    if part.vertices.ndim != 2 or part.vertices.shape[1] != 3:
+        raise UnusableSource(f"vertices of the {kind} document have fewer than 3 coordinates")
+    lowest, highest = part.faces.min(initial=0), part.faces.max(initial=-1)
+    if kind is MeshFormat.PLY:
+        # Where corners have places in a picture, trimesh has numbered the vertices anew.
+        lowest = min(lowest, lowest_index(part.metadata["_ply_raw"]))
+    if lowest < 0 or highest >= len(part.vertices):
+        wrong = lowest if lowest < 0 else highest
+        raise UnusableSource(
+            f"a triangle of the {kind} document names the vertex {wrong}, counted from 0:"
+            f" there are {len(part.vertices)}"
+        )
+
+
+def _check_place(mesh: Mesh, kind: MeshFormat) -> None:
+    extent = float(np.ptp(mesh.vertices, axis=0).max())
+    largest = np.abs(mesh.vertices).max()
+    if extent < _FEWEST_STEPS * float(np.spacing(largest)):
+        raise UnusableSource(
+            f"the {kind} document holds the coordinate {largest:.9g}, and its shape extends over"
+            f" {extent:.6g} alone: move it towards the origin, where its shape is not rounded away"
+        )
+
+
+def _unpacked(file: MeshFile, limits: MeshLimits) -> MeshFile:
+    """The one model in an archive, and all that lies beside it."""
+    files = unzipped(file.content, limits.unpacked_bytes)
+    kinds = {name: PurePosixPath(name).suffix[1:].upper() for name in files}
+    models = sorted(name for name in files if kinds[name] in MeshFormat and kinds[name] != "ZIP")
+    if len(models) != 1:
+        raise UnusableSource(
+            f"the ZIP archive holds {len(models)} models: it must hold one,"
+            " an OBJ, PLY, GLB or STL file with what it needs"
+        )
+    [name] = models
+    return MeshFile(
+        files[name],
+        MeshFormat(kinds[name]),
+        Companions.of(files),
+        file.millimetres_per_unit,
+        file.is_y_up,
+    )

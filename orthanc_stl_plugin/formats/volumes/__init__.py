@@ -1,0 +1,1 @@
+"""Voxel grids: NIfTI, DICOM SEG and image series."""

@@ -1,0 +1,127 @@
+"""Label maps in NIfTI: which numbers there are, what they are called, where they lie."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from xml.etree import ElementTree as ET
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume
+from orthanc_stl_plugin.model.labels import Segment, Structure, select
+
+LARGEST_LABEL: Final = 65535
+_log = logging.getLogger(__name__)
+
+
+def voxel_counts(volume: NiftiVolume) -> dict[int, int]:
+    """How many voxels each number has that any voxel has.
+
+    Raises:
+        UnusableSource: see `label_numbers`.
+    """
+    counts = np.bincount(label_numbers(volume).ravel(order="K"))
+    return {int(number): int(counts[number]) for number in np.flatnonzero(counts)}
+
+
+def segments(
+    volume: NiftiVolume, given_names: Mapping[int, str], counts: Mapping[int, int]
+) -> list[Segment]:
+    """The labels that the volume holds (see `voxel_counts`) or that have a name, by number.
+
+    A name comes from the label table of the header (the Caret extension that TotalSegmentator
+    writes), else from `given_names`, else it is "Label 5".
+    """
+    names = {**given_names, **_names_in(volume.extensions)}
+    numbers = sorted({*counts, *names} - {0})
+    return [Segment(number, names.get(number, f"Label {number}")) for number in numbers]
+
+
+def present(
+    volume: NiftiVolume, known: Sequence[Segment], counts: Mapping[int, int]
+) -> list[Segment]:
+    """Those of the known labels that have a voxel.
+
+    Raises:
+        UnusableSource: there is none.
+    """
+    found = [segment for segment in known if segment.number in counts]
+    if not found:
+        shape = " x ".join(map(str, volume.grid.shape))
+        raise UnusableSource(f"the label map is empty: all of its {shape} voxels are zero")
+    return found
+
+
+def chosen(known: Sequence[Segment], wanted: Sequence[int | str]) -> list[Segment]:
+    """Those of the known labels that are wanted, by number or by name.
+
+    Raises:
+        BadRequest: there is no such label; the message lists what there is.
+    """
+    return [select(known, one, "label") for one in wanted]
+
+
+def structures(volume: NiftiVolume, wanted: Sequence[Segment]) -> Iterator[Structure]:
+    """The voxels of each label, cropped.
+
+    Raises:
+        UnusableSource: a label has no voxel; said before the first structure is given.
+    """
+    labels = label_numbers(volume)
+    boxes = ndimage.find_objects(labels)
+    found: list[tuple[Segment, tuple[slice, ...]]] = []
+    for part in wanted:
+        box = boxes[part.number - 1] if part.number <= len(boxes) else None
+        if box is None:
+            raise UnusableSource(f"label {part.number} {part.name!r} is empty: no voxel has it")
+        found.append((part, box))
+    for part, box in found:
+        column, row, level = (one.start for one in box)
+        mask = labels[box] == part.number
+        yield Structure(part, mask, volume.grid.window((column, row, level), mask.shape))
+
+
+def label_numbers(volume: NiftiVolume) -> NDArray[np.uint16]:
+    """The values as label numbers, (columns, rows, slices).
+
+    Raises:
+        UnusableSource: a value is no whole number from 0 to 65535.
+    """
+    values: NDArray[Any] = volume.values
+    if values.dtype in (np.uint8, np.uint16):
+        return values
+    lowest, highest = values.min(), values.max()
+    if not (lowest >= 0 and highest <= LARGEST_LABEL):
+        raise UnusableSource(
+            f"values from {lowest} to {highest} are no label numbers: these are 0-{LARGEST_LABEL}"
+        )
+    labels = values.astype(np.uint16)
+    if values.dtype.kind == "f" and (labels != values).any():
+        value = values[labels != values][0]
+        raise UnusableSource(f"the value {value:g} is no label number: it is not whole")
+    return labels
+
+
+def _names_in(extensions: Sequence[bytes]) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for content in extensions:
+        text = content.rstrip(b"\0 \r\n\t")
+        if b"<CaretExtension" not in text or b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+            continue
+        try:
+            tree = ET.fromstring(text)  # noqa: S314  # without DTD there is nothing to expand
+            labels = [(int(one.get("Key", "0")), one.text or "") for one in tree.iter("Label")]
+        except (ET.ParseError, ValueError) as error:
+            _log.warning("the label table of the NIfTI header is ignored: %s", error)
+            continue
+        names |= {
+            number: name.strip()
+            for number, name in labels
+            if 0 < number <= LARGEST_LABEL and name.strip()
+        }
+    return names

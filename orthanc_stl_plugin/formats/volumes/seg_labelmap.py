@@ -1,0 +1,83 @@
+"""The label maps among DICOM Segmentations: the value of a voxel is the number of its segment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from scipy import ndimage
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.pixels.whole_dataset import PixelFrames
+from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.labels import Segment, Structure
+
+LARGEST_LABEL: Final = 65535
+
+
+def background_of(dataset: Dataset) -> int:
+    """PixelPaddingValue, 0 when it is absent (PS3.3 C.8.20.2).
+
+    Raises:
+        UnusableSource: it is no label.
+    """
+    padding = dataset.get("PixelPaddingValue")
+    value = 0 if padding is None else int(padding)
+    if not 0 <= value <= LARGEST_LABEL:
+        raise UnusableSource(
+            f"PixelPaddingValue {value} is no label: they are 0 to {LARGEST_LABEL}"
+        )
+    return value
+
+
+def structures_of(
+    background: int,
+    frames: PixelFrames,
+    slices: NDArray[np.intp],
+    wanted: Sequence[Segment],
+    grid: Grid,
+) -> Iterator[tuple[Segment, Structure | None]]:
+    """Each wanted segment with its voxels; None where it has none.
+
+    Args:
+        background: the value that is no segment.
+        frames: the values of the voxels.
+        slices: (frames,) the slice of each frame.
+        wanted: the segments.
+        grid: of all frames.
+
+    Raises:
+        UnusableSource: a value that no segment number can be.
+    """
+    # 0 stands for the background here, and the value of the background for segment 0 in return.
+    columns, rows, count = grid.shape
+    labels = np.zeros((count, rows, columns), dtype=np.uint16)
+    for index, level in enumerate(slices.tolist()):
+        frame = _labels(frames.read(index))
+        shown = np.where(frame, frame, background)
+        labels[level] = np.where(frame == background, labels[level], shown)
+    boxes = ndimage.find_objects(labels)
+    for segment in wanted:
+        label = segment.number or background
+        box = boxes[label - 1] if 0 < label <= len(boxes) else None
+        if box is None:
+            yield segment, None
+            continue
+        first = (int(box[2].start), int(box[1].start), int(box[0].start))
+        mask = np.ascontiguousarray((labels[box] == label).transpose(2, 1, 0))
+        yield segment, Structure(segment, mask, grid.window(first, mask.shape))
+
+
+def _labels(frame: NDArray[np.integer]) -> NDArray[np.uint16]:
+    """The frame of a label map, of 8 or 16 bits by the standard.
+
+    Raises:
+        UnusableSource: it has a value that no segment number can be.
+    """
+    for value in (int(frame.min()), int(frame.max())):
+        if not 0 <= value <= LARGEST_LABEL:
+            raise UnusableSource(f"label {value} is no segment number: 0 to {LARGEST_LABEL} are")
+    return frame.astype(np.uint16)

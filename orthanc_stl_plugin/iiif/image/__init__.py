@@ -1,0 +1,1 @@
+"""IIIF Image API: requests, plans, rendering, info.json."""

@@ -1,0 +1,289 @@
+"""What a request means for one image: integers inside the image and inside the limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, cos, floor, isqrt, radians, sin
+from typing import Final
+
+from orthanc_stl_plugin.errors import BadRequest, ConfigurationError
+from orthanc_stl_plugin.iiif.image.request import (
+    Format,
+    ImageRequest,
+    NamedRegion,
+    PixelRegion,
+    Quality,
+    Region,
+    Size,
+    SizeForm,
+    Version,
+)
+
+type Extent = tuple[int, int]
+"""(width, height) in pixels."""
+
+type Box = tuple[int, int, int, int]
+"""(x, y, width, height) in pixels."""
+
+LARGEST_SIDE: Final = {
+    Format.JPG: 65500, Format.PNG: 1_000_000, Format.WEBP: 16383, Format.GIF: 65535,
+}  # fmt: skip
+"""The most pixels along one side that a format can say, or its usual library writes and reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of `info.json` (3.0 section 5.2): pixels of the scaled region, None for none.
+
+    Raises:
+        ConfigurationError: `max_height`, which is else that of `max_width`, is given alone.
+    """
+
+    max_width: int | None = None
+    max_height: int | None = None
+    max_area: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_width is None and self.max_height is not None:
+            raise ConfigurationError(f"a limit of height {self.max_height} takes one of width")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """One image to make.
+
+    Attributes:
+        x, y, width, height: the region in pixels of the full image, inside it and never empty.
+        output_width, output_height: the size that the region is scaled to, before the rotation.
+        rotation_degrees: clockwise, at least 0, below 360, after mirroring.
+        quality: `default` by whatever name it was asked for.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+    output_width: int
+    output_height: int
+    rotation_degrees: float
+    mirrored: bool
+    quality: Quality
+    format: Format
+
+
+def resolve(
+    request: ImageRequest, width: int, height: int, limits: Limits, *, has_colour: bool = True
+) -> Resolved:
+    """The image that `request` asks for of a full image of `width` x `height` pixels.
+
+    Without colour, `gray` is what `default` means; `color` always is.
+
+    Raises:
+        BadRequest: the region lies outside the image, the size enlarges without leave, or the
+            result is above a limit of the settings or of the format.
+    """
+    box = _region_box(request.region, width, height)
+    output = _output_size(request.size, box[2], box[3], limits)
+    rotation_degrees = request.rotation_degrees
+    if rotation_degrees:
+        rotation_degrees = round(rotation_degrees, 6) % 360
+    _require_within(output, limits)
+    turned = rotated_extent(*output, rotation_degrees) if rotation_degrees else output
+    _require_area_within(turned, limits)
+    _require_format_holds(turned, request.format)
+    quality = request.quality
+    if quality is Quality.COLOR or (quality is Quality.GRAY and not has_colour):
+        quality = Quality.DEFAULT
+    return Resolved(*box, *output, rotation_degrees, request.mirrored, quality, request.format)
+
+
+def canonical(resolved: Resolved, version: Version, image: Extent, limits: Limits) -> str:
+    """The canonical four segments of the path (3.0 section 4.8, 2.1.1 section 4.7)."""
+    region = f"{resolved.x},{resolved.y},{resolved.width},{resolved.height}"
+    if (resolved.width, resolved.height) == image:
+        region = "full"
+    size = (
+        _canonical_size(resolved, limits) if version is Version.V3 else _canonical_size_v2(resolved)
+    )
+    rotation = f"{resolved.rotation_degrees:.6f}".rstrip("0").rstrip(".")
+    mirror = "!" if resolved.mirrored else ""
+    return f"{region}/{size}/{mirror}{rotation}/{resolved.quality}.{resolved.format}"
+
+
+def rotated_extent(width: int, height: int, rotation_degrees: float) -> Extent:
+    """The bounding box of a turned image (3.0 implementation notes, section 5), rounded up."""
+    angle = radians(rotation_degrees)
+    across, down = abs(cos(angle)), abs(sin(angle))
+    return (
+        max(1, ceil(width * across + height * down - 1e-6)),
+        max(1, ceil(height * across + width * down - 1e-6)),
+    )
+
+
+def fitted_to_area(width: int, height: int, area: int) -> Extent:
+    """The largest size of the ratio with at most `area` pixels, rounded down, at least 1."""
+    wide = max(1, isqrt(area * width // height))
+    high = max(1, isqrt(area * height // width))
+    return max(1, min(wide, area // high)), max(1, min(high, area // wide))
+
+
+def _region_box(region: Region, width: int, height: int) -> Box:
+    if region is NamedRegion.FULL:
+        return 0, 0, width, height
+    if region is NamedRegion.SQUARE:
+        side = min(width, height)
+        return (width - side) // 2, (height - side) // 2, side, side
+    if isinstance(region, PixelRegion):
+        x, y = region.x, region.y
+        right, lower = min(x + region.width, width), min(y + region.height, height)
+    else:
+        x, right = _edges(region.x, region.width, width)
+        y, lower = _edges(region.y, region.height, height)
+    if right <= x or lower <= y:
+        raise BadRequest(f"the region has no pixel in an image of {width} x {height}")
+    return x, y, right - x, lower - y
+
+
+def _edges(start_percent: float, percent: float, length: int) -> tuple[int, int]:
+    """Both edges rounded to pixels by themselves, so that neighbouring regions meet."""
+    start = floor(start_percent * length / 100 + 0.5)
+    return start, min(floor((start_percent + percent) * length / 100 + 0.5), length)
+
+
+def _output_size(size: Size, width: int, height: int, limits: Limits) -> Extent:
+    form = size.form
+    if form is SizeForm.EXACT:
+        output = size.width, size.height
+    elif form is SizeForm.WIDTH:
+        output = size.width, _other_side(size.width, width, height)
+    elif form is SizeForm.HEIGHT:
+        output = _other_side(size.height, height, width), size.height
+    elif form is SizeForm.FULL:
+        output = width, height
+    elif form is SizeForm.PERCENT:
+        output = _percent_size(size, width, height)
+    elif form is SizeForm.CONFINED:
+        return _largest(width, height, size, limits)
+    else:
+        return _maximum(width, height, limits, upscaling=size.upscaling)
+    if not size.upscaling and (output[0] > width or output[1] > height):
+        raise BadRequest(
+            f"the size {output[0]} x {output[1]} enlarges a region of {width} x {height} pixels,"
+            " which takes a ^ before the size"
+        )
+    return output
+
+
+def _percent_size(size: Size, width: int, height: int) -> Extent:
+    if size.percent > 100 and not size.upscaling:
+        raise BadRequest(f"the size pct:{size.percent:g} is above 100 and has no ^ before it")
+    output = floor(width * size.percent / 100 + 0.5), floor(height * size.percent / 100 + 0.5)
+    if max(output) == 0:
+        raise BadRequest(f"pct:{size.percent:g} of {width} x {height} pixels leaves no pixel")
+    return max(1, output[0]), max(1, output[1])
+
+
+def _other_side(given: int, along: int, across: int) -> int:
+    """The length that keeps the ratio along : across when `along` becomes `given`; at least 1.
+
+    Where `given` is a tile at the edge of a pyramid, whose sides are both rounded up (3.0
+    implementation notes, section 3), that rounding is kept: the answer is then the stored tile.
+    """
+    rounded = (2 * given * across + along) // (2 * along)
+    if given <= along:
+        factor = 1 << (-(-along // given) - 1).bit_length()
+        stored = -(-across // factor)
+        if -(-along // factor) == given and abs(stored * along - given * across) < along:
+            rounded = stored
+    return max(1, rounded)
+
+
+def _largest(width: int, height: int, size: Size, limits: Limits) -> Extent:
+    """The largest size in the box of `!w,h`, and in the limits; the ratio is kept.
+
+    Version 3 can be read to confine a region that is smaller than the box to its own size
+    (section 4.2). The validator of the IIIF consortium reads it as enlarging, which takes a `^`.
+    """
+    if not size.upscaling and size.width > width and size.height > height:
+        raise BadRequest(
+            f"the box {size.width} x {size.height} is larger than a region of {width} x {height}"
+            " pixels, which takes a ^ before the size, or max"
+        )
+    within = Limits(
+        min(size.width, limits.max_width or size.width),
+        min(size.height, limits.max_height or limits.max_width or size.height),
+        limits.max_area,
+    )
+    return _maximum(width, height, within, upscaling=size.upscaling)
+
+
+def _maximum(width: int, height: int, limits: Limits, *, upscaling: bool) -> Extent:
+    """The largest size that the limits leave; without any limit, the region's own."""
+    max_width = limits.max_width
+    max_height = limits.max_height or max_width
+    area = limits.max_area
+    if not upscaling or (max_width is None and max_height is None and area is None):
+        max_width = min(width, max_width or width)
+        max_height = min(height, max_height or height)
+    output = _fitted(width, height, max_width, max_height)
+    if area is not None and (output is None or output[0] * output[1] > area):
+        output = fitted_to_area(width, height, area)
+    return output or (width, height)
+
+
+def _fitted(
+    width: int, height: int, max_width: int | None, max_height: int | None
+) -> Extent | None:
+    """The largest size of the ratio in a box, of which a side may be open; None if both are."""
+    if max_width is not None and (max_height is None or max_width * height <= max_height * width):
+        return max_width, max(1, (2 * max_width * height + width) // (2 * width))
+    if max_height is not None:
+        return max(1, (2 * max_height * width + height) // (2 * height)), max_height
+    return None
+
+
+def _require_within(output: Extent, limits: Limits) -> None:
+    wide, high = output
+    if limits.max_width is not None and wide > limits.max_width:
+        raise BadRequest(f"a width of {wide} pixels is above the limit maxWidth {limits.max_width}")
+    max_height = limits.max_height or limits.max_width
+    if max_height is not None and high > max_height:
+        raise BadRequest(f"a height of {high} pixels is above the limit maxHeight {max_height}")
+    _require_area_within(output, limits)
+
+
+def _require_area_within(output: Extent, limits: Limits) -> None:
+    wide, high = output
+    if limits.max_area is not None and wide * high > limits.max_area:
+        raise BadRequest(
+            f"{wide} x {high} pixels are above the limit maxArea of {limits.max_area} pixels"
+        )
+
+
+def _require_format_holds(output: Extent, format_: Format) -> None:
+    largest = LARGEST_SIDE.get(format_)
+    if largest is not None and max(output) > largest:
+        raise BadRequest(
+            f"{output[0]} x {output[1]} pixels are more than {format_} holds, {largest} a side"
+        )
+
+
+def _canonical_size(resolved: Resolved, limits: Limits) -> str:
+    region = resolved.width, resolved.height
+    output = resolved.output_width, resolved.output_height
+    if output == _maximum(*region, limits, upscaling=False):
+        return "max"
+    if output == _maximum(*region, limits, upscaling=True):
+        return "^max"
+    upscaled = "^" if output[0] > region[0] or output[1] > region[1] else ""
+    return f"{upscaled}{output[0]},{output[1]}"
+
+
+def _canonical_size_v2(resolved: Resolved) -> str:
+    region = resolved.width, resolved.height
+    output = resolved.output_width, resolved.output_height
+    if output == region:
+        return "full"
+    if output[1] == _other_side(output[0], *region):
+        return f"{output[0]},"
+    return f"{output[0]},{output[1]}"

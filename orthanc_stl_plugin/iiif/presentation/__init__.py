@@ -1,0 +1,1 @@
+"""IIIF Presentation API: manifests, collections, change discovery."""

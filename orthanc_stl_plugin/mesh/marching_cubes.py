@@ -1,0 +1,131 @@
+"""Where a surface crosses the edges of the grid, and the triangles between the crossings.
+
+Everything in this module is in voxel indices. It is fastest when the last axis is contiguous.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.mesh.marching_cubes_tables import MAX_TRIANGLES, cell_tables
+
+type Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossings:
+    """A closed surface whose V vertices lie one on each edge between an inside and an outside node.
+
+    Attributes:
+        lower: (V, 3) int32 index of the lower node of a vertex's edge; -1 is the layer of outside
+            nodes before the first.
+        axis: (V,) uint8 axis 0-2 along which the edge runs.
+        is_lower_inside: (V,) bool whether the inside node is the lower one.
+        faces: (F, 3) int32 vertices, counter-clockwise from outside in right-handed axes.
+        shape: (F,) uint16 shapes of the faces, see `shapes`.
+    """
+
+    lower: NDArray[np.int32]
+    axis: NDArray[np.uint8]
+    is_lower_inside: NDArray[np.bool_]
+    faces: NDArray[np.int32]
+    shape: NDArray[np.uint16]
+
+
+def memory_order(values: NDArray[np.generic]) -> tuple[int, int, int]:
+    """The axes of a volume from the longest stride to the shortest."""
+    first, second, third = sorted(range(3), key=lambda axis: -abs(values.strides[axis]))
+    return first, second, third
+
+
+def bounding_box(volume: NDArray[np.generic]) -> Box:
+    """The smallest box that holds every non-zero voxel of a volume (n0, n1, n2).
+
+    Raises:
+        UnusableSource: no voxel differs from zero.
+    """
+    words = _as_words(volume)
+    filled = (index for index, slab in enumerate(words) if slab.max() or slab.min())
+    first = next(filled, None)
+    if first is None:
+        raise UnusableSource("the mask is empty: no voxel is inside")
+    last = next(index for index in reversed(range(len(words))) if words[index].any())
+    plane = np.bitwise_or.reduce(words[first : last + 1], axis=0)
+    rows = _extent(plane.any(axis=1))
+    line = np.bitwise_or.reduce(plane, axis=0)
+    columns = _extent(line.view(volume.dtype) != 0 if words is not volume else line != 0)
+    return slice(first, last + 1), rows, columns
+
+
+def _as_words(volume: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The volume as 64-bit words of several voxels where its memory allows, which is faster."""
+    row_bytes = volume.shape[2] * volume.itemsize
+    is_whole = volume.strides[2] == volume.itemsize and row_bytes % 8 == 0
+    if is_whole and volume.dtype.kind in "bui" and volume.itemsize < 8:
+        return volume.view(np.uint64)
+    return volume if volume.dtype.kind in "bui" else volume != 0
+
+
+def _extent(filled: NDArray[np.bool_]) -> slice:
+    """From the first to the last element that is set; one of them is."""
+    return slice(int(filled.argmax()), int(filled.size - filled[::-1].argmax()))
+
+
+def crossings(inside: NDArray[np.bool_]) -> Crossings:
+    """The surface around the inside nodes; nodes beyond the volume (n0, n1, n2) are outside."""
+    tables = cell_tables()
+    codes = _cell_codes(inside)
+    _, rows, columns = codes.shape
+    flat = codes.ravel()
+    cells = np.flatnonzero((flat - np.uint8(1)) < np.uint8(254))
+    cell_codes = flat[cells]
+
+    owner, axis = np.divmod(np.flatnonzero(tables.crossed.take(cell_codes, axis=0)), 3)
+    counts = tables.crossed.sum(axis=1, dtype=np.int32).take(cell_codes)
+    first_vertex = np.empty(flat.size, dtype=np.int32)
+    first_vertex[cells] = np.cumsum(counts) - counts
+
+    face_counts = tables.triangle_count.take(cell_codes)
+    first_face = (np.cumsum(face_counts, dtype=np.int64) - face_counts).astype(np.int32)
+    first_shape = MAX_TRIANGLES * cell_codes.astype(np.int32)
+    number = np.repeat(first_shape - first_face, face_counts)
+    shape = number + np.arange(number.size, dtype=np.int32)
+    edges = tables.triangles.reshape(-1, 3)
+    offsets = tables.edge_offset @ np.array([rows * columns, columns, 1])
+    owners = offsets[edges].take(shape, axis=0)
+    owners += np.repeat(cells, face_counts)[:, np.newaxis]
+    ranks = 3 * flat.take(owners).astype(np.int32)
+    ranks += tables.edge_axis.astype(np.int32)[edges].take(shape, axis=0)
+    faces = first_vertex.take(owners)
+    faces += tables.rank.take(ranks)
+
+    owner_cells = cells.take(owner)
+    lower = np.empty((owner.size, 3), dtype=np.int32)
+    plane, rest = np.divmod(owner_cells, rows * columns)
+    lower[:, 0] = plane - 1
+    lower[:, 1] = rest // columns - 1
+    lower[:, 2] = rest % columns - 1
+    return Crossings(
+        lower=lower,
+        axis=axis.astype(np.uint8),
+        is_lower_inside=(cell_codes.take(owner) & 1).astype(np.bool_),
+        faces=faces,
+        shape=shape.astype(np.uint16),
+    )
+
+
+def _cell_codes(inside: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(n0 + 1, n1 + 1, n2 + 1) uint8 codes of the cells between the nodes and one layer around."""
+    padded = np.zeros([size + 2 for size in inside.shape], dtype=np.uint8)
+    padded[1:-1, 1:-1, 1:-1] = inside
+    lines = padded[:, :, 1:] << np.uint8(1)
+    lines |= padded[:, :, :-1]
+    squares = lines[:, 1:] << np.uint8(2)
+    squares |= lines[:, :-1]
+    codes = squares[1:] << np.uint8(4)
+    codes |= squares[:-1]
+    return codes

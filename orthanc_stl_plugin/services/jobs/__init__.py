@@ -1,0 +1,1 @@
+"""The job queue, worker processes and task folders."""

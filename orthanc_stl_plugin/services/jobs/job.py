@@ -1,0 +1,140 @@
+"""One job: the work that runs, what it tells, and who waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from orthanc_stl_plugin.errors import Cancelled, PluginError
+from orthanc_stl_plugin.model.job import JobRecord, JobState
+from orthanc_stl_plugin.model.progress import Gauge
+from orthanc_stl_plugin.services.jobs.worker_pool import Watcher
+
+Work = Callable[["Watch"], Any]
+_MOST_PERCENT: Final = 99  # before the end
+
+
+@dataclass(slots=True)
+class Job:
+    """A job in the queue, and until it is forgotten; changed by its engine and its watch only."""
+
+    record: JobRecord
+    work: Work | None
+    is_repeatable: bool = False
+    stopped_by: PluginError | None = None  # set once it has to stop
+    is_committed: bool = False  # what it has done stays: it is too late to stop
+    outcome: JobRecord | None = None  # how it has ended, shown when it is written down
+    begun: float = 0.0  # of a clock that only goes forward, in seconds
+    gauge: Gauge = field(default_factory=Gauge)
+    ended: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+    error: BaseException | None = None
+
+    def shown(self) -> JobRecord:
+        """The record at this moment."""
+        if self.record.state is not JobState.RUNNING:
+            return self.record
+        percent = min(_MOST_PERCENT, round(100 * self.gauge.at(time.monotonic())))
+        return replace(self.record, progress=percent)
+
+    def ended_with(self, error: BaseException | None) -> JobRecord:
+        """The record when the job ends at this moment: without an error it has succeeded."""
+        sentence = "" if error is None else "internal error: the log of Orthanc tells more"
+        return replace(
+            self.record,
+            state=JobState.SUCCESS if error is None else JobState.FAILURE,
+            progress=100 if error is None else self.shown().progress,
+            completed_at=datetime.now(UTC),
+            error=str(error) if isinstance(error, PluginError) else sentence,
+            is_cancelled=isinstance(error, Cancelled),
+            series_instance_uid="" if error is None else self.record.series_instance_uid,
+        )
+
+    def end(self, result: Any = None, error: BaseException | None = None) -> None:
+        """Shows its outcome; what is not repeated, or has succeeded, lets go of its work."""
+        self.record = self.outcome or self.ended_with(error)
+        self.result, self.error = result, None if error is None else without_traceback(error)
+        if error is None or not self.is_repeatable:
+            self.work = None
+
+
+class Watch(Watcher):
+    """What running work tells its job, and hears from it."""
+
+    def __init__(self, job: Job, guard: threading.Condition) -> None:
+        self._job = job
+        self._guard = guard
+        self.series_instance_uid = job.record.series_instance_uid
+        """Of the series for its models: whatever lies in it is removed unless the job succeeds."""
+
+    def tick(self) -> None:
+        """Raises Cancelled when somebody has cancelled the job, Busy when the server stops."""
+        if self._job.stopped_by is not None:
+            raise self._job.stopped_by
+
+    def start(self) -> None:
+        """The work begins now: the time of the job is counted from here on."""
+        with self._guard:
+            self._job.begun = time.monotonic()
+            self._job.record = replace(self._job.record, started_at=datetime.now(UTC))
+
+    def gone_s(self) -> float:
+        """How long the work has gone on."""
+        return time.monotonic() - self._job.begun
+
+    def commit(self) -> None:
+        """What the work has done stays: from now on nobody stops it.
+
+        Raises:
+            Cancelled, Busy: see `tick`; what was done has to be undone.
+        """
+        with self._guard:
+            self.tick()
+            self._job.is_committed = True
+
+    def tell(
+        self, share: float, *, until: float = 0.0, seconds: float = 0.0, **content: object
+    ) -> None:
+        """Sets the progress to `share`, 0 to 1, unless it is further, and parts of the content.
+
+        A step that cannot tell more for a while says what share it will reach, in how many
+        `seconds`, so that the progress goes on meanwhile.
+
+        Raises:
+            Cancelled, Busy: see `tick`.
+        """
+        self.tick()
+        with self._guard:
+            record, now = self._job.record, time.monotonic()
+            self._job.gauge = self._job.gauge.moved(now, share, until, seconds)
+            self._job.record = replace(record, content={**record.content, **content})
+
+
+class Ticket:
+    """What the one who submits work holds: its job's identifier, and its result."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.job_id = job.record.job_id
+
+    def wait(self) -> Any:
+        """What the work returns, when it has ended; or raises what it raises."""
+        self._job.ended.wait()
+        if self._job.error is not None:
+            raise copy(self._job.error)  # the job is kept: it must not hold the frames of who waits
+        return self._job.result
+
+
+def without_traceback(error: BaseException) -> BaseException:
+    """The error alone, without its causes: the frames of a traceback hold what work was given."""
+    linked: list[BaseException | None] = [error]
+    while linked:
+        if (one := linked.pop()) is not None:
+            linked += [one.__cause__, one.__context__]
+            one.__cause__ = one.__context__ = one.__traceback__ = None
+    return error

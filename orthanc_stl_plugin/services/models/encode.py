@@ -1,0 +1,301 @@
+"""Making models: fetch or take the source, let a worker mesh it, store the results."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pydicom.uid import generate_uid
+
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.errors import BadRequest, UnusableSource
+from orthanc_stl_plugin.formats.contours.rtstruct import count_rois
+from orthanc_stl_plugin.formats.dicom.encapsulated import (
+    ModelDescription,
+    SeriesIdentity,
+    lost_letters,
+    series_description,
+    stl_tags,
+)
+from orthanc_stl_plugin.formats.meshes import stl
+from orthanc_stl_plugin.formats.meshes.read import MeshLimits
+from orthanc_stl_plugin.formats.volumes import nifti
+from orthanc_stl_plugin.model.identity import Reference
+from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.services.jobs.job import Watch, Work
+from orthanc_stl_plugin.services.jobs.task_folders import Spool
+from orthanc_stl_plugin.services.jobs.worker_pool import Workers
+from orthanc_stl_plugin.services.models.effort import SourceSize
+from orthanc_stl_plugin.services.models.orders import (
+    AttachOrder,
+    Making,
+    NiftiOrder,
+    SeriesOrder,
+    StructuresOrder,
+)
+from orthanc_stl_plugin.services.models.progress import Course, Pace
+from orthanc_stl_plugin.services.models.sources import (
+    MeshFileSource,
+    NiftiSource,
+    RtStructSource,
+    SegSource,
+    SeriesSource,
+    Source,
+)
+from orthanc_stl_plugin.services.models.worker import ConversionTask, MadeModel, make_models
+from orthanc_stl_plugin.services.ports.archive import (
+    Archive,
+    SeriesRecord,
+    StoredInstance,
+    write_instance,
+)
+
+_HIGHEST_IS: Final = 2**31 - 1  # PS3.5 section 6.2
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedInstance:
+    """A stored model, the name of its structure, and sentences for who wants to print it."""
+
+    name: str
+    stored: StoredInstance
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def answer(self) -> dict[str, object]:
+        """What the archive has answered, with the warnings where there are any."""
+        told = {"Warnings": list(self.warnings)} if self.warnings else {}
+        return {**self.stored.answer, **told}
+
+
+class Encoder:
+    """Makes models and stores them in the archive; what fails leaves nothing stored.
+
+    The methods check what can be checked at once, and return the work of a job, whose result is a
+    list of NamedInstance. They raise NotFound for a study, series or instance that does not exist;
+    the work raises what `make_models` and the archive raise.
+    """
+
+    def __init__(
+        self, archive: Archive, workers: Workers, spool: Spool, settings: Settings
+    ) -> None:
+        self._archive = archive
+        self._workers = workers
+        self._spool = spool
+        self._max_bytes = settings.max_volume_mib << 20
+        self._max_triangles = settings.max_triangles
+        self._pace = Pace()
+        self._mesh_limits = MeshLimits(
+            settings.max_triangles, settings.max_texture_pixels, self._max_bytes
+        )
+
+    def nifti(self, order: NiftiOrder, making: Making) -> Work:
+        """The models of a NIfTI file."""
+        reference = self._receiving(order.parent_study, order.reference_series)
+
+        def spooled(folder: Path, course: Course) -> Source:
+            path = folder / "source.nii"
+            course.make(SourceSize(len(order.nifti), nifti.plain_bytes(order.nifti)))
+            path.write_bytes(order.nifti)
+            wanted, split = order.wanted, order.split
+            return NiftiSource(path, self._max_bytes, wanted, split, order.label_names)
+
+        return partial(self._encode, order.parent_study, spooled, making, reference)
+
+    def attached(self, order: AttachOrder, making: Making) -> Work:
+        """The model that a file holds."""
+        reference = self._receiving(order.parent_study, order.reference_series)
+
+        def spooled(folder: Path, course: Course) -> Source:
+            file = order.file
+            course.make(SourceSize(len(file.content), len(file.content)))
+            path = folder / "source.mesh"
+            path.write_bytes(file.content)
+            companions: dict[str, Path] = {}
+            for number, (name, content) in enumerate(file.companions.files.items(), start=1):
+                companions[name] = folder / f"companion-{number}"
+                companions[name].write_bytes(content)
+            return MeshFileSource(
+                path,
+                file.kind,
+                self._mesh_limits,
+                order.name,
+                companions,
+                file.millimetres_per_unit,
+                file.is_y_up,
+            )
+
+        return partial(self._encode, order.parent_study, spooled, making, reference)
+
+    def _receiving(self, parent_study: str, reference_series: str | None) -> SeriesRecord | None:
+        """The series that lends its frame of reference to what a study receives."""
+        self._archive.study_tags(parent_study)
+        if reference_series is None:
+            return None
+        reference = self._archive.series(reference_series)
+        _check_reference(reference, parent_study)
+        return reference
+
+    def rtstruct(self, order: StructuresOrder, making: Making) -> Work:
+        """The models of an RT Structure Set, in its study."""
+
+        def spooled(folder: Path, course: Course) -> Source:
+            path = self._spooled_instances([order.instance], folder, course)[0]
+            rois = max(1, count_rois(path))
+            wanted = rois if order.wanted is None else len(order.wanted)
+            course.make(SourceSize(0, 0, path.stat().st_size, rois, wanted))
+            return RtStructSource(path, order.wanted, order.split)
+
+        study_id = self._archive.study_of(order.instance)
+        return partial(self._encode, study_id, spooled, making, None)
+
+    def seg(self, order: StructuresOrder, making: Making) -> Work:
+        """The models of a DICOM Segmentation, in its study."""
+
+        def spooled(folder: Path, course: Course) -> Source:
+            path = self._spooled_instances([order.instance], folder, course)[0]
+            return SegSource(path, self._max_bytes, order.wanted, order.split)
+
+        study_id = self._archive.study_of(order.instance)
+        return partial(self._encode, study_id, spooled, making, None)
+
+    def series(self, order: SeriesOrder, making: Making) -> Work:
+        """The model of an image series, in its study."""
+        series = self._archive.series(order.series)
+
+        def spooled(folder: Path, course: Course) -> Source:
+            return SeriesSource(
+                tuple(self._spooled_instances(series.instance_ids, folder, course)),
+                self._max_bytes,
+                order.inside,
+                series.series_instance_uid,
+                title=f"Surface of {series.description}" if series.description else "Surface",
+            )
+
+        return partial(self._encode, series.study_id, spooled, making, None)
+
+    def _spooled_instances(
+        self, instance_ids: Sequence[str], folder: Path, course: Course
+    ) -> list[Path]:
+        paths: list[Path] = []
+        total_bytes = 0
+        for instance_id in instance_ids:
+            course.fetch(len(paths), len(instance_ids), total_bytes)
+            paths.append(write_instance(self._archive, instance_id, folder))
+            total_bytes += paths[-1].stat().st_size
+        course.fetch(len(paths), len(paths), total_bytes)
+        return paths
+
+    def _encode(
+        self,
+        study_id: str,
+        spooled: Callable[[Path, Course], Source],
+        making: Making,
+        reference: SeriesRecord | None,
+        watch: Watch,
+    ) -> list[NamedInstance]:
+        watch.tell(0, Stage=str(Stage.READING))
+        with self._spool.task_folder() as folder:
+            course = Course(watch, making.options, folder, self._pace)
+            source = spooled(folder, course)
+            task = ConversionTask(source, folder, making.options, self._max_triangles, course.size)
+            models = self._workers.run_watched(course, make_models, task)
+            if reference is not None:
+                models = [_placed(model, reference) for model in models]
+            series = self._next_series(study_id, models, watch)
+            stored = self._stored(study_id, series, models, making.tags, course)
+        for model, one in zip(models, stored, strict=True):
+            _log.info("stored %s: %d triangles", one.stored.instance_id, model.report.triangles)
+        return stored
+
+    def _next_series(
+        self, study_id: str, models: Sequence[MadeModel], watch: Watch
+    ) -> SeriesIdentity:
+        """Behind those that are there: lists of series are in the order of their numbers."""
+        number = self._archive.last_series_number(study_id) + 1
+        return SeriesIdentity(
+            number=number if number <= _HIGHEST_IS else 1,
+            description=series_description([model.segment.name for model in models]),
+            series_instance_uid=watch.series_instance_uid,
+            model_group_uid=generate_uid() if len(models) > 1 else None,
+            made_at=datetime.now().astimezone(),
+        )
+
+    def _stored(
+        self,
+        study_id: str,
+        series: SeriesIdentity,
+        models: Sequence[MadeModel],
+        tags: Mapping[str, object],
+        course: Course,
+    ) -> list[NamedInstance]:
+        triangles = [model.report.triangles for model in models]
+        stored: list[NamedInstance] = []
+        for number, model in enumerate(models, start=1):
+            course.store(len(stored), triangles)
+            all_tags = stl_tags(_description(model, number), series) | dict(tags)
+            instance = self._archive.create_instance(
+                study_id, all_tags, model.path, stl.MEDIA_TYPE, model.looks
+            )
+            name = str(tags.get("ContentDescription") or model.segment.name)
+            stored.append(NamedInstance(name, instance, model.warnings))
+        stored = [self._spelt(one) for one in stored]
+        made = [{**one.answer, "Name": one.name} for one in stored]
+        course.store(len(stored), triangles, Instances=made)
+        return stored
+
+    def _spelt(self, one: NamedInstance) -> NamedInstance:
+        """With a warning if the study's character set lacks letters, which Orthanc leaves out."""
+        if one.name.isascii():
+            return one
+        kept = self._archive.instance_tags(one.stored.instance_id).get("ContentDescription")
+        lost = lost_letters(one.name, str(kept))
+        if not lost:
+            return one
+        told = (
+            f"the name {one.name!r} is stored without {lost!r}: its study's character set has none"
+        )
+        return replace(one, warnings=(*one.warnings, told))
+
+
+def _check_reference(series: SeriesRecord, parent_study: str) -> None:
+    if series.study_id != parent_study:
+        raise BadRequest(
+            f"ReferenceSeries {series.series_id} lies in the study {series.study_id},"
+            f" not in ParentStudy {parent_study}"
+        )
+    if series.frame_of_reference_uid is None:
+        raise UnusableSource(
+            f"ReferenceSeries {series.series_id} has no FrameOfReferenceUID to share"
+        )
+
+
+def _placed(model: MadeModel, reference: SeriesRecord) -> MadeModel:
+    return replace(
+        model,
+        frame_of_reference_uid=reference.frame_of_reference_uid,
+        references=tuple(
+            Reference(reference.series_instance_uid, sop_class, instance)
+            for sop_class, instance in reference.references
+        ),
+        modality=reference.modality,
+    )
+
+
+def _description(model: MadeModel, number: int) -> ModelDescription:
+    return ModelDescription(
+        segment=model.segment,
+        number=number,
+        frame_of_reference_uid=model.frame_of_reference_uid,
+        references=model.references,
+        modality=model.modality,
+        algorithm_parameters=model.parameters,
+        document_bytes=model.path.stat().st_size,
+        icon=model.icon,
+    )

@@ -1,0 +1,105 @@
+"""Segmentations of every kind, on their way to a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orthanc_stl_plugin.formats.meshes.read import MeshFile, MeshFormat, MeshLimits
+from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
+
+Wanted = tuple[int | str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class NiftiSource:
+    """A NIfTI file. Without wanted labels and split: all voxels that are not zero, as one."""
+
+    path: Path
+    max_bytes: int
+    wanted: Wanted = None
+    split: bool = False
+    label_names: Mapping[int, str] = field(default_factory=dict)
+    title: str = "Model from NIfTI"
+
+
+@dataclass(frozen=True, slots=True)
+class RtStructSource:
+    """An RT Structure Set. Without wanted ROIs: all that can be meshed."""
+
+    path: Path
+    wanted: Wanted = None
+    split: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SegSource:
+    """A DICOM Segmentation. Without wanted segments: all that have a voxel."""
+
+    path: Path
+    max_bytes: int
+    wanted: Wanted = None
+    split: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What of an image series is the object.
+
+    Attributes:
+        threshold: the lowest value inside, in the rescaled unit; None: found by Otsu's method.
+        upper: the highest value inside, or None.
+        keep_largest: only the largest connected part.
+        fill_holes: without cavities.
+    """
+
+    threshold: float | None = None
+    upper: float | None = None
+    keep_largest: bool = False
+    fill_holes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesSource:
+    """The files of an image series, and what of it is the object.
+
+    Attributes:
+        paths: one file for each instance.
+        max_bytes: the most bytes of the volume.
+        inside: the object.
+        series_instance_uid: of the series.
+        title: what to call the object.
+    """
+
+    paths: tuple[Path, ...]
+    max_bytes: int
+    inside: Inside
+    series_instance_uid: str | None = None
+    title: str = "Surface"
+
+
+@dataclass(frozen=True, slots=True)
+class MeshFileSource:
+    """A file that holds a surface already; see `MeshFile`. `companions` are paths by name."""
+
+    path: Path
+    kind: MeshFormat
+    limits: MeshLimits
+    title: str
+    companions: Mapping[str, Path] = field(default_factory=dict)
+    millimetres_per_unit: float | None = None
+    is_y_up: bool | None = None
+
+    def file(self) -> MeshFile:
+        """What lies at the paths."""
+        return MeshFile(
+            self.path.read_bytes(),
+            self.kind,
+            Companions.of({name: path.read_bytes() for name, path in self.companions.items()}),
+            self.millimetres_per_unit,
+            self.is_y_up,
+        )
+
+
+Source = NiftiSource | RtStructSource | SegSource | SeriesSource | MeshFileSource

@@ -1,0 +1,271 @@
+"""Segmentations of every kind as surfaces; runs in a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.contours import rtstruct
+from orthanc_stl_plugin.formats.contours.combined_rois import (
+    united_masks,
+    united_occupancies,
+    united_segment,
+)
+from orthanc_stl_plugin.formats.contours.rasterisation import SMALLEST_RESOLUTION
+from orthanc_stl_plugin.formats.contours.roi import Roi
+from orthanc_stl_plugin.formats.meshes.read import read_mesh
+from orthanc_stl_plugin.formats.volumes import nifti, nifti_labels
+from orthanc_stl_plugin.formats.volumes import seg as dicom_seg
+from orthanc_stl_plugin.formats.volumes.image_series import read_series
+from orthanc_stl_plugin.formats.volumes.otsu import GreyHistogram
+from orthanc_stl_plugin.mesh.block_means import Voxels
+from orthanc_stl_plugin.mesh.components import cavities, outside_largest
+from orthanc_stl_plugin.mesh.surface import (
+    fitted,
+    fitted_surface,
+    isosurface,
+    joined,
+    mask_surface,
+    reduced,
+    within,
+)
+from orthanc_stl_plugin.model.identity import Reference
+from orthanc_stl_plugin.model.labels import Segment
+from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
+from orthanc_stl_plugin.model.progress import SILENT, Progress, Stage
+from orthanc_stl_plugin.services.models.sources import (
+    Inside,
+    MeshFileSource,
+    NiftiSource,
+    RtStructSource,
+    SegSource,
+    SeriesSource,
+    Source,
+)
+
+_COARSER: Final = 1.5
+_UNKNOWN_VOXELS: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surface:
+    """One model: what it is, its mesh, and what it comes from.
+
+    Attributes:
+        segment: its identity.
+        mesh: LPS mm.
+        frame_of_reference_uid: of the source, or None.
+        references: the instances that it was made from.
+        modality: of the images that were measured, or None where it is not known.
+        note: how the surface was found, for people to read; may be empty.
+        is_given: the source held the surface itself: it may be open, and nothing was computed.
+        write_looks: see `GivenModel`.
+        missing: see `GivenModel`.
+        notes: see `ImageVolume`, `Roi` and `notes_on`.
+    """
+
+    segment: Segment
+    mesh: Mesh
+    frame_of_reference_uid: str | None = None
+    references: tuple[Reference, ...] = ()
+    modality: str | None = None
+    note: str = ""
+    is_given: bool = False
+    write_looks: Callable[[Path], None] | None = None
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def surfaces(
+    source: Source, options: MeshOptions, progress: Progress = SILENT
+) -> Iterator[Surface]:
+    """The surfaces of a source, one at a time; `progress` hears of each step.
+
+    Raises:
+        BadRequest: a structure that is wanted does not exist.
+        TooLarge: the source is larger than its limit.
+        UnusableSource: it cannot be read, or what is wanted is empty.
+    """
+    match source:
+        case NiftiSource():
+            return _nifti(source, options, progress)
+        case RtStructSource():
+            return _rtstruct(source, options, progress)
+        case SegSource():
+            return _seg(source, options, progress)
+        case SeriesSource():
+            return _series(source, options, progress)
+        case MeshFileSource():
+            return _mesh_file(source)
+
+
+def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
+    given = read_mesh(source.file(), source.limits)
+    yield Surface(
+        Segment(1, source.title),
+        given.mesh,
+        is_given=True,
+        write_looks=given.write_looks,
+        missing=given.missing,
+    )
+
+
+def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
+    volume = nifti.read_nifti(source.path.read_bytes(), source.max_bytes)
+    if source.wanted is None and not source.split:
+        mask = nifti.foreground(volume)
+        voxels = int(np.count_nonzero(mask))
+        if not voxels:
+            shape = " x ".join(map(str, volume.grid.shape))
+            raise UnusableSource(f"the mask is empty: all of its {shape} voxels are zero")
+        progress.plan([voxels])
+        mesh = mask_surface(mask, volume.grid, options, progress)
+        yield Surface(Segment(1, source.title), mesh)
+        return
+    counts = nifti_labels.voxel_counts(volume)
+    known = nifti_labels.segments(volume, source.label_names, counts)
+    if source.wanted is not None:
+        wanted = nifti_labels.chosen(known, source.wanted)
+    else:
+        wanted = nifti_labels.present(volume, known, counts)
+    sizes = [counts.get(part.number, 0) for part in wanted]
+    progress.plan(sizes if source.split else [sum(sizes)])
+    parts = nifti_labels.structures(volume, wanted)
+    for part in parts if source.split else [united_masks(list(parts))]:
+        mesh = mask_surface(part.mask, part.grid, options, progress)
+        yield Surface(part.segment, mesh)
+
+
+def _rtstruct(
+    source: RtStructSource, options: MeshOptions, progress: Progress
+) -> Iterator[Surface]:
+    structure_set = rtstruct.read_rtstruct(source.path)
+    reference = Reference(
+        structure_set.series_instance_uid,
+        rtstruct.RT_STRUCTURE_SET,
+        structure_set.sop_instance_uid,
+    )
+    if source.wanted is None:
+        rois = [roi for roi in structure_set.rois if roi.obstacle is None]
+        if not rois:
+            obstacles = "; ".join(f"{r.segment.name!r} {r.obstacle}" for r in structure_set.rois)
+            raise UnusableSource(f"no ROI encloses anything: {obstacles[:500]}")
+    else:
+        rois = [structure_set.roi(one) for one in source.wanted]
+    resolution = max(SMALLEST_RESOLUTION, options.resolution)
+    voxels = [rtstruct.expected_voxels(roi, resolution) for roi in rois]
+    if source.split or len(rois) == 1:
+        progress.plan(voxels, are_drawn=True)
+        for roi in rois:
+            progress.begin(Stage.READING)
+            pieces = rtstruct.occupancies(roi, resolution=resolution)
+            mesh = _pieces_mesh(pieces, options, progress)
+            frame = roi.frame_of_reference_uid
+            yield Surface(roi.segment, mesh, frame, (reference,), notes=_told([roi]))
+        return
+    progress.plan(voxels, are_drawn=True, as_one=True)
+    progress.begin(Stage.READING)
+    parts = [piece for roi in rois for piece in rtstruct.occupancies(roi, resolution=resolution)]
+    mesh = _pieces_mesh(united_occupancies(parts, resolution), options, progress)
+    segment = united_segment([roi.segment for roi in rois])
+    frame = parts[0].grid.frame_of_reference_uid
+    yield Surface(segment, mesh, frame, (reference,), notes=_told(rois))
+
+
+def _told(rois: Iterable[Roi]) -> tuple[str, ...]:
+    return tuple(f"{roi.segment.name!r}: {note}" for roi in rois for note in roi.notes)
+
+
+def _pieces_mesh(
+    pieces: Iterable[rtstruct.Occupancy], options: MeshOptions, progress: Progress
+) -> Mesh:
+    """The surfaces of all pieces as one mesh."""
+    unbounded = replace(options, triangles=None)
+    level = rtstruct.INSIDE
+    mesh = joined(
+        [
+            isosurface(piece.values, level, piece.grid, unbounded, progress=progress)
+            for piece in pieces
+        ]
+    )
+    return reduced(mesh, options.triangles, progress)
+
+
+def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
+    seg = dicom_seg.read_seg(source.path)
+    reference = Reference(
+        seg.series_instance_uid, str(seg.dataset.SOPClassUID), seg.sop_instance_uid
+    )
+    numbers = None
+    if source.wanted is not None:
+        numbers = [seg.segment(one).number for one in source.wanted]
+    parts = dicom_seg.structures(seg, numbers, source.max_bytes)
+    progress.plan([_UNKNOWN_VOXELS] * (len(numbers or seg.segments) if source.split else 1))
+    for part in parts if source.split else [united_masks(list(parts))]:
+        mesh = mask_surface(part.mask, part.grid, options, progress)
+        frame, notes = seg.frame_of_reference_uid, dicom_seg.notes_on(part, seg)
+        yield Surface(part.segment, mesh, frame, (reference,), notes=notes)
+
+
+def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
+    volume = read_series(source.paths, source.max_bytes)
+    values: Voxels = volume.values
+    chosen = source.inside
+    level = chosen.threshold
+    if level is None:
+        level = GreyHistogram(volume.values, volume.padding).otsu()
+    inside = within(values, level, chosen.upper)
+    if volume.padding is not None:  # whose values are not its own
+        values = _changed(values, inside & volume.padding, np.nan)
+        inside &= ~volume.padding
+    voxels = int(np.count_nonzero(inside))
+    if not voxels:
+        bounds = f"from {level:g}"
+        if chosen.upper is not None:
+            bounds = f"from {level:g} up to {chosen.upper:g}"
+        raise UnusableSource(
+            f"no voxel has a value {bounds}:"
+            f" they go from {volume.values.min():g} to {volume.values.max():g} {volume.unit}"
+        )
+    progress.plan([voxels])
+    progress.begin(Stage.SURFACE)
+    values = _parts_alone(values, inside, level, chosen)
+    fewer, grid = fitted(values, level, volume.grid, options.resolution, chosen.upper)
+    if grid.voxel_volume_mm3 > _COARSER * volume.grid.voxel_volume_mm3:
+        # Means of blocks join parts, and part what was one; they close cavities, and open them.
+        fewer = _parts_alone(fewer, within(fewer, level, chosen.upper), level, chosen)
+    mesh = fitted_surface(fewer, level, grid, options, chosen.upper, progress)
+    references = tuple(
+        Reference(source.series_instance_uid, volume.sop_class_uid, uid)
+        for uid in volume.source_instance_uids
+    )
+    found = "Otsu" if chosen.threshold is None else "given"
+    bound = f"-{chosen.upper:g}" if chosen.upper is not None else ""
+    note = f"threshold {level:g}{bound} {volume.unit} ({found})"
+    frame = volume.grid.frame_of_reference_uid
+    segment = Segment(1, source.title)
+    yield Surface(segment, mesh, frame, references, volume.modality, note, notes=volume.notes)
+
+
+def _parts_alone(values: Voxels, inside: NDArray[np.bool_], level: float, chosen: Inside) -> Voxels:
+    """The values without the parts and the cavities that are not wanted."""
+    if chosen.keep_largest:
+        values = _changed(values, outside_largest(inside), np.nan)
+        inside = inside & ~np.isnan(values)
+    if chosen.fill_holes:
+        values = _changed(values, cavities(inside), level)
+    return values
+
+
+def _changed(values: Voxels, where: NDArray[np.bool_], value: float) -> Voxels:
+    if not where.any():
+        return values
+    changed = values.astype(np.float32)
+    changed[where] = value
+    return changed

@@ -1,0 +1,127 @@
+"""What runs in a worker process: from the file of a segmentation to the files of models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
+from orthanc_stl_plugin.formats.dicom.encapsulated import parameters_text
+from orthanc_stl_plugin.formats.dicom.icon import ICON_PX, icon_item
+from orthanc_stl_plugin.formats.meshes.stl import write_stl
+from orthanc_stl_plugin.mesh.measure import report
+from orthanc_stl_plugin.mesh.preview import shaded
+from orthanc_stl_plugin.model.identity import Reference
+from orthanc_stl_plugin.model.labels import Segment
+from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, MeshReport
+from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.services.models.effort import Meter, SourceSize
+from orthanc_stl_plugin.services.models.sources import Source
+from orthanc_stl_plugin.services.models.surfaces import Surface, surfaces
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionTask:
+    """Turn `source` into STL files in `folder`, each of at most `max_triangles`.
+
+    The size of the source foretells how long that takes.
+    """
+
+    source: Source
+    folder: Path
+    options: MeshOptions
+    max_triangles: int
+    size: SourceSize = field(default_factory=SourceSize)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeModel:
+    """A model in a file, and what is to be told of it; see `Surface`.
+
+    `parameters` tells how the surface was made; it is empty for one that was given. `looks` is the
+    same with its pictures and colours, as binary glTF; None where there is nothing but the shape.
+    `missing` names files of pictures and materials that did not come along; `notes` tells what of
+    the source was left out or filled in.
+    """
+
+    path: Path
+    report: MeshReport
+    segment: Segment
+    frame_of_reference_uid: str | None
+    references: tuple[Reference, ...]
+    modality: str | None
+    parameters: str
+    icon: Mapping[str, str]
+    looks: Path | None = None
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences for who wants to print it: made surfaces are closed, a given one may not be."""
+        name = self.segment.name
+        told = [f"{file!r}, which {name!r} names, did not come along" for file in self.missing]
+        told += self.notes
+        if not self.report.is_watertight:
+            told.append(f"the surface of {name!r} is not closed: its volume is unknown")
+        elif self.report.volume_mm3 <= 0:
+            told.append(f"the faces of {name!r} look inward")
+        return tuple(told)
+
+
+def make_models(task: ConversionTask) -> list[MadeModel]:
+    """Makes every model of the source.
+
+    Raises:
+        BadRequest: a structure that is wanted does not exist.
+        TooLarge: the source or a surface is above its limit.
+        UnusableSource: the source cannot be read, a structure is empty, or no closed surface came
+            out; the message names the structure.
+    """
+    models: list[MadeModel] = []
+    meter = Meter(task.folder, task.size, task.options)
+    for number, surface in enumerate(surfaces(task.source, task.options, meter), start=1):
+        meter.begin(Stage.FINISHING)
+        models.append(_written(task, number, surface))
+        meter.made(surface.segment.name, models[-1].report.triangles)
+    return models
+
+
+def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
+    name, mesh = surface.segment.name, surface.mesh
+    if len(mesh.faces) > task.max_triangles:
+        raise TooLarge(
+            f"the surface of {name!r} has {len(mesh.faces)} triangles, above MaxTriangles ="
+            f" {task.max_triangles}: a lower Resolution makes fewer"
+        )
+    path = task.folder / f"{number}.stl"
+    measured = report(mesh) if surface.is_given else _checked(mesh, name)
+    write_stl(mesh, path)
+    looks = path.with_suffix(".glb") if surface.write_looks is not None else None
+    if surface.write_looks is not None and looks is not None:
+        surface.write_looks(looks)
+    note = f"{surface.note}, " if surface.note else ""
+    return MadeModel(
+        path=path,
+        report=measured,
+        segment=surface.segment,
+        frame_of_reference_uid=surface.frame_of_reference_uid,
+        references=surface.references,
+        modality=surface.modality,
+        parameters="" if surface.is_given else note + parameters_text(task.options),
+        icon=icon_item(shaded(mesh, size_px=ICON_PX, rgb=surface.segment.rgb)),
+        looks=looks,
+        missing=surface.missing,
+        notes=surface.notes,
+    )
+
+
+def _checked(mesh: Mesh, name: str) -> MeshReport:
+    measured = report(mesh)
+    if not measured.is_watertight or measured.volume_mm3 <= 0:
+        raise UnusableSource(
+            f"no closed surface could be made of {name!r}: {measured.triangles} triangles"
+            f" enclose {measured.volume_mm3:g} mm3"
+        )
+    return measured

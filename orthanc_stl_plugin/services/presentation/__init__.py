@@ -1,0 +1,1 @@
+"""Manifests, collections and change discovery of studies."""

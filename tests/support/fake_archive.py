@@ -1,0 +1,118 @@
+"""An archive in memory, held to the same conformance suite as the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from pydicom.datadict import tag_for_keyword
+
+from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound
+from orthanc_stl_plugin.formats.dicom.encapsulated import PRIVATE_KEYWORD, STL_SOP_CLASS_UID
+from orthanc_stl_plugin.services.ports.archive import SeriesRecord, StoredInstance
+
+
+@dataclass
+class FakeArchive:
+    """Studies by identifier with their tags; instances with their tags and document.
+
+    `full_after` instances it refuses to store more, as a full disk would; when it is locked it
+    refuses to delete.
+    """
+
+    studies: dict[str, dict[str, object]] = field(default_factory=dict)
+    instances: dict[str, tuple[dict[str, object], bytes | None]] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    known_series: dict[str, SeriesRecord] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    known_looks: dict[str, bytes] = field(default_factory=dict)
+    full_after: int = 1000
+    is_locked: bool = False
+
+    def study_tags(self, study_id: str) -> Mapping[str, object]:
+        if study_id not in self.studies:
+            raise NotFound(f"there is no study {study_id!r}")
+        return self.studies[study_id]
+
+    def last_series_number(self, study_id: str) -> int:
+        self.study_tags(study_id)
+        own = [tags for one, (tags, _) in self.instances.items() if self.parents[one] == study_id]
+        return max((int(str(tags.get("SeriesNumber", 0))) for tags in own), default=0)
+
+    def instance_tags(self, instance_id: str) -> Mapping[str, object]:
+        if instance_id not in self.instances:
+            raise NotFound(f"there is no instance {instance_id!r}")
+        return self.instances[instance_id][0]
+
+    def study_of(self, instance_id: str) -> str:
+        self.instance_tags(instance_id)
+        return self.parents.get(instance_id, "")
+
+    def series(self, series_id: str) -> SeriesRecord:
+        if series_id not in self.known_series:
+            raise NotFound(f"there is no series {series_id!r}")
+        return self.known_series[series_id]
+
+    def instance_file(self, instance_id: str) -> bytes:
+        if instance_id not in self.files:
+            raise NotFound(f"there is no instance {instance_id!r}")
+        return self.files[instance_id]
+
+    def encapsulated_document(self, instance_id: str) -> bytes:
+        document = self.instances.get(instance_id, ({}, None))[1]
+        if document is None:
+            raise NotFound(f"there is no encapsulated document of instance {instance_id!r}")
+        return document + b"\0" * (len(document) % 2)
+
+    def create_instance(
+        self,
+        parent_study: str,
+        tags: Mapping[str, object],
+        document: Path,
+        media_type: str,
+        looks: Path | None = None,
+    ) -> StoredInstance:
+        study = self.study_tags(parent_study)
+        if unknown := [keyword for keyword in tags if tag_for_keyword(keyword) is None]:
+            raise BadRequest(f"Orthanc refuses the tags of the new instance: {unknown}")
+        if len(self.instances) >= self.full_after:
+            raise ArchiveRefused("the storage is full")
+        instance_id = str(uuid4())
+        self.parents[instance_id] = parent_study
+        made = {
+            "SOPClassUID": STL_SOP_CLASS_UID,
+            "Modality": "M3D",
+            "MIMETypeOfEncapsulatedDocument": media_type,
+            "EncapsulatedDocument": None,
+        }
+        if looks is not None:
+            made[PRIVATE_KEYWORD] = None
+            self.known_looks[instance_id] = looks.read_bytes()
+        self.instances[instance_id] = ({**study, **made, **tags}, document.read_bytes())
+        answer = {
+            "ID": instance_id,
+            "Path": f"/instances/{instance_id}",
+            "ParentStudy": parent_study,
+            "Status": "Success",
+        }
+        return StoredInstance(instance_id, answer)
+
+    def looks(self, instance_id: str) -> bytes:
+        if instance_id not in self.known_looks:
+            raise NotFound(f"there is no glTF of instance {instance_id!r}")
+        content = self.known_looks[instance_id]
+        return content + b"\0" * (len(content) % 2)
+
+    def delete_series(self, series_instance_uid: str) -> int:
+        if self.is_locked:
+            raise ArchiveRefused("the database is locked")
+        own = [
+            instance_id
+            for instance_id, (tags, _) in self.instances.items()
+            if tags.get("SeriesInstanceUID") == series_instance_uid
+        ]
+        for instance_id in own:
+            del self.instances[instance_id]
+        return len(own)
