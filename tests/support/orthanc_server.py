@@ -141,7 +141,7 @@ class OrthancServer:
         path = Path(f"/proc/{parent}/task/{parent}/children")
         if not path.exists():
             return []
-        threads = path.parents[2].glob("*/children")
+        threads = path.parent.parent.glob("*/children")
         return [int(child) for thread in threads for child in thread.read_text().split()]
 
     def _answers(self) -> bool:
