@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import stat
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from orthanc_stl_plugin.formats.dicom.encapsulated import (
     LOOKS_GROUP,
 )
 from orthanc_stl_plugin.formats.dicom.icon import with_numbers
+from orthanc_stl_plugin.model.geometry import ImagePlane
 from orthanc_stl_plugin.services.ports.archive import SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.ports.image_files import FileRecord
 
@@ -51,6 +53,23 @@ _TAGS_REFUSED: Final = frozenset(
         orthanc.ErrorCode.CREATE_DICOM_PARENT_ENCODING,
     }
 )
+
+_NUMBERS: Final = {
+    "ImagePositionPatient": 3,
+    "ImageOrientationPatient": 6,
+    "PixelSpacing": 2,
+    "SliceThickness": 1,
+}
+_PLACE: Final = ("ImagePositionPatient", "ImageOrientationPatient")
+_SERIES_UID: Final = "0020-000e"
+# ReferencedSeriesSequence of a SEG; ReferencedFrameOfReferenceSequence, RTReferencedStudySequence
+# and RTReferencedSeriesSequence of an RT Structure Set.
+_SOURCE_SERIES: Final = (
+    *(f"0008-1115/{number}/{_SERIES_UID}" for number in range(4)),
+    *(f"3006-0010/0/3006-0012/0/3006-0014/{number}/{_SERIES_UID}" for number in range(4)),
+)
+# DerivationImageSequence and SourceImageSequence of the first frame of a SEG.
+_SOURCE_IMAGE: Final = "5200-9230/0/0008-9124/0/0008-2112/0/0008-1155"
 
 
 class OrthancArchive:
@@ -104,6 +123,19 @@ class OrthancArchive:
             description=tags.get("SeriesDescription", ""),
             frame_of_reference_uid=str(first.get("FrameOfReferenceUID") or "") or None,
         )
+
+    def source_images(self, instance_id: str) -> tuple[ImagePlane, ...]:
+        """See the port."""
+        _get("instances", instance_id)
+        uids = [uid for path in _SOURCE_SERIES if (uid := _element(instance_id, path))]
+        ids = [one for uid in uids for one in _found(uid, "Series")]
+        if not ids:
+            image = _element(instance_id, _SOURCE_IMAGE) or ""
+            ids = [
+                json.loads(_get("instances", one))["ParentSeries"]
+                for one in _found(image, "Instance")
+            ]
+        return tuple(plane for series_id in dict.fromkeys(ids) for plane in _planes(series_id))
 
     def instance_file(self, instance_id: str) -> bytes:
         """See the port."""
@@ -187,6 +219,67 @@ class OrthancImages:
     def instance_file(self, instance_id: str) -> bytes:
         """See the port."""
         return _get("instances", instance_id, "/file")
+
+
+def _element(instance_id: str, path: str) -> str | None:
+    """The text of an element; None where there is none."""
+    try:
+        content: bytes = orthanc.RestApiGet(f"{_uri('instances', instance_id)}/content/{path}")
+    except orthanc.OrthancException:
+        return None
+    return content.decode("ascii", "replace").strip("\0 ")
+
+
+def _found(uid: str, level: str) -> list[str]:
+    """The identifiers of what has that UID."""
+    known = json.loads(orthanc.RestApiPost("/tools/lookup", uid.encode())) if uid else []
+    return [one["ID"] for one in known if one["Type"] == level]
+
+
+def _planes(series_id: str) -> list[ImagePlane]:
+    """Where the images of a series lie; those without a place are left out."""
+    find = {
+        "Level": "Instance",
+        "Query": {},
+        "ParentSeries": series_id,
+        "ResponseContent": ["RequestedTags"],
+        "RequestedTags": ["SOPInstanceUID", "SeriesInstanceUID", *_PLACE],
+        "Since": 0,
+        "Limit": 0,
+    }
+    found = json.loads(orthanc.RestApiPost("/tools/find", json.dumps(find).encode()))
+    placed = [one for one in found if all(_floats(one["RequestedTags"], name) for name in _PLACE)]
+    if not placed:
+        return []
+    first = json.loads(_get("instances", placed[0]["ID"], "/simplified-tags"))
+    rows, columns = first.get("Rows"), first.get("Columns")
+    spacing, thickness = (_floats(first, name) for name in ("PixelSpacing", "SliceThickness"))
+    planes = []
+    for tags in (one["RequestedTags"] for one in placed):
+        x, y, z = _floats(tags, "ImagePositionPatient")
+        a, b, c, d, e, f = _floats(tags, "ImageOrientationPatient")
+        planes.append(
+            ImagePlane(
+                tags["SOPInstanceUID"],
+                tags["SeriesInstanceUID"],
+                (x, y, z),
+                (a, b, c, d, e, f),
+                (spacing[0], spacing[1]) if spacing else None,
+                (int(rows), int(columns)) if rows and columns else None,
+                thickness[0] if thickness else None,
+            )
+        )
+    return planes
+
+
+def _floats(tags: Mapping[str, object], keyword: str) -> list[float]:
+    """The numbers of a tag; none where they are not as many as they should be, or not finite."""
+    try:
+        numbers = [float(part) for part in str(tags.get(keyword) or "").split("\\")]
+    except ValueError:
+        return []
+    is_whole = len(numbers) == _NUMBERS[keyword] and all(map(math.isfinite, numbers))
+    return numbers if is_whole else []
 
 
 def _file_bytes(path: Path) -> int | None:

@@ -16,6 +16,34 @@ UNBOUNDED: Final = 1 << 62
 """A number of bytes that no volume reaches; see `Grid.require_at_most`."""
 
 
+@dataclass(frozen=True, slots=True)
+class ImagePlane:
+    """Where a stored image lies that a segmentation was made from.
+
+    Attributes:
+        sop_instance_uid: its own.
+        series_instance_uid: its own.
+        position_mm: ImagePositionPatient, LPS.
+        orientation: ImageOrientationPatient.
+        pixel_spacing_mm: between rows, then between columns; None where it is not known.
+        shape: rows and columns; None where they are not known.
+        thickness_mm: SliceThickness, or None.
+    """
+
+    sop_instance_uid: str
+    series_instance_uid: str
+    position_mm: tuple[float, float, float]
+    orientation: tuple[float, float, float, float, float, float]
+    pixel_spacing_mm: tuple[float, float] | None = None
+    shape: tuple[int, int] | None = None
+    thickness_mm: float | None = None
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """(3,) float64: the direction across it."""
+        return np.cross(self.orientation[:3], self.orientation[3:])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
     """A lattice of voxels in patient space.

@@ -51,6 +51,7 @@ class Structure:
         segment: what it is.
         mask: (columns, rows, slices) bool.
         grid: where these voxels lie; its shape is the mask's.
+        notes: sentences on what was assumed in reading them.
 
     Raises:
         UnusableSource: no voxel is set.
@@ -59,6 +60,7 @@ class Structure:
     segment: Segment
     mask: NDArray[np.bool_]
     grid: Grid
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.mask.shape != self.grid.shape:

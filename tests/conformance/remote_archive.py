@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orthanc_stl_plugin import errors
+from orthanc_stl_plugin.model.geometry import ImagePlane
 from orthanc_stl_plugin.services.ports.archive import SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.ports.image_files import FileRecord
 from tests.support.orthanc_server import OrthancServer
@@ -36,6 +37,10 @@ class RemoteArchive:
         record["instance_ids"] = tuple(record["instance_ids"])
         record["references"] = tuple(map(tuple, record["references"]))
         return SeriesRecord(**record)
+
+    def source_images(self, instance_id: str) -> tuple[ImagePlane, ...]:
+        planes = self._call("source_images", instance_id=instance_id)
+        return tuple(image_plane(plane) for plane in planes)
 
     def instance_file(self, instance_id: str) -> bytes:
         return bytes(self._call("instance_file", instance_id=instance_id))
@@ -89,6 +94,14 @@ class RemoteImageArchive:
 
     def _call(self, method: str, **arguments: object) -> Any:
         return called(self._server, "images", method, **arguments)
+
+
+def image_plane(told: Mapping[str, Any]) -> ImagePlane:
+    """The plane in an answer, whose lists are tuples."""
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told.items()
+    }
+    return ImagePlane(**fields)
 
 
 def called(server: OrthancServer, port: str, method: str, **arguments: object) -> Any:

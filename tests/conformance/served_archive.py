@@ -15,11 +15,19 @@ import orthanc
 
 from orthanc_stl_plugin.errors import PluginError
 from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
+from orthanc_stl_plugin.model.geometry import ImagePlane
 from orthanc_stl_plugin.services.ports.archive import SeriesRecord
 from orthanc_stl_plugin.services.ports.image_files import FileRecord
 
 STORAGE = json.loads(orthanc.GetConfiguration())["StorageDirectory"]
 PORTS = {"archive": OrthancArchive(), "images": OrthancImages(STORAGE)}
+
+
+def plain(result):
+    """Records as mappings."""
+    if isinstance(result, tuple):
+        return [plain(one) for one in result]
+    return asdict(result) if isinstance(result, SeriesRecord | ImagePlane) else result
 
 
 def call(output, uri, **request):
@@ -35,8 +43,8 @@ def call(output, uri, **request):
     else:
         if isinstance(result, bytes):
             answer = {"bytes": base64.b64encode(result).decode()}
-        elif isinstance(result, SeriesRecord):
-            answer = {"result": asdict(result)}
+        elif isinstance(result, SeriesRecord | tuple):
+            answer = {"result": plain(result)}
         elif isinstance(result, FileRecord):
             path = str(result.path) if result.path else None
             answer = {"result": {"digest": result.digest, "path": path}}

@@ -1,18 +1,22 @@
 """What every implementation of the archive port does; run on the fake and on a real Orthanc."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 
 from orthanc_stl_plugin.errors import BadRequest, NotFound
 from orthanc_stl_plugin.formats.dicom.encapsulated import PRIVATE_KEYWORD
+from orthanc_stl_plugin.model.geometry import ImagePlane
 from orthanc_stl_plugin.services.ports.archive import Archive, SeriesRecord, StoredInstance
 from tests.conformance.remote_archive import RemoteArchive
+from tests.support import dicom_samples as samples
 from tests.support.fake_archive import FakeArchive
 from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
 from tools.demo import figurine
@@ -40,6 +44,20 @@ class Setting:
     study_id: str
     series_id: str
     image_ids: list[str]
+    server: OrthancServer | None = None
+
+    @contextmanager
+    def uploaded(self, content: bytes, planes: tuple[ImagePlane, ...]) -> Iterator[str]:
+        """The identifier of an instance that is made from images, for as long as it is needed."""
+        if self.server is not None:
+            yield str(self.server.upload(content)["ID"])
+            self.archive.delete_series(pydicom.dcmread(BytesIO(content)).SeriesInstanceUID)
+            return
+        assert isinstance(self.archive, FakeArchive)
+        self.archive.instances["made"] = {}, None
+        self.archive.known_source_images["made"] = planes
+        yield "made"
+        del self.archive.instances["made"], self.archive.known_source_images["made"]
 
 
 @pytest.fixture(scope="module", params=["fake", "real"])
@@ -54,6 +72,7 @@ def setting(request: pytest.FixtureRequest) -> Iterator[Setting]:
             stored[0]["ParentStudy"],
             stored[0]["ParentSeries"],
             [one["ID"] for one in stored],
+            server,
         )
 
 
@@ -243,3 +262,67 @@ def test_only_an_identifier_names_a_resource(setting: Setting, tail: str):
     for ask in (setting.archive.instance_tags, setting.archive.study_of):
         with pytest.raises(NotFound):
             ask(odd)
+
+
+def segmentation_of(images: Sequence[pydicom.Dataset], *, is_series_named: bool) -> bytes:
+    """A SEG of the images, which its frames name as what they were derived from."""
+    volume = np.ones((8, 8, len(images)), dtype=np.bool_)
+    dataset = samples.seg_dataset(samples.seg_frames(volume), np.eye(4))
+    dataset.StudyInstanceUID = images[0].StudyInstanceUID
+    dataset.PatientID = images[0].PatientID
+    dataset.ReferencedSeriesSequence[0].SeriesInstanceUID = images[0].SeriesInstanceUID
+    if not is_series_named:
+        del dataset.ReferencedSeriesSequence
+    for frame, image in zip(dataset.PerFrameFunctionalGroupsSequence, images, strict=True):
+        source = samples.item(
+            ReferencedSOPClassUID=image.SOPClassUID, ReferencedSOPInstanceUID=image.SOPInstanceUID
+        )
+        frame.DerivationImageSequence = [samples.item(SourceImageSequence=[source])]
+    return samples.file_bytes(dataset)
+
+
+@pytest.mark.parametrize("is_series_named", [True, False])
+def test_a_segmentation_finds_the_images_that_it_was_made_from(
+    setting: Setting, is_series_named: bool
+):
+    images = [pydicom.dcmread(BytesIO(image)) for image in SLICES]
+    planes = {plane_of(image) for image in images}
+    seg = segmentation_of(images, is_series_named=is_series_named)
+    for made in (seg, rtstruct_on(images)):
+        with setting.uploaded(made, tuple(planes)) as instance_id:
+            assert set(setting.archive.source_images(instance_id)) == planes
+
+
+def plane_of(image: pydicom.Dataset) -> ImagePlane:
+    x, y, z = map(float, image.ImagePositionPatient)
+    a, b, c, d, e, f = map(float, image.ImageOrientationPatient)
+    row_mm, column_mm = map(float, image.PixelSpacing)
+    return ImagePlane(
+        image.SOPInstanceUID,
+        image.SeriesInstanceUID,
+        (x, y, z),
+        (a, b, c, d, e, f),
+        (row_mm, column_mm),
+        (image.Rows, image.Columns),
+        float(image.SliceThickness),
+    )
+
+
+def rtstruct_on(images: Sequence[pydicom.Dataset]) -> bytes:
+    """A structure set that names the series of the images."""
+    square = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0]], dtype=np.float64)
+    dataset = samples.rtstruct_dataset([samples.RoiSample(1, "one", (square,))])
+    dataset.StudyInstanceUID = images[0].StudyInstanceUID
+    dataset.PatientID = images[0].PatientID
+    dataset.SeriesInstanceUID = f"{samples.ROOT}.77"
+    dataset.SOPInstanceUID = f"{samples.ROOT}.78"
+    [frame] = dataset.ReferencedFrameOfReferenceSequence
+    [series] = frame.RTReferencedStudySequence[0].RTReferencedSeriesSequence
+    series.SeriesInstanceUID = images[0].SeriesInstanceUID
+    return samples.file_bytes(dataset)
+
+
+def test_an_image_was_made_from_no_other(setting: Setting):
+    assert setting.archive.source_images(setting.image_ids[0]) == ()
+    with pytest.raises(NotFound):
+        setting.archive.source_images("nope")

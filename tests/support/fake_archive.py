@@ -11,6 +11,7 @@ from pydicom.datadict import tag_for_keyword
 
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound
 from orthanc_stl_plugin.formats.dicom.encapsulated import PRIVATE_KEYWORD, STL_SOP_CLASS_UID
+from orthanc_stl_plugin.model.geometry import ImagePlane
 from orthanc_stl_plugin.services.ports.archive import SeriesRecord, StoredInstance
 
 
@@ -27,6 +28,7 @@ class FakeArchive:
     parents: dict[str, str] = field(default_factory=dict)
     known_series: dict[str, SeriesRecord] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    known_source_images: dict[str, tuple[ImagePlane, ...]] = field(default_factory=dict)
     known_looks: dict[str, bytes] = field(default_factory=dict)
     full_after: int = 1000
     is_locked: bool = False
@@ -54,6 +56,10 @@ class FakeArchive:
         if series_id not in self.known_series:
             raise NotFound(f"there is no series {series_id!r}")
         return self.known_series[series_id]
+
+    def source_images(self, instance_id: str) -> tuple[ImagePlane, ...]:
+        self.instance_tags(instance_id)
+        return self.known_source_images.get(instance_id, ())
 
     def instance_file(self, instance_id: str) -> bytes:
         if instance_id not in self.files:

@@ -53,7 +53,8 @@ def united_masks(parts: Sequence[Structure]) -> Structure:
         mask[box] |= part.mask
     column, row, level = low.tolist()
     grid = first.grid.window((column, row, level), (columns, rows, slices))
-    return Structure(united_segment([part.segment for part in parts]), mask, grid)
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return Structure(united_segment([part.segment for part in parts]), mask, grid, notes)
 
 
 def united_occupancies(parts: Sequence[Occupancy], resolution: int) -> Iterator[Occupancy]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.formats.dicom.dataset import items
+from orthanc_stl_plugin.formats.dicom.dataset import items, uid_of
+from orthanc_stl_plugin.model.geometry import ImagePlane
 
 SAME_DIRECTION: Final = 1e-3
 SAME_SPACING: Final = 1e-3
@@ -64,20 +65,66 @@ def group_of(dataset: Dataset, frame: Dataset, keyword: str) -> Dataset | None:
     return None
 
 
-def frame_planes(dataset: Dataset) -> list[FramePlane]:
-    """The plane of every frame.
+def frame_planes(dataset: Dataset, images: Sequence[ImagePlane] = ()) -> list[FramePlane]:
+    """The plane of every frame; that of the image it was derived from where it has no position.
+
+    Args:
+        dataset: the image or the segmentation.
+        images: stored images that it may have been derived from.
 
     Raises:
-        UnusableSource: a frame has no position, orientation or pixel spacing in the patient.
+        UnusableSource: a frame has no position, orientation or pixel spacing in the patient, nor
+            an image that has.
     """
-    return [
-        _plane(
-            group_of(dataset, frame, "PlanePositionSequence") or dataset,
-            group_of(dataset, frame, "PlaneOrientationSequence") or dataset,
-            group_of(dataset, frame, "PixelMeasuresSequence") or dataset,
+    by_uid = {image.sop_instance_uid: image for image in images}
+    planes = []
+    for frame in frame_groups(dataset):
+        position = group_of(dataset, frame, "PlanePositionSequence") or dataset
+        orientation = group_of(dataset, frame, "PlaneOrientationSequence") or dataset
+        measures = group_of(dataset, frame, "PixelMeasuresSequence") or dataset
+        if "ImagePositionPatient" not in position:
+            image = _source_of(dataset, frame, by_uid)
+            if image is not None:
+                position = orientation = image
+                if "PixelSpacing" not in measures:
+                    measures = image
+        planes.append(_plane(position, orientation, measures))
+    return planes
+
+
+def _source_of(
+    dataset: Dataset, frame: Dataset, images: Mapping[str, ImagePlane]
+) -> Dataset | None:
+    """The place of the image that a frame was derived from; None where it names none.
+
+    Raises:
+        UnusableSource: the image is not stored, or has another size.
+    """
+    derivation = group_of(dataset, frame, "DerivationImageSequence") or Dataset()
+    sources = items(derivation, "SourceImageSequence")
+    uids = [uid for one in sources if (uid := uid_of(one, "ReferencedSOPInstanceUID"))]
+    if not uids:
+        return None
+    image = next((images[uid] for uid in uids if uid in images), None)
+    if image is None:
+        raise UnusableSource(
+            f"a frame has no position, and image {uids[0]}, from which it was derived, is not"
+            " stored here with one"
         )
-        for frame in frame_groups(dataset)
-    ]
+    shape = int(dataset.Rows), int(dataset.Columns)
+    if image.shape is not None and image.shape != shape:
+        raise UnusableSource(
+            f"a frame has no position, and its {shape[0]} x {shape[1]} pixels are not those of the"
+            f" {image.shape[0]} x {image.shape[1]} of image {image.sop_instance_uid}"
+        )
+    place = Dataset()
+    place.ImagePositionPatient = list(image.position_mm)
+    place.ImageOrientationPatient = list(image.orientation)
+    if image.pixel_spacing_mm is not None:
+        place.PixelSpacing = list(image.pixel_spacing_mm)
+    if image.thickness_mm is not None:
+        place.SliceThickness = image.thickness_mm
+    return place
 
 
 def slice_thickness_mm(dataset: Dataset) -> float | None:

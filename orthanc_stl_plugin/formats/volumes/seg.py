@@ -30,12 +30,9 @@ from orthanc_stl_plugin.formats.dicom.functional_groups import (
 from orthanc_stl_plugin.formats.pixels.whole_dataset import PixelFrames
 from orthanc_stl_plugin.formats.volumes.seg_labelmap import background_of, structures_of
 from orthanc_stl_plugin.formats.volumes.seg_segment import segment_of
-from orthanc_stl_plugin.formats.volumes.slice_lattice import (
-    LARGEST_DRIFT_PIXELS,
-    LEAST_ABSENT_RATIO,
-    fit_lattice,
-)
-from orthanc_stl_plugin.model.geometry import UNBOUNDED, Grid
+from orthanc_stl_plugin.formats.volumes.slice_lattice import LEAST_ABSENT_RATIO
+from orthanc_stl_plugin.formats.volumes.slice_stack import FramePlaces, SliceStack, stack_slices
+from orthanc_stl_plugin.model.geometry import UNBOUNDED, ImagePlane
 from orthanc_stl_plugin.model.labels import Segment, Structure, select
 
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
@@ -125,12 +122,17 @@ def read_seg(source: DicomSource) -> SegFile:
 
 
 def structures(
-    seg: SegFile, numbers: Iterable[int] | None = None, max_bytes: int = UNBOUNDED
+    seg: SegFile,
+    numbers: Iterable[int] | None = None,
+    max_bytes: int = UNBOUNDED,
+    images: Sequence[ImagePlane] = (),
 ) -> Iterator[Structure]:
     """The structures of these segments, one at a time, each cropped to its voxels.
 
     Without numbers they are all those that have a voxel. A fraction of one half or more of
-    MaximumFractionalValue is inside. Slices without a frame are empty.
+    MaximumFractionalValue is inside. Slices without a frame are empty. The images are those that it
+    refers to, as far as they are stored: they place frames that have no position, and tell which
+    slices there are.
 
     Raises:
         BadRequest: there is no such segment.
@@ -141,23 +143,39 @@ def structures(
     if seg.obstacle is not None:
         raise UnusableSource(seg.obstacle)
     with tolerating("the geometry of the Segmentation"):
-        grid, slices = _grid(seg)
-    grid.require_at_most(max_bytes, bytes_per_voxel=1)
+        stack = _stack(seg, images)
+    stack.grid.require_at_most(max_bytes, bytes_per_voxel=1)
     frames = PixelFrames(seg.dataset)
-    if frames.count != len(slices):
-        raise UnusableSource(f"{frames.count} frames have {len(slices)} positions")
+    if frames.count != len(stack.slice_of_frame):
+        raise UnusableSource(f"{frames.count} frames have {len(stack.slice_of_frame)} positions")
     if seg.kind == "LABELMAP":
-        found = structures_of(seg.background, frames, slices, wanted, grid)
+        found = structures_of(seg.background, frames, wanted, stack)
     else:
-        found = _from_planes(seg, frames, slices, wanted, grid)
+        found = _from_planes(seg, frames, wanted, stack)
     return _not_empty(found, is_demanded=numbers is not None)
 
 
 def notes_on(structure: Structure, seg: SegFile) -> tuple[str, ...]:
-    """A sentence on slices that are far thinner than what lies between them, which is filled.
+    """Sentences on what nobody but who drew it can tell.
 
-    Nobody but who drew it can tell whether slices are missing there.
+    Slices may be far thinner than what lies between them, which is filled. Frames may be of
+    segments that the file does not list.
     """
+    notes = [*structure.notes, *_thin_slices(structure, seg)]
+    if seg.kind != "LABELMAP":
+        with tolerating("the segment identification of the frames"):
+            counts = Counter(_owners(seg).tolist())
+        listed = {segment.number for segment in seg.segments}
+        notes += [
+            f"segment {number} is not listed in the Segment Sequence: its {count} frames are left"
+            " out"
+            for number, count in sorted(counts.items())
+            if number not in listed
+        ]
+    return tuple(notes)
+
+
+def _thin_slices(structure: Structure, seg: SegFile) -> tuple[str, ...]:
     with tolerating("the slice thickness of the Segmentation"):
         thickness = slice_thickness_mm(seg.dataset)
     apart = structure.grid.voxel_size_mm[2]
@@ -186,9 +204,8 @@ def _not_empty(
 def _from_planes(
     seg: SegFile,
     frames: PixelFrames,
-    slices: NDArray[np.intp],
     wanted: Sequence[Segment],
-    grid: Grid,
+    stack: SliceStack,
 ) -> Iterator[tuple[Segment, Structure | None]]:
     """BINARY and FRACTIONAL: each frame belongs to one segment."""
     with tolerating("the segment identification of the frames"):
@@ -197,10 +214,10 @@ def _from_planes(
     for segment in wanted:
         patches = []
         for index in np.flatnonzero(owners == segment.number).tolist():
-            patch = _patch(frames.read(index) >= least, int(slices[index]))
+            patch = _patch(frames.read(index) >= least, int(stack.slice_of_frame[index]))
             if patch is not None:
                 patches.append(patch)
-        yield segment, _assembled(segment, patches, grid)
+        yield segment, _assembled(segment, patches, stack)
 
 
 def _patch(inside: NDArray[np.bool_], slice_index: int) -> _Patch | None:
@@ -212,7 +229,7 @@ def _patch(inside: NDArray[np.bool_], slice_index: int) -> _Patch | None:
     return _Patch(slice_index, int(rows[0]), int(columns[0]), cropped)
 
 
-def _assembled(segment: Segment, patches: Sequence[_Patch], grid: Grid) -> Structure | None:
+def _assembled(segment: Segment, patches: Sequence[_Patch], stack: SliceStack) -> Structure | None:
     if not patches:
         return None
     starts = np.array([(patch.column, patch.row, patch.slice_index) for patch in patches])
@@ -224,26 +241,21 @@ def _assembled(segment: Segment, patches: Sequence[_Patch], grid: Grid) -> Struc
         height, width = patch.mask.shape
         mask[column : column + width, row : row + height, level] |= patch.mask.T
     column, row, level = first.tolist()
-    window = grid.window((column, row, level), (columns, rows, levels))
-    return Structure(segment, mask, window)
+    return stack.structure(segment, mask, (column, row, level))
 
 
-def _grid(seg: SegFile) -> tuple[Grid, NDArray[np.intp]]:
-    """The grid of all frames, and the slice of each of them."""
-    planes = frame_planes(seg.dataset)
-    orientation = common_orientation(planes)
-    spacing = common_pixel_spacing_mm(planes)
-    lattice = fit_lattice(
+def _stack(seg: SegFile, images: Sequence[ImagePlane]) -> SliceStack:
+    """The slices of all frames."""
+    planes = frame_planes(seg.dataset, images)
+    places = FramePlaces(
         np.array([plane.position_mm for plane in planes]),
-        orientation,
+        common_orientation(planes),
+        common_pixel_spacing_mm(planes),
         planes[0].spacing_mm,
-        LARGEST_DRIFT_PIXELS * float(spacing.min()),
-        is_sparse=True,
-        between_slices_mm=planes[0].between_slices_mm,
+        planes[0].between_slices_mm,
     )
-    shape = (int(seg.dataset.Columns), int(seg.dataset.Rows), lattice.count)
-    affine = lattice.affine(orientation, spacing)
-    return Grid(shape, affine, seg.frame_of_reference_uid), lattice.indices
+    shape = (int(seg.dataset.Rows), int(seg.dataset.Columns))
+    return stack_slices(places, shape, images, seg.frame_of_reference_uid)
 
 
 def _owners(seg: SegFile) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.pixels.whole_dataset import PixelFrames
-from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.formats.volumes.slice_stack import SliceStack
 from orthanc_stl_plugin.model.labels import Segment, Structure
 
 LARGEST_LABEL: Final = 65535
@@ -36,26 +36,24 @@ def background_of(dataset: Dataset) -> int:
 def structures_of(
     background: int,
     frames: PixelFrames,
-    slices: NDArray[np.intp],
     wanted: Sequence[Segment],
-    grid: Grid,
+    stack: SliceStack,
 ) -> Iterator[tuple[Segment, Structure | None]]:
     """Each wanted segment with its voxels; None where it has none.
 
     Args:
         background: the value that is no segment.
         frames: the values of the voxels.
-        slices: (frames,) the slice of each frame.
         wanted: the segments.
-        grid: of all frames.
+        stack: of all frames.
 
     Raises:
         UnusableSource: a value that no segment number can be.
     """
     # 0 stands for the background here, and the value of the background for segment 0 in return.
-    columns, rows, count = grid.shape
-    labels = np.zeros((count, rows, columns), dtype=np.uint16)
-    for index, level in enumerate(slices.tolist()):
+    columns, rows, _ = stack.grid.shape
+    labels = np.zeros((len(stack.heights_mm), rows, columns), dtype=np.uint16)
+    for index, level in enumerate(stack.slice_of_frame.tolist()):
         frame = _labels(frames.read(index))
         shown = np.where(frame, frame, background)
         labels[level] = np.where(frame == background, labels[level], shown)
@@ -68,7 +66,7 @@ def structures_of(
             continue
         first = (int(box[2].start), int(box[1].start), int(box[0].start))
         mask = np.ascontiguousarray((labels[box] == label).transpose(2, 1, 0))
-        yield segment, Structure(segment, mask, grid.window(first, mask.shape))
+        yield segment, stack.structure(segment, mask, first)
 
 
 def _labels(frame: NDArray[np.integer]) -> NDArray[np.uint16]:

@@ -76,12 +76,7 @@ def fit_lattice(
         UnusableSource: no spacing explains the positions.
     """
     normal = np.cross(orientation[:3], orientation[3:])
-    heights = positions_mm @ normal
-    order = np.argsort(heights, kind="stable")
-    gaps = np.diff(heights[order])
-    limit = _same_slice_mm(gaps, spacing_mm, LARGEST_UNEVENNESS_DRIFTS * largest_drift_mm)
-    level = np.zeros(len(heights), dtype=np.intp)
-    level[order[1:]] = np.cumsum(gaps > limit)
+    level = slices_of_positions(positions_mm @ normal, spacing_mm, largest_drift_mm)
     count = int(level.max()) + 1
     if count == 1:
         if spacing_mm is None:
@@ -102,6 +97,18 @@ def fit_lattice(
         )
     origin, step, index = found
     return Lattice(origin, step, index[level], int(index[-1]) + 1)
+
+
+def slices_of_positions(
+    heights_mm: NDArray[np.float64], spacing_mm: float | None, largest_drift_mm: float
+) -> NDArray[np.intp]:
+    """(N,) which slice each height along the normal is on, from 0 upwards; see `fit_lattice`."""
+    order = np.argsort(heights_mm, kind="stable")
+    gaps = np.diff(heights_mm[order])
+    limit = _same_slice_mm(gaps, spacing_mm, LARGEST_UNEVENNESS_DRIFTS * largest_drift_mm)
+    level = np.zeros(len(heights_mm), dtype=np.intp)
+    level[order[1:]] = np.cumsum(gaps > limit)
+    return level
 
 
 def _same_slice_mm(gaps: NDArray[np.float64], spacing_mm: float | None, uneven_mm: float) -> float:

@@ -150,7 +150,8 @@ class Encoder:
             rois = max(1, count_rois(path))
             wanted = rois if order.wanted is None else len(order.wanted)
             course.make(SourceSize(0, 0, path.stat().st_size, rois, wanted))
-            return RtStructSource(path, order.wanted, order.split)
+            images = self._archive.source_images(order.instance)
+            return RtStructSource(path, order.wanted, order.split, images)
 
         study_id = self._archive.study_of(order.instance)
         return partial(self._encode, study_id, spooled, making, None)
@@ -160,7 +161,8 @@ class Encoder:
 
         def spooled(folder: Path, course: Course) -> Source:
             path = self._spooled_instances([order.instance], folder, course)[0]
-            return SegSource(path, self._max_bytes, order.wanted, order.split)
+            images = self._archive.source_images(order.instance)
+            return SegSource(path, self._max_bytes, order.wanted, order.split, images)
 
         study_id = self._archive.study_of(order.instance)
         return partial(self._encode, study_id, spooled, making, None)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orthanc_stl_plugin.formats.meshes.read import MeshFile, MeshFormat, MeshLimits
 from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
+from orthanc_stl_plugin.model.geometry import ImagePlane
 
 Wanted = tuple[int | str, ...] | None
 
@@ -26,21 +27,29 @@ class NiftiSource:
 
 @dataclass(frozen=True, slots=True)
 class RtStructSource:
-    """An RT Structure Set. Without wanted ROIs: all that can be meshed."""
+    """An RT Structure Set. Without wanted ROIs: all that can be meshed.
+
+    `images` are those that it was drawn on, as far as they are stored.
+    """
 
     path: Path
     wanted: Wanted = None
     split: bool = False
+    images: tuple[ImagePlane, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SegSource:
-    """A DICOM Segmentation. Without wanted segments: all that have a voxel."""
+    """A DICOM Segmentation. Without wanted segments: all that have a voxel.
+
+    `images` are those that it was made from, as far as they are stored.
+    """
 
     path: Path
     max_bytes: int
     wanted: Wanted = None
     split: bool = True
+    images: tuple[ImagePlane, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterato
     numbers = None
     if source.wanted is not None:
         numbers = [seg.segment(one).number for one in source.wanted]
-    parts = dicom_seg.structures(seg, numbers, source.max_bytes)
+    parts = dicom_seg.structures(seg, numbers, source.max_bytes, source.images)
     progress.plan([_UNKNOWN_VOXELS] * (len(numbers or seg.segments) if source.split else 1))
     for part in parts if source.split else [united_masks(list(parts))]:
         mesh = mask_surface(part.mask, part.grid, options, progress)

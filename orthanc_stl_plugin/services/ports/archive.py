@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from orthanc_stl_plugin.model.geometry import ImagePlane
+
 
 @dataclass(frozen=True, slots=True)
 class StoredInstance:
@@ -90,6 +92,17 @@ class Archive(Protocol):
 
         Raises:
             NotFound: no such series.
+        """
+        ...
+
+    def source_images(self, instance_id: str) -> tuple[ImagePlane, ...]:
+        """The images of the series that a SEG or an RT Structure Set refers to.
+
+        That is as far as they are stored and have a position; the size, the spacing and the
+        thickness are those of the first image of a series. It is empty for other instances.
+
+        Raises:
+            NotFound: no such instance.
         """
         ...
 
