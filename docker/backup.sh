@@ -1,31 +1,48 @@
 #!/usr/bin/env bash
-# Copies all that Orthanc stores into a folder: docker/backup.sh FOLDER
+# Copies all that Orthanc stores into a folder, and checks the copy: docker/backup.sh [--quick] FOLDER
 #
 # The files are copied while Orthanc runs, and only what is new, when the folder holds an earlier backup. Then Orthanc
-# stops for the rest: the files of the last minutes and the index, which have to be of the same moment.
+# stops for the rest: the files of the last minutes and the index, which have to be of the same moment. It runs again
+# while the whole copy is read and compared with its checksums; --quick leaves out what an earlier backup has checked.
+# A backup that fails ends with an error, and leaves the earlier one as it was.
 # Keep the folder's history with what you keep other histories with (restic, borg, snapshots).
 set -euo pipefail
-[ $# = 1 ] || { echo "Usage: backup.sh FOLDER" >&2; exit 2; }
+quick=()
+[ "${1:-}" != --quick ] || { quick=(--quick); shift; }
+[ $# = 1 ] || { echo "Usage: backup.sh [--quick] FOLDER" >&2; exit 2; }
 mkdir -p "$1"
 target=$(cd "$1" && pwd)
 . "$(dirname "$0")/engine.sh"
+exec 9<"$target"
+flock --nonblock 9 || { echo "backup.sh: another backup writes to $target" >&2; exit 1; }
 
-# A stored file never changes: a newer one of the same name means that the copy was cut short.
-copy='cd /from; mkdir -p /to/storage; find . -mindepth 1 -maxdepth 1 -regextype egrep -regex "./[0-9a-f]{2}" \
-    -exec cp --archive --update --target-directory=/to/storage {} +'
-# What has been deleted since goes; the index (SQLite) is a few files, copied as they are.
-finish='rm -f /to/index*; find /from -maxdepth 1 -name "index*" -exec cp --archive --target-directory=/to {} +
-    cd /to/storage; find . -type f | while read -r file; do [ -e "/from/$file" ] || rm -f "$file"; done'
+state=state-$(date --utc +%Y%m%dT%H%M%SZ)
+step() { on_files --volume "$storage:/storage:ro" --volume "$target:/backup" -- "$1" --state "$state" "${@:2}"; }
+stopped=
+clean_up() {
+    status=$?
+    [ -z "$stopped" ] || resume || status=1
+    if [ "$(cat "$target/current" 2>/dev/null)" != "$state" ]; then
+        rm -rf "${target:?}/$state" "$target/current.new"
+        echo "backup.sh: no new backup; an earlier one in $target is as it was" >&2
+    fi
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
 
-in_image --volume "$storage:/from:ro" --volume "$target:/to" -- "$copy"
-trap resume EXIT
+mkdir "$target/$state"
+step copy
+stopped=yes
 compose stop $(replicas) >/dev/null
-in_image --volume "$storage:/from:ro" --volume "$target:/to" -- "$copy; $finish"
+step copy
 if has_postgresql; then
-    compose exec -T postgresql pg_dump --format=custom orthanc >"$target/index.dump.new"
-    mv "$target/index.dump.new" "$target/index.dump"
+    compose exec -T postgresql pg_dump --format=custom orthanc >"$target/$state/index.dump"
+else
+    step index
 fi
-date --iso-8601=seconds >"$target/date"
-trap - EXIT
 resume
-echo "backup.sh: $target is of $(cat "$target/date")"
+stopped=
+! has_postgresql || compose exec -T postgresql pg_restore --file=/dev/null <"$target/$state/index.dump"
+step finish "${quick[@]}"
+echo "backup.sh: $target holds $state"

@@ -7,13 +7,14 @@ if [ -n "${ENGINE:-}" ]; then :; elif command -v docker >/dev/null; then ENGINE=
 readonly project=${COMPOSE_PROJECT_NAME:-museum}
 readonly storage=${project}_storage
 
-engine() { "$ENGINE" "$@"; }
+# Containers outlive a script and what it has open: its lock (9) stays with it.
+engine() { "$ENGINE" "$@" 9<&-; }
 
 # shellcheck disable=SC2086 # words
 compose() {
     local files=() file
     for file in $COMPOSE_FILES; do files+=(--file "$file"); done
-    $COMPOSE --project-name "$project" "${files[@]}" "$@"
+    $COMPOSE --project-name "$project" "${files[@]}" "$@" 9<&-
 }
 
 has_postgresql() { [[ $COMPOSE_FILES == *scale* ]]; }
@@ -25,17 +26,17 @@ resume() {
     compose start $(replicas) >/dev/null
     for name in $(replicas); do
         until compose exec -T "$name" /usr/local/lib/orthanc-stl-plugin/health.py >/dev/null 2>&1; do
-            [ $((SECONDS - start)) -lt 300 ] || { echo "Orthanc does not answer: see its log" >&2; return 1; }
+            [ $((SECONDS - start)) -lt "${START_LIMIT_S:-300}" ] || { echo "Orthanc does not answer: see its log" >&2; return 1; }
             sleep 1
         done
     done
 }
 
-# in_image ARGUMENT...: a shell as root in Orthanc's image, without network; arguments up to -- are the engine's.
-in_image() {
+# on_files OPTION... -- STEP...: container/backup.py as root in Orthanc's image, without network.
+on_files() {
     local options=()
     while [ "$1" != -- ]; do options+=("$1"); shift; done
     shift
-    engine run --rm --network none --user 0 "${options[@]}" --entrypoint /bin/sh \
-        "${ORTHANC_IMAGE:-localhost/orthanc-stl-plugin:latest}" -euc "$@"
+    engine run --rm --network none --user 0 --volume "$PWD/container:/program:ro" "${options[@]}" \
+        --entrypoint /usr/bin/python3 "${ORTHANC_IMAGE:-localhost/orthanc-stl-plugin:latest}" /program/backup.py "$@"
 }

@@ -24,6 +24,7 @@ STAFF_HOST, PUBLIC_HOST = "staff.museum.test", "iiif.museum.test"
 USER, PASSWORD = "alice", "a password of this test"
 START_S = 90
 COMMAND_S = 300
+TIMED_OUT = 124  # the status of timeout(1)
 
 
 @contextmanager
@@ -152,8 +153,19 @@ class Museum:
 
     def run(self, *command: str, input: str = "") -> str:  # noqa: A002
         """The output of a command in the folder; fails with all that it said."""
+        done = self._done(*command, input=input)
+        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stderr}"
+        return done.stdout
+
+    def fail(self, *command: str) -> str:
+        """What a command in the folder said before it ended with an error."""
+        done = self._done(*command)
+        assert done.returncode not in {0, TIMED_OUT}, f"{command} ended well:\n{done.stdout}"
+        return done.stderr
+
+    def _done(self, *command: str, input: str = "") -> subprocess.CompletedProcess[str]:  # noqa: A002
         # podman-compose waits for ever for a container that could not be started.
-        done = subprocess.run(
+        return subprocess.run(
             ("timeout", f"{COMMAND_S}", *command),
             cwd=self.folder,
             env=self.environment,
@@ -162,8 +174,6 @@ class Museum:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stderr}"
-        return done.stdout
 
     def logs(self) -> str:
         """What the containers have logged."""

@@ -1,6 +1,7 @@
 """Two Orthancs with one index: what one knows, the other knows, and one may fall."""
 
 import base64
+import hashlib
 import json
 import threading
 import time
@@ -133,6 +134,34 @@ def test_a_backup_brings_back_index_and_files(pair: Museum, slide: Slide) -> Non
     pair.await_orthanc()
     assert contents(pair) == before
     assert pair.staff.get(f"/studies/{slide.study}/labels").json() == ["published"]
+
+
+def test_an_index_that_postgresql_cannot_read_is_taken_back(pair: Museum, slide: Slide) -> None:
+    folder = pair.folder / "backups"
+    pair.run("./backup.sh", str(folder))
+    pair.await_orthanc()
+    before = contents(pair)
+    state = folder / (folder / "current").read_text().strip()
+    dump = state / "index.dump"
+    dump.write_bytes(dump.read_bytes()[: dump.stat().st_size // 2])
+    told = pair.fail("./restore.sh", "--replace-everything", str(folder))
+    assert f"{state.name}/index.dump is damaged" in told
+    # Also where the checksums are those of the broken file.
+    expected = hashlib.sha256(dump.read_bytes()).hexdigest()
+    text = (state / "checksums").read_text()
+    lines = [line for line in text.splitlines() if not line.endswith("/index.dump")]
+    lines.append(f"{expected}  {state.name}/index.dump")
+    (state / "checksums").write_text("".join(f"{line}\n" for line in lines))
+    assert "putting back what was there" in pair.fail(
+        "./restore.sh", "--replace-everything", str(folder)
+    )
+    pair.await_orthanc()
+    assert contents(pair) == before
+    databases = pair.podman(
+        "exec", f"{PROJECT}_postgresql_1", "psql", "--dbname=postgres", "--list", "--csv"
+    )
+    assert "orthanc" in databases
+    assert "restor" not in databases
 
 
 class Load:
