@@ -1,8 +1,8 @@
 """The plugin's section of orthanc.json: every setting, its default, its limits.
 
 A setting is a field of `Settings`, or of one of its sections. Its key in the configuration is the
-name that `kinds` was given, its documentation stands in README.md (a test fails when one is
-missing there or in orthanc.json).
+name that `kinds` was given, its documentation stands in docs/settings.md (a test fails when one
+is missing there or in orthanc.json).
 """
 
 from orthanc_stl_plugin.config.presentation import Presentation, Provider, Publish

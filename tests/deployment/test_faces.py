@@ -10,6 +10,7 @@ import pytest
 
 from tests.deployment.conftest import BURST, RATE, Slide
 from tests.deployment.museum import Museum
+from tests.support.documentation import documented_routes
 
 TILE = "0,0,256,256/256,/0/default.jpg"
 # Orthanc's OpenAPI leaves these out, as it does what plugins add.
@@ -33,10 +34,8 @@ def orthanc_routes() -> list[str]:
 
 
 def our_hidden_routes() -> list[str]:
-    """The routes of README.md that are for staff alone."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    rows = [line.split("`")[1] for line in readme.splitlines() if line.startswith("| `")]
-    routes = [row for row in rows if row.split(" ")[0] in {"GET", "POST", "PUT", "DELETE"}]
+    """The documented routes that are for staff alone."""
+    routes = documented_routes()
     return [one for one in routes if "/iiif" not in one and not one.startswith("GET /instances/")]
 
 

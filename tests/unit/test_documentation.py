@@ -1,6 +1,7 @@
-"""README.md tells of every setting and every route."""
+"""README.md and docs/ cover every setting and every route, and their links lead somewhere."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,9 +18,12 @@ from orthanc_stl_plugin.web.models import model_routes
 from orthanc_stl_plugin.web.pages import page_routes
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
 from orthanc_stl_plugin.web.status import status_routes
+from tests.support.documentation import PAGES, documented_routes, table_rows
 from tests.support.memory_journal import MemoryJournal, remove_nothing
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+CODE_BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)", re.MULTILINE)
 ENGINE = JobEngine(0, 0, 0, MemoryJournal(), remove_nothing)
 NOTHING = cast("Any", None)
 ROOM = WaitingRoom(2)
@@ -41,21 +45,38 @@ ROUTES = [
 
 
 @pytest.mark.parametrize(("setting", "default"), setting_defaults().items())
-def test_every_setting_is_in_the_table_with_its_default(setting: str, default: object):
-    assert f"| `{setting}` | `{json.dumps(default)}` |" in README
+def test_every_setting_is_in_a_table_with_its_default(setting: str, default: object):
+    beginning = f"| `{setting}` | `{json.dumps(default)}` |"
+    assert sum(row.startswith(beginning) for row in table_rows()) == 1
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_every_base_uri_of_images_is_in_the_table(base: str):
-    assert f"| `{base}` |" in README
+def test_every_base_uri_of_images_is_in_a_table(base: str):
+    assert sum(row.startswith(f"| `{base}` |") for row in table_rows()) == 1
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_every_route_is_in_the_table(route: str):
-    assert f"| `{route}` |" in README
+def test_every_route_is_in_one_table(route: str):
+    assert documented_routes().count(route) == 1
 
 
 def test_no_route_is_documented_that_does_not_exist():
-    documented = [line.split("`")[1] for line in README.splitlines() if line.startswith("| `")]
-    methods = ("GET ", "POST ", "DELETE ")
-    assert {one for one in documented if one.startswith(methods)} == set(ROUTES)
+    assert set(documented_routes()) == set(ROUTES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.name}")
+def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path):
+    for link in LINK.findall(CODE_BLOCK.sub("", page.read_text())):
+        if re.match("[a-z]+:", link):
+            continue
+        path, _, fragment = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not fragment or fragment in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """The fragments by which GitHub addresses the headings of a page."""
+    headings = HEADING.findall(CODE_BLOCK.sub("", page.read_text()))
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.strip().replace(" ", "-") for heading in plain}
