@@ -2,7 +2,9 @@
 # Starts nginx: fills in its configuration, makes a certificate if none is given, and follows Orthanc's addresses.
 #
 # Variables: STAFF_HOST and PUBLIC_HOST (names), HTTPS_PORT (as clients see it), ORTHANC_SERVERS (name:port ...),
-# PUBLIC_RATE and PUBLIC_BURST (requests of one client), CACHE_SIZE.
+# PUBLIC_RATE and PUBLIC_BURST (requests of one client), PUBLIC_CONNECTIONS (of one client at once), DRAWN_RATE and
+# DRAWN_BURST (turned or enlarged pictures for one client), UPLOAD_LIMIT (a request of staff), CACHE_SIZE, LOCKOUT_S
+# (see password.lua).
 # Files: /run/secrets/proxy/staff (htpasswd), and tls.crt and tls.key beside it if the administrator has them;
 # /run/secrets/audience/staff, the word by which Orthanc knows that this proxy has let staff in.
 set -euo pipefail
@@ -17,7 +19,10 @@ say() {
 fail() { say "$*"; exit 1; }
 
 : "${STAFF_HOST:?}" "${PUBLIC_HOST:?}" "${HTTPS_PORT:=443}" "${ORTHANC_SERVERS:=orthanc:8042}"
-: "${PUBLIC_RATE:=200}" "${PUBLIC_BURST:=1000}" "${CACHE_SIZE:=2g}"
+: "${PUBLIC_RATE:=200}" "${PUBLIC_BURST:=1000}" "${PUBLIC_CONNECTIONS:=100}" "${DRAWN_RATE:=5}" "${DRAWN_BURST:=20}"
+: "${UPLOAD_LIMIT:=2g}" "${CACHE_SIZE:=2g}"
+# Browsers write names in small letters.
+STAFF_HOST=${STAFF_HOST,,} PUBLIC_HOST=${PUBLIC_HOST,,}
 for name in "$STAFF_HOST" "$PUBLIC_HOST"; do
     [[ $name =~ ^[A-Za-z0-9.-]+$ ]] || fail "$name is no host name"
 done
@@ -42,6 +47,8 @@ port=
 [ "$HTTPS_PORT" = 443 ] || port=:$HTTPS_PORT
 sed -e "s|@STAFF_HOST@|$STAFF_HOST|g" -e "s|@PUBLIC_HOST@|$PUBLIC_HOST|g" -e "s|@PORT@|$port|g" \
     -e "s|@RATE@|$PUBLIC_RATE|g" -e "s|@BURST@|$PUBLIC_BURST|g" -e "s|@CACHE_SIZE@|$CACHE_SIZE|g" \
+    -e "s|@CONNECTIONS@|$PUBLIC_CONNECTIONS|g" -e "s|@DRAWN_RATE@|$DRAWN_RATE|g" \
+    -e "s|@DRAWN_BURST@|$DRAWN_BURST|g" -e "s|@UPLOAD_LIMIT@|$UPLOAD_LIMIT|g" \
     -e "s|@STAFF@|$(cat "$audience")|g" -e "s|@CERTIFICATE@|$certificate|g" -e "s|@KEY@|$key|g" \
     /usr/local/lib/proxy/nginx.conf >"$state/nginx.conf"
 

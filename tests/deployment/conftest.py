@@ -11,6 +11,7 @@ from tests.deployment.museum import Museum, resolving
 
 STATE = os.environ.get("DEPLOYMENT_STATE", "")
 RATE, BURST = 20, 100
+DRAWN_BURST, LOCKOUT_S, UPLOAD_LIMIT_MIB = 10, 4, 16
 if not STATE:
     collect_ignore_glob = ["test_*.py"]
 
@@ -38,8 +39,14 @@ def contents(museum: Museum) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def museum() -> Iterator[Museum]:
     """A running museum."""
-    few = {"PUBLIC_RATE": str(RATE), "PUBLIC_BURST": str(BURST)}
-    made = Museum(Path(STATE) / "museum", settings=few)
+    limits = {
+        "PUBLIC_RATE": str(RATE),
+        "PUBLIC_BURST": str(BURST),
+        "DRAWN_BURST": str(DRAWN_BURST),
+        "LOCKOUT_S": str(LOCKOUT_S),
+        "UPLOAD_LIMIT": f"{UPLOAD_LIMIT_MIB}m",
+    }
+    made = Museum(Path(STATE) / "museum", settings=limits)
     made.add_staff()
     try:
         made.up()
