@@ -21,6 +21,7 @@ fi
 hash=$(openssl passwd -6 -stdin <<<"$password")
 staff=$folder/proxy/staff
 touch "$staff"
-{ grep -v "^$1:" "$staff" || true; echo "$1:$hash"; } >"$staff.new"
+# Compared as text: the dot of a.b is no pattern, and 1e1 is not 10.
+{ awk -F : -v name="$1" '$1 "" != name ""' "$staff"; echo "$1:$hash"; } >"$staff.new"
 chmod 644 "$staff.new"
 mv "$staff.new" "$staff"
