@@ -1,4 +1,4 @@
-"""Fills a running Orthanc with the samples of `make demo`, and says what to open."""
+"""Fills a running Orthanc with the samples of `make demo`, and prints the addresses to open."""
 
 from __future__ import annotations
 
@@ -42,10 +42,14 @@ def main() -> None:
                 ),
             }
             _checked(session.post(f"{URL}/stl/encode-nifti", json=body))
-    print(f"Start page:        {URL}/stl/app/index.html")
-    print(f"Orthanc Explorer:  {URL}/app/explorer.html#study?uuid={study}")
+    addresses = {
+        "Start page": "/stl/app/index.html",
+        "Orthanc Explorer": f"/app/explorer.html#study?uuid={study}",
+    }
     for title, instance in _models(session, study).items():
-        print(f"{title + ':':<26} {URL}/instances/{instance}/stl")
+        addresses[title] = f"/stl/app/viewer.html?instance={instance}"
+    for title, path in addresses.items():
+        print(f"{title + ':':<26} {URL}{path}")
     print(f"A NIfTI mask to try: samples/{mask_file.name} in the folder of the stored data")
 
 
