@@ -6,8 +6,10 @@ header and chooses the affine: sform, else qform, else pixdim. Here RAS becomes 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,11 +35,13 @@ class NiftiVolume:
         values: (columns, rows, slices), the stored type or, where scl_slope asks for it, float64.
         grid: where they lie, LPS mm.
         extensions: the contents of the header's extensions.
+        notes: sentences on what is uncertain about where the voxels lie.
     """
 
     values: NDArray[Any]
     grid: Grid
     extensions: tuple[bytes, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
@@ -61,7 +65,8 @@ def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
     if units != 1.0:
         _log.info("the NIfTI header counts in units of %g mm", units)
     extensions = tuple(bytes(one.content) for one in image.header.extensions)
-    return NiftiVolume(values, Grid(shape, affine), extensions)
+    notes = tuple(_doubts(image.header, shape, units))
+    return NiftiVolume(values, Grid(shape, affine), extensions, notes)
 
 
 def plain_bytes(content: bytes) -> int:
@@ -134,6 +139,31 @@ def _parsed(plain: bytes) -> Any:
         raise UnusableSource(f"the NIfTI header is invalid: {error}") from error
     except (ValueError, OSError, OverflowError, ArithmeticError) as error:
         raise UnusableSource(f"the NIfTI header cannot be read: {error}") from error
+
+
+def _doubts(header: Any, shape: tuple[int, int, int], mm_per_unit: float) -> Iterator[str]:
+    """Sentences where the header places the voxels twice, at other places, or not at all."""
+    sform, sform_code = header.get_sform(coded=True)
+    try:
+        qform, qform_code = header.get_qform(coded=True)
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError):
+        return  # a quaternion of no use beside an sform
+    if not sform_code and not qform_code:
+        yield (
+            "the NIfTI header does not tell how the voxels lie (sform_code and qform_code are 0):"
+            " left and right are a guess, and so is the place"
+        )
+    if not sform_code or not qform_code:
+        return
+    corners = np.array(list(itertools.product(*((0, size - 1) for size in shape))))
+    apart = (sform - qform) @ np.column_stack([corners, np.ones(len(corners))]).T
+    apart_mm = float(np.linalg.norm(apart[:3], axis=0).max()) * mm_per_unit
+    voxel_mm = float(np.linalg.norm(sform[:3, :3], axis=0).min()) * mm_per_unit
+    if apart_mm > voxel_mm / 2:
+        yield (
+            "the NIfTI header places the voxels twice (sform and qform), up to"
+            f" {apart_mm:.3g} mm apart: the sform is followed"
+        )
 
 
 def _header_size(plain: bytes) -> int:

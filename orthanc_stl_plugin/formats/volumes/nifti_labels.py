@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume
+from orthanc_stl_plugin.formats.volumes.nifti_mask import GREY_VALUES_ROUTE, WHOLE, require_regions
 from orthanc_stl_plugin.model.labels import Segment, Structure, select
 
 LARGEST_LABEL: Final = 65535
@@ -23,9 +24,11 @@ def voxel_counts(volume: NiftiVolume) -> dict[int, int]:
     """How many voxels each number has that any voxel has.
 
     Raises:
-        UnusableSource: see `label_numbers`.
+        UnusableSource: see `label_numbers` and `require_regions`.
     """
-    counts = np.bincount(label_numbers(volume).ravel(order="K"))
+    numbers = label_numbers(volume)
+    require_regions(numbers)
+    counts = np.bincount(numbers.ravel(order="K"))
     return {int(number): int(counts[number]) for number in np.flatnonzero(counts)}
 
 
@@ -90,20 +93,25 @@ def label_numbers(volume: NiftiVolume) -> NDArray[np.uint16]:
     """The values as label numbers, (columns, rows, slices).
 
     Raises:
-        UnusableSource: a value is no whole number from 0 to 65535.
+        UnusableSource: a value is not within 0.001 of a whole number from 0 to 65535.
     """
     values: NDArray[Any] = volume.values
     if values.dtype in (np.uint8, np.uint16):
         return values
     lowest, highest = values.min(), values.max()
-    if not (lowest >= 0 and highest <= LARGEST_LABEL):
+    if not (lowest >= -WHOLE and highest <= LARGEST_LABEL + WHOLE):
         raise UnusableSource(
-            f"values from {lowest} to {highest} are no label numbers: these are 0-{LARGEST_LABEL}"
+            f"values from {lowest} to {highest} are no label numbers: these are 0-{LARGEST_LABEL};"
+            f" {GREY_VALUES_ROUTE}"
         )
-    labels = values.astype(np.uint16)
-    if values.dtype.kind == "f" and (labels != values).any():
-        value = values[labels != values][0]
-        raise UnusableSource(f"the value {value:g} is no label number: it is not whole")
+    if values.dtype.kind != "f":
+        return values.astype(np.uint16)
+    labels = np.rint(values).astype(np.uint16)
+    off = np.abs(labels - values) > WHOLE
+    if off.any():
+        raise UnusableSource(
+            f"the value {values[off][0]:g} is no label number: it is not whole; {GREY_VALUES_ROUTE}"
+        )
     return labels
 
 

@@ -20,7 +20,7 @@ from orthanc_stl_plugin.formats.contours.combined_rois import (
 from orthanc_stl_plugin.formats.contours.rasterisation import SMALLEST_RESOLUTION
 from orthanc_stl_plugin.formats.contours.roi import Roi
 from orthanc_stl_plugin.formats.meshes.read import read_mesh
-from orthanc_stl_plugin.formats.volumes import nifti, nifti_labels
+from orthanc_stl_plugin.formats.volumes import nifti, nifti_labels, nifti_mask
 from orthanc_stl_plugin.formats.volumes import seg as dicom_seg
 from orthanc_stl_plugin.formats.volumes.image_series import read_series
 from orthanc_stl_plugin.formats.volumes.otsu import GreyHistogram
@@ -119,14 +119,14 @@ def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
 def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
     volume = nifti.read_nifti(source.path.read_bytes(), source.max_bytes)
     if source.wanted is None and not source.split:
-        mask = nifti.foreground(volume)
+        mask, notes = nifti_mask.mask_of(volume)
         voxels = int(np.count_nonzero(mask))
         if not voxels:
             shape = " x ".join(map(str, volume.grid.shape))
             raise UnusableSource(f"the mask is empty: all of its {shape} voxels are zero")
         progress.plan([voxels])
         mesh = mask_surface(mask, volume.grid, options, progress)
-        yield Surface(Segment(1, source.title), mesh)
+        yield Surface(Segment(1, source.title), mesh, notes=(*volume.notes, *notes))
         return
     counts = nifti_labels.voxel_counts(volume)
     known = nifti_labels.segments(volume, source.label_names, counts)
@@ -139,7 +139,7 @@ def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Ite
     parts = nifti_labels.structures(volume, wanted)
     for part in parts if source.split else [united_masks(list(parts))]:
         mesh = mask_surface(part.mask, part.grid, options, progress)
-        yield Surface(part.segment, mesh)
+        yield Surface(part.segment, mesh, notes=volume.notes)
 
 
 def _rtstruct(

@@ -1,0 +1,110 @@
+"""NIfTI volumes as one mask: masks, label maps and probability maps are, grey images are not."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume, foreground
+
+WHOLE: Final = 1e-3
+"""How far a value may be off a whole number that it stands for: scale factors are rounded."""
+
+GREY_VALUES_ROUTE: Final = (
+    "a surface of grey values is what /stl/encode-series makes, of the series in the archive"
+)
+
+_INSIDE: Final = 0.5
+_FEW_VALUES: Final = 16
+_MOST_UNLIKE: Final = 0.5
+_SAMPLED_VOXELS: Final = 1 << 22
+
+
+def mask_of(volume: NiftiVolume) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """(columns, rows, slices) the voxels that are set, and sentences on how they were found.
+
+    Of a probability map, which has fractions from 0 to 1, one half and more is set; of all else,
+    what is neither zero nor NaN.
+
+    Raises:
+        UnusableSource: it is no mask but a grey image, or no probability reaches one half.
+    """
+    values = volume.values
+    if values.dtype.kind == "f" and _has_fractions(values):
+        few = _few_values(values)
+        lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
+        if lowest >= -WHOLE and highest <= 1 + WHOLE and len(few) != 1:
+            return _probable(values, highest)
+        if not few.size:
+            raise UnusableSource(
+                f"the volume is no mask: its values are many, and not whole, from {lowest:g} to"
+                f" {highest:g}; {GREY_VALUES_ROUTE}"
+            )
+        return foreground(volume), ()
+    require_regions(values)
+    if values.dtype.kind == "f":  # whole but for rounding: a zero may be none to the bit
+        return np.abs(values) > WHOLE, ()
+    return foreground(volume), ()
+
+
+def require_regions(values: NDArray[Any]) -> None:
+    """Does nothing where neighbouring voxels mostly are of one value, as those of labels are.
+
+    Raises:
+        UnusableSource: they are not, or there are negative ones among many values.
+    """
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    if not (np.isfinite(lowest) and np.isfinite(highest)) or highest - lowest <= _FEW_VALUES:
+        return
+    slices = values.shape[2]
+    step = max(1, values.size // _SAMPLED_VOXELS)
+    sample = values[:, :, slices // 2 % step : slices : step]
+    if lowest < 0 and not _few_values(sample).size:
+        raise UnusableSource(
+            f"the volume is no mask: it has many values, from {lowest:g} to {highest:g};"
+            f" {GREY_VALUES_ROUTE}"
+        )
+    one, other = sample[1:], sample[:-1]
+    are_set = (one != 0) & (other != 0)
+    pairs = np.count_nonzero(are_set)
+    unlike = np.count_nonzero((one != other) & are_set)
+    if unlike > _MOST_UNLIKE * pairs and not _few_values(sample).size:
+        raise UnusableSource(
+            f"the volume is no mask: {100 * unlike / pairs:.0f} % of neighbouring voxels have"
+            f" different values, from {lowest:g} to {highest:g}; {GREY_VALUES_ROUTE}"
+        )
+
+
+def _probable(
+    values: NDArray[np.floating], highest: float
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    mask: NDArray[np.bool_] = values >= _INSIDE
+    if not mask.any():
+        raise UnusableSource(
+            f"the probability map reaches {highest:g} at most: one half and more is inside"
+        )
+    return mask, (
+        "the values are probabilities: one half and more is inside, all below is outside",
+    )
+
+
+def _has_fractions(values: NDArray[np.floating]) -> bool:
+    for level in range(values.shape[2]):
+        one = values[:, :, level]
+        if (np.abs(one - np.rint(one)) > WHOLE).any():  # NaN is not
+            return True
+    return False
+
+
+def _few_values(values: NDArray[Any]) -> NDArray[Any]:
+    """The values that are neither 0 nor NaN; none where they are more than a few."""
+    found: NDArray[Any] = np.zeros(0, dtype=values.dtype)
+    for level in range(values.shape[2]):
+        found = np.union1d(found, values[:, :, level])
+        found = found[(found != 0) & ~np.isnan(found)]
+        if len(found) > _FEW_VALUES:
+            return found[:0]
+    return found
