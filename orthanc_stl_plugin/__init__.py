@@ -1,3 +1,3 @@
 """3D models from segmentations, and IIIF from DICOM images, inside Orthanc."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
