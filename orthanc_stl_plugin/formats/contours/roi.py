@@ -19,7 +19,8 @@ from orthanc_stl_plugin.formats.dicom.dataset import items, uid_of
 from orthanc_stl_plugin.model.labels import Segment
 
 EXCLUSIVE_OR: Final = "CLOSEDPLANAR_XOR"
-CLOSED_TYPES: Final = ("CLOSED_PLANAR", EXCLUSIVE_OR)
+INTERPOLATED: Final = "INTERPOLATED_PLANAR"  # OsiriX's, of contours between those drawn
+CLOSED_TYPES: Final = ("CLOSED_PLANAR", EXCLUSIVE_OR, INTERPOLATED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +70,8 @@ def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None)
         for kind, count in kinds.items()
         if kind not in CLOSED_TYPES
     ]
+    if kinds[INTERPOLATED]:
+        notes.append(f"{INTERPOLATED} contours taken as closed: {kinds[INTERPOLATED]}")
     obstacle = None
     loops: list[NDArray[np.float64]] = []
     try:
@@ -182,8 +185,22 @@ def _with_volume(roi: Roi, stack: planar.PlaneStack, usual_mm: float | None) -> 
         roi,
         spacing_mm=spacing,
         volume_mm3=planar.volume_mm3(stack, local),
-        notes=(*roi.notes, *_crossings(roi, stack), *_wide_gaps(stack, local)),
+        notes=(
+            *roi.notes,
+            *_lone_plane(roi, stack, spacing),
+            *_crossings(roi, stack),
+            *_wide_gaps(stack, local),
+        ),
     )
+
+
+def _lone_plane(roi: Roi, stack: planar.PlaneStack, spacing_mm: float | None) -> Iterator[str]:
+    """How thick a single plane is made, where the structure set tells."""
+    if len(stack.positions_mm) == 1 and spacing_mm is not None:
+        source = "the other planes of the set lie apart"
+        if roi.slab_thickness_mm is not None:
+            source = "its ContourSlabThickness tells"
+        yield f"its single plane is made {spacing_mm:.4g} mm thick, as {source}"
 
 
 def _crossings(roi: Roi, stack: planar.PlaneStack) -> Iterator[str]:

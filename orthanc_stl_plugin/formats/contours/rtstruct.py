@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -24,12 +24,13 @@ from orthanc_stl_plugin.formats.dicom.dataset import (
     tolerating,
     uid_of,
 )
-from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.geometry import Grid, ImagePlane
 from orthanc_stl_plugin.model.labels import Segment, select
 
 RT_STRUCTURE_SET: Final = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFAULT_RESOLUTION: Final = 256
 INSIDE: Final = 0.5
+_PARALLEL: Final = 1e-3
 _ROI_NUMBER: Final = b"\x06\x30\x22\x00"  # the tag (3006,0022), in little endian
 _AMBIGUOUS: Final = "has the number of another ROI: whose the contours are cannot be told"
 
@@ -146,6 +147,34 @@ def occupancies(
     for piece, spacings in pieces(stack, local):
         values, grid = rasterisation.occupancy(piece, spacings, resolution, frame)
         yield Occupancy(roi.segment, values, grid)
+
+
+def image_spacing_mm(roi: Roi, images: Sequence[ImagePlane]) -> float | None:
+    """How far the images lie apart around the single plane of a ROI; None where none is there."""
+    if roi.obstacle is not None or roi.spacing_mm is not None:
+        return None
+    stack = planar.stack_planes(roi.contours)
+    normal, height = stack.axes[2], float(stack.positions_mm[0])
+    parallel = [image for image in images if abs(abs(image.normal @ normal) - 1) < _PARALLEL]
+    heights = np.unique(np.round([np.array(one.position_mm) @ normal for one in parallel], 3))
+    if len(heights) < 2:
+        return next((one.thickness_mm for one in parallel if one.thickness_mm), None)
+    gap = int(np.clip(np.searchsorted(heights, height) - 1, 0, len(heights) - 2))
+    spacing = float(heights[gap + 1] - heights[gap])
+    is_there = heights[0] - spacing <= height <= heights[-1] + spacing
+    return spacing if is_there else None
+
+
+def lone_plane_notes(roi: Roi, spacing_mm: float | None) -> tuple[str, ...]:
+    """How thick a single plane is made of which the structure set does not tell."""
+    if roi.obstacle is not None or roi.spacing_mm is not None:
+        return ()
+    if spacing_mm is not None:
+        return (f"its single plane is made {spacing_mm:.4g} mm thick, as its images lie apart",)
+    return (
+        f"its single plane is made {planar.DEFAULT_SPACING_MM:g} mm thick: nothing tells how thick"
+        " it is, and its images are not stored here",
+    )
 
 
 def expected_voxels(roi: Roi, resolution: int) -> float:

@@ -164,22 +164,36 @@ def _rtstruct(
         progress.plan(voxels, are_drawn=True)
         for roi in rois:
             progress.begin(Stage.READING)
-            pieces = rtstruct.occupancies(roi, resolution=resolution)
+            apart = rtstruct.image_spacing_mm(roi, source.images)
+            pieces = rtstruct.occupancies(roi, resolution=resolution, image_spacing_mm=apart)
             mesh = _pieces_mesh(pieces, options, progress)
             frame = roi.frame_of_reference_uid
-            yield Surface(roi.segment, mesh, frame, (reference,), notes=_told([roi]))
+            yield Surface(roi.segment, mesh, frame, (reference,), notes=_told([roi], source))
         return
     progress.plan(voxels, are_drawn=True, as_one=True)
     progress.begin(Stage.READING)
-    parts = [piece for roi in rois for piece in rtstruct.occupancies(roi, resolution=resolution)]
+    parts = [
+        piece
+        for roi in rois
+        for piece in rtstruct.occupancies(
+            roi,
+            resolution=resolution,
+            image_spacing_mm=rtstruct.image_spacing_mm(roi, source.images),
+        )
+    ]
     mesh = _pieces_mesh(united_occupancies(parts, resolution), options, progress)
     segment = united_segment([roi.segment for roi in rois])
     frame = parts[0].grid.frame_of_reference_uid
-    yield Surface(segment, mesh, frame, (reference,), notes=_told(rois))
+    yield Surface(segment, mesh, frame, (reference,), notes=_told(rois, source))
 
 
-def _told(rois: Iterable[Roi]) -> tuple[str, ...]:
-    return tuple(f"{roi.segment.name!r}: {note}" for roi in rois for note in roi.notes)
+def _told(rois: Iterable[Roi], source: RtStructSource) -> tuple[str, ...]:
+    told = []
+    for roi in rois:
+        apart = rtstruct.image_spacing_mm(roi, source.images)
+        told += [f"{roi.segment.name!r}: {note}" for note in roi.notes]
+        told += [f"{roi.segment.name!r}: {n}" for n in rtstruct.lone_plane_notes(roi, apart)]
+    return tuple(told)
 
 
 def _pieces_mesh(

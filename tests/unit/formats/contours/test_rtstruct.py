@@ -19,9 +19,12 @@ from orthanc_stl_plugin.formats.contours.rtstruct import (
     Occupancy,
     count_rois,
     expected_voxels,
+    image_spacing_mm,
+    lone_plane_notes,
     occupancies,
     read_rtstruct,
 )
+from orthanc_stl_plugin.model.geometry import ImagePlane
 from tests.support.dicom_samples import (
     F_AREA_MM2,
     F_CENTROID_MM,
@@ -299,6 +302,48 @@ def test_a_single_plane_alone_takes_the_spacing_of_the_images_else_3_mm() -> Non
     assert roi.spacing_mm is None
     assert volume_mm3(filled(roi, image_spacing_mm=5)) == pytest.approx(81 * 5, rel=0.02)
     assert volume_mm3(filled(roi)) == pytest.approx(81 * 3, rel=0.02)
+
+
+def images_at(heights: list[float]) -> list[ImagePlane]:
+    """Axial images, and a sagittal one that does not count."""
+    axial = [
+        ImagePlane(f"1.{i}", "1", (0.0, 0.0, z), (1.0, 0, 0, 0, 1.0, 0), thickness_mm=2.0)
+        for i, z in enumerate(heights)
+    ]
+    return [*axial, ImagePlane("2", "1", (0.0, 0.0, 0.1), (0, 1.0, 0, 0, 0, 1.0))]
+
+
+def test_a_single_plane_alone_is_as_thick_as_its_images_lie_apart_and_that_is_told() -> None:
+    roi = only_roi(*prism(SQUARE, [4.0]))
+    for heights, expected in (([3.0, 4.0, 5.0], 1.0), ([4.0], 2.0), ([0.0, 5, 6, 7], 5.0)):
+        assert image_spacing_mm(roi, images_at(heights)) == pytest.approx(expected)
+        [note] = lone_plane_notes(roi, expected)
+        assert note == f"its single plane is made {expected:g} mm thick, as its images lie apart"
+    assert image_spacing_mm(roi, images_at([90.0, 91])) is None
+    assert image_spacing_mm(roi, []) is None
+    [note] = lone_plane_notes(roi, None)
+    assert note.startswith("its single plane is made 3 mm thick: nothing tells how thick it is")
+
+
+def test_where_the_thickness_of_a_single_plane_comes_from_is_told() -> None:
+    letter = RoiSample(2, "F", prism(F_OUTLINE, HEIGHTS))
+    flat = RoiSample(1, "flat", prism(SQUARE, [4.0]))
+    slab = RoiSample(1, "flat", prism(SQUARE, [4.0]), slab_thickness_mm=1.5)
+    notes = [read_rtstruct(rtstruct_bytes([one, letter])).roi("flat").notes for one in (flat, slab)]
+    assert notes == [
+        ("its single plane is made 3 mm thick, as the other planes of the set lie apart",),
+        ("its single plane is made 1.5 mm thick, as its ContourSlabThickness tells",),
+    ]
+    structure_set = read_rtstruct(rtstruct_bytes([flat, letter]))
+    for roi in structure_set.rois:
+        assert lone_plane_notes(roi, image_spacing_mm(roi, images_at([3.0, 4.0]))) == ()
+
+
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_interpolated_contours_are_closed_ones_and_that_is_told() -> None:
+    roi = only_roi(*prism(F_OUTLINE, HEIGHTS), kind="INTERPOLATED_PLANAR")
+    assert volume_mm3(filled(roi)) == pytest.approx(F_VOLUME_MM3, rel=0.01)
+    assert roi.notes == (f"INTERPOLATED_PLANAR contours taken as closed: {len(HEIGHTS)}",)
 
 
 def test_the_resolution_bounds_the_voxels_and_keeps_the_volume() -> None:

@@ -12,7 +12,7 @@ from skimage.measure import find_contours
 
 from orthanc_stl_plugin.errors import BadRequest, TooLarge, UnusableSource
 from orthanc_stl_plugin.mesh.measure import report
-from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.geometry import Grid, ImagePlane
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.model.progress import Progress, Stage
 from orthanc_stl_plugin.services.models.sources import (
@@ -321,6 +321,21 @@ def test_rois_apart_have_their_own_volume(tmp_path: Path):
     parts = surfaces(RtStructSource(two_rois(tmp_path), split=True), MeshOptions())
     for part in parts:
         assert report(part.mesh).volume_mm3 == pytest.approx(40 * 10 * 12, rel=0.03)
+
+
+def test_a_single_contour_is_as_thick_as_its_images_lie_apart(tmp_path: Path):
+    square = np.array([(0.0, 0.0), (20, 0), (20, 10), (0, 10)])
+    roi = samples.RoiSample(1, "flat", samples.prism(square, np.array([4.0])))
+    (tmp_path / "r.dcm").write_bytes(samples.rtstruct_bytes([roi]))
+    images = tuple(
+        ImagePlane(f"1.{z}", "1", (0.0, 0.0, float(z)), (1.0, 0, 0, 0, 1.0, 0)) for z in range(9)
+    )
+    for split in (False, True):
+        surface = only(RtStructSource(tmp_path / "r.dcm", split=split, images=images))
+        assert report(surface.mesh).volume_mm3 == pytest.approx(20 * 10 * 1, rel=0.03)
+        assert surface.notes == (
+            "'flat': its single plane is made 1 mm thick, as its images lie apart",
+        )
 
 
 def test_a_model_refers_to_its_structure_set(tmp_path: Path):
