@@ -25,7 +25,6 @@ from scipy import sparse
 from orthanc_stl_plugin.mesh.edge_net import Net, local_mean, smooth_normals
 from orthanc_stl_plugin.mesh.sparse_products import Floats, Operator
 from orthanc_stl_plugin.mesh.volume_balance import make_balance
-from orthanc_stl_plugin.model.progress import Progress
 
 type Room = tuple[Floats, Floats]
 
@@ -45,33 +44,18 @@ CURVATURE_REACH: Final = 10
 POWER_STEPS: Final = 6
 
 
-PASSES: Final = 110
-"""What `smooth` takes besides its steps, in steps of the membrane; one of the plate takes two."""
-
-LIGHT_PASSES: Final = 30
-"""The same for `smooth_lightly`, and"""
-
-SHRINKING_PASSES: Final = 20
-"""for `smooth_shrinking`."""
-
-
-def smooth(net: Net, start: Floats, iterations: int, progress: Progress) -> Floats:
+def smooth(net: Net, start: Floats, iterations: int) -> Floats:
     """(V,) float32 positions of a smooth surface that encloses the volume of the voxels.
 
-    `start` holds the (V,) float32 positions to begin with; all of the edge is free. `progress`
-    hears of each step.
+    `start` holds the (V,) float32 positions to begin with; all of the edge is free.
     """
-    tell = _Passes(progress, PASSES + 6 * iterations)
     room = _whole_edge(net)
     balance = make_balance(net)
-    tell.done(PASSES / 4)
     sheet = _linearise(net, start)
-    tell.done(PASSES / 4)
-    positions = _membrane(sheet, start, 2 * iterations, room, tell)
+    positions = _membrane(sheet, start, 2 * iterations, room)
     positions = _shift(sheet, positions, balance.local_shift_mm(positions), room)
     sheet = _linearise(net, positions)
-    tell.done(PASSES / 4)
-    positions = _thin_plate(net, sheet, positions, 2 * iterations, room, tell)
+    positions = _thin_plate(net, sheet, positions, 2 * iterations, room)
     for _ in range(LOCAL_STEPS):
         positions = _shift(sheet, positions, balance.local_shift_mm(positions), room)
     finest = np.linalg.norm(net.matrix, axis=0).min() * CLOSE_ENOUGH
@@ -83,35 +67,18 @@ def smooth(net: Net, start: Floats, iterations: int, progress: Progress) -> Floa
     return positions
 
 
-def smooth_shrinking(net: Net, start: Floats, iterations: int, progress: Progress) -> Floats:
+def smooth_shrinking(net: Net, start: Floats, iterations: int) -> Floats:
     """(V,) float32 positions of a membrane: it shrinks as far as the voxel centres allow."""
-    tell = _Passes(progress, SHRINKING_PASSES + iterations)
     sheet = _linearise(net, start)
-    tell.done(SHRINKING_PASSES)
-    return _membrane(sheet, start, iterations, _whole_edge(net), tell)
+    return _membrane(sheet, start, iterations, _whole_edge(net))
 
 
-def smooth_lightly(
-    net: Net, start: Floats, iterations: int, reach: float, progress: Progress
-) -> Floats:
+def smooth_lightly(net: Net, start: Floats, iterations: int, reach: float) -> Floats:
     """(V,) float32 positions within `reach` (a fraction of the edge) of those at the start."""
     lowest = np.maximum(start - np.float32(reach), np.float32(MARGIN))
     highest = np.minimum(start + np.float32(reach), np.float32(1 - MARGIN))
-    tell = _Passes(progress, LIGHT_PASSES + 2 * iterations)
     sheet = _linearise(net, start)
-    tell.done(LIGHT_PASSES / 2)
-    return _thin_plate(net, sheet, start, iterations, (lowest, highest), tell)
-
-
-class _Passes:
-    """Counts what the smoothing takes in passes over all vertices."""
-
-    def __init__(self, progress: Progress, count: int) -> None:
-        self._progress = progress
-        self._count = count
-
-    def done(self, passes: float) -> None:
-        self._progress.advance(passes / self._count)
+    return _thin_plate(net, sheet, start, iterations, (lowest, highest))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +118,7 @@ def _linearise(net: Net, positions: Floats) -> _Sheet:
     )
 
 
-def _membrane(sheet: _Sheet, positions: Floats, steps: int, room: Room, tell: _Passes) -> Floats:
+def _membrane(sheet: _Sheet, positions: Floats, steps: int, room: Room) -> Floats:
     pace = np.float32(0.8) * sheet.along / sheet.speed**2
     kept = 1 - pace * sheet.along
     drift = pace * sheet.constant
@@ -161,13 +128,10 @@ def _membrane(sheet: _Sheet, positions: Floats, steps: int, room: Room, tell: _P
         following += drift
         following += kept * positions
         positions = _confined(following, room)
-        tell.done(1)
     return positions
 
 
-def _thin_plate(
-    net: Net, sheet: _Sheet, positions: Floats, steps: int, room: Room, tell: _Passes
-) -> Floats:
+def _thin_plate(net: Net, sheet: _Sheet, positions: Floats, steps: int, room: Room) -> Floats:
     """Accelerated projected gradients (FISTA) on the positions scaled by their speed."""
     bend = sheet.towards @ positions + sheet.constant - sheet.along * positions
     target = sheet.constant - local_mean(net, bend, CURVATURE_REACH)
@@ -195,7 +159,6 @@ def _thin_plate(
         leading *= np.float32((momentum - 1) / following)
         leading += current
         momentum = following
-        tell.done(2)
     return _confined(current / sheet.speed, room)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,6 @@ from orthanc_stl_plugin.mesh.smooth import (
 from orthanc_stl_plugin.mesh.sparse_products import Floats
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
-from orthanc_stl_plugin.model.progress import SILENT, Progress, Stage
 
 GREY_REACH = 0.2
 """How far smoothing may move a vertex that grey values have placed, as a fraction of the edge."""
@@ -37,12 +37,25 @@ BLOCK_REACH = 0.4
 """The same for the shares of blocks: these are coarser steps."""
 
 
-def mask_surface(
-    mask: NDArray[np.bool_ | np.integer],
-    grid: Grid,
-    options: MeshOptions,
-    progress: Progress = SILENT,
-) -> Mesh:
+@dataclass(frozen=True, slots=True, eq=False)
+class RawSurface:
+    """A surface before it is smoothed.
+
+    Attributes:
+        crossings: its faces, and the edges of the grid that its vertices lie on.
+        start: (V,) float32 positions on these edges.
+        grid: of the voxels.
+        reach: how far smoothing may move a vertex, as a fraction of its edge; None where it is free
+            to go along all of it, which is so where `start` is the middle of every edge.
+    """
+
+    crossings: Crossings
+    start: Floats
+    grid: Grid
+    reach: float | None
+
+
+def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: MeshOptions) -> Mesh:
     """The closed surface around the non-zero voxels of a (columns, rows, slices) mask.
 
     Every voxel centre of the mask lies inside, every other one outside, and the volume is that of
@@ -51,12 +64,8 @@ def mask_surface(
     Raises:
         UnusableSource: the mask is empty, or float32 cannot tell neighbouring vertices apart.
     """
-    progress.begin(Stage.SURFACE)
-    volume, grid = _by_memory(mask, grid)
-    box = bounding_box(volume)
-    # A mask of bool is taken as it lies in memory: a copy of a large one costs much.
-    inside = np.asarray(volume[box], dtype=np.bool_)
-    return _box_surface(inside, _window(grid, box), options, progress)
+    raw = raw_mask_surface(mask, grid, options.resolution)
+    return reduced(smoothed(raw, options), options.triangles)
 
 
 def isosurface(
@@ -65,7 +74,6 @@ def isosurface(
     grid: Grid,
     options: MeshOptions,
     upper: float | None = None,
-    progress: Progress = SILENT,
 ) -> Mesh:
     """The closed surface of where (columns, rows, slices) grey values reach `level`.
 
@@ -76,9 +84,32 @@ def isosurface(
     Raises:
         UnusableSource: no value is inside, or float32 cannot tell neighbouring vertices apart.
     """
-    progress.begin(Stage.SURFACE)
     fitted_values, fitted_grid = fitted(values, level, grid, options.resolution, upper)
-    return fitted_surface(fitted_values, level, fitted_grid, options, upper, progress)
+    raw = raw_isosurface(fitted_values, level, fitted_grid, upper)
+    return reduced(smoothed(raw, options), options.triangles)
+
+
+def raw_mask_surface(
+    mask: NDArray[np.bool_ | np.integer], grid: Grid, resolution: int
+) -> RawSurface:
+    """The first step of `mask_surface`.
+
+    Raises:
+        UnusableSource: as there.
+    """
+    volume, grid = _by_memory(mask, grid)
+    box = bounding_box(volume)
+    # A mask of bool is taken as it lies in memory: a copy of a large one costs much.
+    inside, grid = np.asarray(volume[box], dtype=np.bool_), _window(grid, box)
+    factors = block_factors(inside.shape, resolution)
+    if max(factors) == 1:
+        surface = crossings(inside)
+        return _raw(surface, np.full(surface.axis.size, 0.5, dtype=np.float32), grid, None)
+    occupancy = block_occupancy(inside, factors)
+    level = min(0.5, float(occupancy.max()) / 2)
+    surface = crossings(occupancy >= level)
+    start = _interpolated(surface, occupancy, level, None)
+    return _raw(surface, start, grid.reduced(factors), BLOCK_REACH)
 
 
 def within(values: Voxels, level: float, upper: float | None) -> NDArray[np.bool_]:
@@ -117,22 +148,25 @@ def fitted(
     return volume, grid
 
 
-def fitted_surface(
-    values: Voxels,
-    level: float,
-    grid: Grid,
-    options: MeshOptions,
-    upper: float | None = None,
-    progress: Progress = SILENT,
-) -> Mesh:
-    """The surface of `isosurface` for values that are `fitted`: they are not reduced again.
+def raw_isosurface(
+    values: Voxels, level: float, grid: Grid, upper: float | None = None
+) -> RawSurface:
+    """The surface of `isosurface` before smoothing, for values that are `fitted`.
 
     Raises:
         UnusableSource: float32 cannot tell neighbouring vertices apart.
     """
     surface = crossings(within(values, level, upper))
-    start = _interpolated(surface, values, level, upper)
-    return _finished(surface, start, grid, options, GREY_REACH, progress)
+    return _raw(surface, _interpolated(surface, values, level, upper), grid, GREY_REACH)
+
+
+def smoothed(raw: RawSurface, options: MeshOptions) -> Mesh:
+    """The mesh of a surface, smoothed as the options tell, with all of its triangles."""
+    surface, grid = raw.crossings, raw.grid
+    with ThreadPoolExecutor(1) as helper:
+        positions = _smoothed(make_net(surface, grid.affine[:3, :3], helper), raw, options)
+    faces = surface.faces.take([0, 2, 1], axis=1) if grid.is_mirrored else surface.faces
+    return Mesh(_vertices_mm(surface, positions, grid), faces)
 
 
 def joined(meshes: Sequence[Mesh]) -> Mesh:
@@ -147,7 +181,7 @@ def joined(meshes: Sequence[Mesh]) -> Mesh:
     )
 
 
-def reduced(mesh: Mesh, triangles: int | None, progress: Progress) -> Mesh:
+def reduced(mesh: Mesh, triangles: int | None) -> Mesh:
     """The mesh with at most this number of triangles, or None for as many as it has.
 
     Raises:
@@ -155,42 +189,12 @@ def reduced(mesh: Mesh, triangles: int | None, progress: Progress) -> Mesh:
     """
     if triangles is None:
         return mesh
-    progress.begin(Stage.REDUCTION)
     return simplify(mesh, triangles)
 
 
-def _box_surface(
-    inside: NDArray[np.bool_], grid: Grid, options: MeshOptions, progress: Progress
-) -> Mesh:
-    factors = block_factors(inside.shape, options.resolution)
-    if max(factors) == 1:
-        surface = crossings(inside)
-        start = np.full(surface.axis.size, 0.5, dtype=np.float32)
-        return _finished(surface, start, grid, options, None, progress)
-    occupancy = block_occupancy(inside, factors)
-    level = min(0.5, float(occupancy.max()) / 2)
-    surface = crossings(occupancy >= level)
-    start = _interpolated(surface, occupancy, level, None)
-    return _finished(surface, start, grid.reduced(factors), options, BLOCK_REACH, progress)
-
-
-def _finished(
-    surface: Crossings,
-    start: Floats,
-    grid: Grid,
-    options: MeshOptions,
-    reach: float | None,
-    progress: Progress,
-) -> Mesh:
-    """The mesh of a surface; `reach` bounds the smoothing when grey values gave its start."""
+def _raw(surface: Crossings, start: Floats, grid: Grid, reach: float | None) -> RawSurface:
     _check_resolution(grid)
-    progress.found(len(surface.faces))
-    with ThreadPoolExecutor(1) as helper:
-        net = make_net(surface, grid.affine[:3, :3], helper)
-        positions = _smoothed(net, start, options, reach, progress)
-    faces = surface.faces.take([0, 2, 1], axis=1) if grid.is_mirrored else surface.faces
-    mesh = Mesh(_vertices_mm(surface, positions, grid), faces)
-    return reduced(mesh, options.triangles, progress)
+    return RawSurface(surface, start, grid, reach)
 
 
 def _vertices_mm(surface: Crossings, positions: Floats, grid: Grid) -> Floats:
@@ -203,17 +207,15 @@ def _vertices_mm(surface: Crossings, positions: Floats, grid: Grid) -> Floats:
     return vertices
 
 
-def _smoothed(
-    net: Net, start: Floats, options: MeshOptions, reach: float | None, progress: Progress
-) -> Floats:
+def _smoothed(net: Net, raw: RawSurface, options: MeshOptions) -> Floats:
+    """(V,) float32 positions."""
     if options.method is SmoothingMethod.NONE or not options.iterations:
-        return start
-    progress.begin(Stage.SMOOTHING)
-    if reach is not None:
-        return smooth_lightly(net, start, options.iterations, reach, progress)
+        return raw.start
+    if raw.reach is not None:
+        return smooth_lightly(net, raw.start, options.iterations, raw.reach)
     if options.method is SmoothingMethod.LAPLACIAN:
-        return smooth_shrinking(net, start, options.iterations, progress)
-    return smooth(net, start, options.iterations, progress)
+        return smooth_shrinking(net, raw.start, options.iterations)
+    return smooth(net, raw.start, options.iterations)
 
 
 def _interpolated(surface: Crossings, values: Voxels, level: float, upper: float | None) -> Floats:

@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tools.benchmarks import collection, models, page, progress, tiles, waiting
+from tools.benchmarks import collection, models, page, tiles, waiting
 from tools.benchmarks.printing import machine
 
 _TABLES: Final = {
     "models": models.print_table,
-    "progress": progress.print_table,
     "waiting": waiting.print_table,
     "tiles": tiles.print_table,
     "collection": collection.print_table,

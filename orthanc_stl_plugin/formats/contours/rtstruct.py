@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -31,7 +30,6 @@ RT_STRUCTURE_SET: Final = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFAULT_RESOLUTION: Final = 256
 INSIDE: Final = 0.5
 _PARALLEL: Final = 1e-3
-_ROI_NUMBER: Final = b"\x06\x30\x22\x00"  # the tag (3006,0022), in little endian
 _AMBIGUOUS: Final = "has the number of another ROI: whose the contours are cannot be told"
 
 
@@ -121,11 +119,6 @@ def read_rtstruct(source: DicomSource) -> RtStruct:
     )
 
 
-def count_rois(path: Path) -> int:
-    """About how many ROIs the file has: nothing is read of it, its tags are counted."""
-    return path.read_bytes().count(_ROI_NUMBER)
-
-
 def occupancies(
     roi: Roi, *, resolution: int = DEFAULT_RESOLUTION, image_spacing_mm: float | None = None
 ) -> Iterator[Occupancy]:
@@ -175,20 +168,6 @@ def lone_plane_notes(roi: Roi, spacing_mm: float | None) -> tuple[str, ...]:
         f"its single plane is made {planar.DEFAULT_SPACING_MM:g} mm thick: nothing tells how thick"
         " it is, and its images are not stored here",
     )
-
-
-def expected_voxels(roi: Roi, resolution: int) -> float:
-    """About how many voxels of `occupancies` are inside a ROI, as if it were a single piece."""
-    if roi.obstacle is not None:
-        return 0.0
-    spacing = roi.spacing_mm or planar.DEFAULT_SPACING_MM
-    extent = np.ptp(np.concatenate(roi.contours), axis=0)
-    normal = int(np.ptp(roi.contours[0], axis=0).argmin())
-    in_plane = np.delete(extent, normal)
-    pixel, layer = rasterisation.voxel_size_mm(
-        in_plane, float(extent[normal]) + spacing, spacing, resolution
-    )
-    return roi.volume_mm3 / (pixel**2 * layer)
 
 
 def _unique(uids: Iterator[str]) -> tuple[str, ...]:

@@ -69,15 +69,6 @@ def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
     return NiftiVolume(values, Grid(shape, affine), extensions, notes)
 
 
-def plain_bytes(content: bytes) -> int:
-    """About how many bytes a .nii or .nii.gz file has after decompression, without doing that.
-
-    The last four bytes of a gzip member tell its size modulo 2 ** 32 (RFC 1952 section 2.3.1).
-    """
-    is_compressed = content[:2] == _GZIP_MAGIC
-    return int.from_bytes(content[-4:], "little") if is_compressed else len(content)
-
-
 def foreground(volume: NiftiVolume) -> NDArray[np.bool_]:
     """The voxels that are set: those that are neither zero nor NaN, (columns, rows, slices)."""
     set_voxels: NDArray[np.bool_] = volume.values != 0

@@ -12,8 +12,7 @@ from typing import Any, Final
 
 from orthanc_stl_plugin.errors import Cancelled, PluginError
 from orthanc_stl_plugin.model.job import JobRecord, JobState
-from orthanc_stl_plugin.model.progress import Gauge
-from orthanc_stl_plugin.services.jobs.worker_pool import Watcher
+from orthanc_stl_plugin.model.progress import Progress
 
 Work = Callable[["Watch"], Any]
 _MOST_PERCENT: Final = 99  # before the end
@@ -29,8 +28,7 @@ class Job:
     stopped_by: PluginError | None = None  # set once it has to stop
     is_committed: bool = False  # what it has done stays: it is too late to stop
     outcome: JobRecord | None = None  # how it has ended, shown when it is written down
-    begun: float = 0.0  # of a clock that only goes forward, in seconds
-    gauge: Gauge = field(default_factory=Gauge)
+    progress: Progress = field(default_factory=Progress)
     ended: threading.Event = field(default_factory=threading.Event)
     result: Any = None
     error: BaseException | None = None
@@ -39,7 +37,7 @@ class Job:
         """The record at this moment."""
         if self.record.state is not JobState.RUNNING:
             return self.record
-        percent = min(_MOST_PERCENT, round(100 * self.gauge.at(time.monotonic())))
+        percent = min(_MOST_PERCENT, round(100 * self.progress.at(time.monotonic())))
         return replace(self.record, progress=percent)
 
     def ended_with(self, error: BaseException | None) -> JobRecord:
@@ -63,8 +61,8 @@ class Job:
             self.work = None
 
 
-class Watch(Watcher):
-    """What running work tells its job, and hears from it."""
+class Watch:
+    """What running work holds of its job: it reports progress, and learns when to stop."""
 
     def __init__(self, job: Job, guard: threading.Condition) -> None:
         self._job = job
@@ -72,7 +70,7 @@ class Watch(Watcher):
         self.series_instance_uid = job.record.series_instance_uid
         """Of the series for its models: whatever lies in it is removed unless the job succeeds."""
 
-    def tick(self) -> None:
+    def check(self) -> None:
         """Raises Cancelled when somebody has cancelled the job, Busy when the server stops."""
         if self._job.stopped_by is not None:
             raise self._job.stopped_by
@@ -80,39 +78,31 @@ class Watch(Watcher):
     def start(self) -> None:
         """The work begins now: the time of the job is counted from here on."""
         with self._guard:
-            self._job.begun = time.monotonic()
             self._job.record = replace(self._job.record, started_at=datetime.now(UTC))
-
-    def gone_s(self) -> float:
-        """How long the work has gone on."""
-        return time.monotonic() - self._job.begun
 
     def commit(self) -> None:
         """What the work has done stays: from now on nobody stops it.
 
         Raises:
-            Cancelled, Busy: see `tick`; what was done has to be undone.
+            Cancelled, Busy: see `check`; what was done has to be undone.
         """
         with self._guard:
-            self.tick()
+            self.check()
             self._job.is_committed = True
 
-    def tell(
-        self, share: float, *, until: float = 0.0, seconds: float = 0.0, **content: object
-    ) -> None:
-        """Sets the progress to `share`, 0 to 1, unless it is further, and parts of the content.
+    def tell(self, share: float, until: float = 0.0, **content: object) -> None:
+        """Sets the progress to `share`, 0-1, unless it is further, and parts of the content.
 
-        A step that cannot tell more for a while says what share it will reach, in how many
-        `seconds`, so that the progress goes on meanwhile.
+        `until` is the share at the end of the step that begins: see `Progress`.
 
         Raises:
-            Cancelled, Busy: see `tick`.
+            Cancelled, Busy: see `check`.
         """
-        self.tick()
+        self.check()
         with self._guard:
-            record, now = self._job.record, time.monotonic()
-            self._job.gauge = self._job.gauge.moved(now, share, until, seconds)
-            self._job.record = replace(record, content={**record.content, **content})
+            job, now = self._job, time.monotonic()
+            job.progress = job.progress.moved(now, share, until)
+            job.record = replace(job.record, content={**job.record.content, **content})
 
 
 class Ticket:

@@ -30,13 +30,6 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-class Watcher:
-    """Follows a task; a subclass may raise in `tick` to stop it."""
-
-    def tick(self) -> None:
-        """Called several times a second while the task waits or runs."""
-
-
 class Workers:
     """Worker processes, each in a pool of its own: what happens to one concerns its task alone.
 
@@ -84,17 +77,21 @@ class Workers:
             Busy: the workers are shutting down.
             Exception: whatever `function` raises.
         """
-        return self.run_watched(Watcher(), function, *args, **kwargs)
+        return self.run_checked(_nothing, function, *args, **kwargs)
 
-    def run_watched(
-        self, watcher: Watcher, function: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs
+    def run_checked(
+        self,
+        check: Callable[[], None],
+        function: Callable[_P, _R],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
     ) -> _R:
-        """As `run`; meanwhile `watcher` is asked now and then, and may stop the work.
+        """As `run`; `check` is called several times a second while the task waits or runs.
 
         Raises:
-            Exception: whatever `run` or the watcher raises; the process is then ended.
+            Exception: whatever `run` or `check` raises; the process is then ended.
         """
-        pool = self._next_idle(watcher)
+        pool = self._next_idle(check)
         try:
             if not pool.active:
                 pool = self._replaced(pool)
@@ -107,7 +104,7 @@ class Workers:
             try:
                 begun = time.monotonic()
                 while not wait([future], timeout=tick_s(time.monotonic() - begun)).done:
-                    watcher.tick()
+                    check()
                     self._check_open()  # of a pool that stops, Pebble leaves some tasks for ever
             except BaseException:
                 future.cancel()  # type: ignore[no-untyped-call]  # it ends the process
@@ -117,9 +114,9 @@ class Workers:
         finally:
             self._idle.put(pool)
 
-    def _next_idle(self, watcher: Watcher) -> ProcessPool:
+    def _next_idle(self, check: Callable[[], None]) -> ProcessPool:
         while True:
-            watcher.tick()
+            check()
             with suppress(Empty):
                 return self._idle.get(timeout=max(_TICKS_S))
 
@@ -218,4 +215,4 @@ def _end_with(parent: int) -> None:
 
 
 def _nothing() -> None:
-    """Lets a worker start."""
+    """Lets a worker start; checks nothing."""

@@ -14,7 +14,6 @@ from pydicom.uid import generate_uid
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest, UnusableSource
-from orthanc_stl_plugin.formats.contours.rtstruct import count_rois
 from orthanc_stl_plugin.formats.dicom.encapsulated import (
     ModelDescription,
     SeriesIdentity,
@@ -24,13 +23,11 @@ from orthanc_stl_plugin.formats.dicom.encapsulated import (
 )
 from orthanc_stl_plugin.formats.meshes import stl
 from orthanc_stl_plugin.formats.meshes.read import MeshLimits
-from orthanc_stl_plugin.formats.volumes import nifti
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.jobs.job import Watch, Work
 from orthanc_stl_plugin.services.jobs.task_folders import Spool
 from orthanc_stl_plugin.services.jobs.worker_pool import Workers
-from orthanc_stl_plugin.services.models.effort import SourceSize
 from orthanc_stl_plugin.services.models.orders import (
     AttachOrder,
     Making,
@@ -38,7 +35,11 @@ from orthanc_stl_plugin.services.models.orders import (
     SeriesOrder,
     StructuresOrder,
 )
-from orthanc_stl_plugin.services.models.progress import Course, Pace
+from orthanc_stl_plugin.services.models.progress import (
+    show_fetching,
+    show_making,
+    show_storing,
+)
 from orthanc_stl_plugin.services.models.sources import (
     MeshFileSource,
     NiftiSource,
@@ -90,7 +91,6 @@ class Encoder:
         self._spool = spool
         self._max_bytes = settings.max_volume_mib << 20
         self._max_triangles = settings.max_triangles
-        self._pace = Pace()
         self._mesh_limits = MeshLimits(
             settings.max_triangles, settings.max_texture_pixels, self._max_bytes
         )
@@ -99,9 +99,8 @@ class Encoder:
         """The models of a NIfTI file."""
         reference = self._receiving(order.parent_study, order.reference_series)
 
-        def spooled(folder: Path, course: Course) -> Source:
+        def spooled(folder: Path, _: Watch) -> Source:
             path = folder / "source.nii"
-            course.make(SourceSize(len(order.nifti), nifti.plain_bytes(order.nifti)))
             path.write_bytes(order.nifti)
             wanted, split = order.wanted, order.split
             return NiftiSource(path, self._max_bytes, wanted, split, order.label_names)
@@ -112,9 +111,8 @@ class Encoder:
         """The model that a file holds."""
         reference = self._receiving(order.parent_study, order.reference_series)
 
-        def spooled(folder: Path, course: Course) -> Source:
+        def spooled(folder: Path, _: Watch) -> Source:
             file = order.file
-            course.make(SourceSize(len(file.content), len(file.content)))
             path = folder / "source.mesh"
             path.write_bytes(file.content)
             companions: dict[str, Path] = {}
@@ -145,11 +143,8 @@ class Encoder:
     def rtstruct(self, order: StructuresOrder, making: Making) -> Work:
         """The models of an RT Structure Set, in its study."""
 
-        def spooled(folder: Path, course: Course) -> Source:
-            path = self._spooled_instances([order.instance], folder, course)[0]
-            rois = max(1, count_rois(path))
-            wanted = rois if order.wanted is None else len(order.wanted)
-            course.make(SourceSize(0, 0, path.stat().st_size, rois, wanted))
+        def spooled(folder: Path, watch: Watch) -> Source:
+            path = self._spooled_instances([order.instance], folder, watch)[0]
             images = self._archive.source_images(order.instance)
             return RtStructSource(path, order.wanted, order.split, images)
 
@@ -159,8 +154,8 @@ class Encoder:
     def seg(self, order: StructuresOrder, making: Making) -> Work:
         """The models of a DICOM Segmentation, in its study."""
 
-        def spooled(folder: Path, course: Course) -> Source:
-            path = self._spooled_instances([order.instance], folder, course)[0]
+        def spooled(folder: Path, watch: Watch) -> Source:
+            path = self._spooled_instances([order.instance], folder, watch)[0]
             images = self._archive.source_images(order.instance)
             return SegSource(path, self._max_bytes, order.wanted, order.split, images)
 
@@ -171,9 +166,9 @@ class Encoder:
         """The model of an image series, in its study."""
         series = self._archive.series(order.series)
 
-        def spooled(folder: Path, course: Course) -> Source:
+        def spooled(folder: Path, watch: Watch) -> Source:
             return SeriesSource(
-                tuple(self._spooled_instances(series.instance_ids, folder, course)),
+                tuple(self._spooled_instances(series.instance_ids, folder, watch)),
                 self._max_bytes,
                 order.inside,
                 series.series_instance_uid,
@@ -183,35 +178,33 @@ class Encoder:
         return partial(self._encode, series.study_id, spooled, making, None)
 
     def _spooled_instances(
-        self, instance_ids: Sequence[str], folder: Path, course: Course
+        self, instance_ids: Sequence[str], folder: Path, watch: Watch
     ) -> list[Path]:
         paths: list[Path] = []
-        total_bytes = 0
         for instance_id in instance_ids:
-            course.fetch(len(paths), len(instance_ids), total_bytes)
+            show_fetching(watch, len(paths), len(instance_ids))
             paths.append(write_instance(self._archive, instance_id, folder))
-            total_bytes += paths[-1].stat().st_size
-        course.fetch(len(paths), len(paths), total_bytes)
         return paths
 
     def _encode(
         self,
         study_id: str,
-        spooled: Callable[[Path, Course], Source],
+        spooled: Callable[[Path, Watch], Source],
         making: Making,
         reference: SeriesRecord | None,
         watch: Watch,
     ) -> list[NamedInstance]:
         watch.tell(0, Stage=str(Stage.READING))
         with self._spool.task_folder() as folder:
-            course = Course(watch, making.options, folder, self._pace)
-            source = spooled(folder, course)
-            task = ConversionTask(source, folder, making.options, self._max_triangles, course.size)
-            models = self._workers.run_watched(course, make_models, task)
+            source = spooled(folder, watch)
+            task = ConversionTask(source, folder, making.options, self._max_triangles)
+            models = self._workers.run_checked(
+                partial(show_making, watch, folder), make_models, task
+            )
             if reference is not None:
                 models = [_placed(model, reference) for model in models]
             series = self._next_series(study_id, models, watch)
-            stored = self._stored(study_id, series, models, making.tags, course)
+            stored = self._stored(study_id, series, models, making.tags, watch)
         for model, one in zip(models, stored, strict=True):
             _log.info("stored %s: %d triangles", one.stored.instance_id, model.report.triangles)
         return stored
@@ -235,12 +228,11 @@ class Encoder:
         series: SeriesIdentity,
         models: Sequence[MadeModel],
         tags: Mapping[str, object],
-        course: Course,
+        watch: Watch,
     ) -> list[NamedInstance]:
-        triangles = [model.report.triangles for model in models]
         stored: list[NamedInstance] = []
         for number, model in enumerate(models, start=1):
-            course.store(len(stored), triangles)
+            show_storing(watch, len(stored), len(models))
             all_tags = stl_tags(_description(model, number), series) | dict(tags)
             instance = self._archive.create_instance(
                 study_id, all_tags, model.path, stl.MEDIA_TYPE, model.looks
@@ -249,7 +241,8 @@ class Encoder:
             stored.append(NamedInstance(name, instance, model.warnings))
         stored = [self._spelt(one) for one in stored]
         made = [{**one.answer, "Name": one.name} for one in stored]
-        course.store(len(stored), triangles, Instances=made)
+        watch.commit()
+        watch.tell(1, Instances=made)
         return stored
 
     def _spelt(self, one: NamedInstance) -> NamedInstance:

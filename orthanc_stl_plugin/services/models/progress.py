@@ -1,137 +1,104 @@
-"""The progress of a job that makes models, from the first byte fetched to the last model stored."""
+"""The progress of a job that makes models, by fixed shares of its stages.
+
+The job fetches the source, a worker process makes the models, and the job stores them. The worker
+writes its progress into a file in its folder, where the job reads it.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import json
+from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
-from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.jobs.job import Watch
-from orthanc_stl_plugin.services.jobs.worker_pool import Watcher
-from orthanc_stl_plugin.services.models.effort import (
-    FETCHING_US,
-    Account,
-    SourceSize,
-    storing_us,
-    unread,
-)
 
-_EXPECTED_PACE: Final = 1.0  # the rates are those of a machine that does nothing else
-_EXPECTED_US: Final = (
-    10_000.0  # from then on what is seen of a job counts more than what was expected
-)
-_PACES: Final = (0.1, 30.0)
-_TELLING_US: Final = 1e6  # a job that is foretold to take less tells less of the pace
-# A worker may tell nothing for so long: what is shown goes on, through several short steps.
-_SILENCE_US: Final = 20_000.0
+# Shares of a job at the end of its three parts, storing being the last.
+_FETCHED: Final = 0.1
+_READ: Final = 0.2
+_MADE: Final = 0.9
+
+_OF_STRUCTURE: Final = {
+    Stage.READING: 0.1,
+    Stage.SURFACE: 0.2,
+    Stage.SMOOTHING: 0.45,
+    Stage.REDUCTION: 0.1,
+    Stage.FINISHING: 0.15,
+}
+_ENDS: Final = dict(zip(_OF_STRUCTURE, accumulate(_OF_STRUCTURE.values()), strict=True))
+_NAME: Final = "progress.json"
 
 
-class Pace:
-    """How many times as long as the rates foretell work takes here: each job that ends tells.
-
-    Of a short one the start of its worker, or whatever came between, may be the most.
-    """
-
-    def __init__(self) -> None:
-        self.factor = _EXPECTED_PACE
-
-    def learn(self, gone_us: float, foretold_us: float) -> None:
-        """A job took so long: a long one counts as much as all before it."""
-        lowest, highest = _PACES
-        found = min(highest, max(lowest, gone_us / foretold_us))
-        weight = 0.5 * min(1.0, foretold_us / _TELLING_US)
-        self.factor *= (found / self.factor) ** weight
-
-
-class Course(Watcher):
-    """Passes on to a job how far its work is; where nothing tells, the time that has gone does.
+class WorkerProgress:
+    """Writes how far a worker is, at every step.
 
     Args:
-        watch: of the job.
-        options: how the surfaces are made.
-        folder: where the worker will write its account.
-        pace: of the jobs before it; it learns from this one.
+        folder: of the worker's task; None where nobody asks for the progress.
     """
 
-    def __init__(self, watch: Watch, options: MeshOptions, folder: Path, pace: Pace) -> None:
-        self._watch = watch
-        self._options = options
+    def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._pace = pace
-        self._expected = pace.factor
-        self.size = SourceSize()
-        self._spent_us = 0.0
-        self._account = unread(self.size, options)
-        self._told: Account | None = None
+        self._structures = 1
+        self._names: list[str] = []
+        self._start, self._end = _FETCHED, _READ
+        self._write(Stage.READING)
 
-    def fetch(self, done: int, of: int, source_bytes: int) -> None:
-        """So many of the instances of the source are fetched; they have so many bytes."""
-        if not done:  # nobody knows how much they are
-            self._watch.tell(0, Stage=str(Stage.READING))
+    def plan(self, structures: int) -> None:
+        """The source is read: so many structures are made of it."""
+        self._structures = structures
+        self.begin(Stage.READING)
+
+    def begin(self, stage: Stage) -> None:
+        """A stage of the structure in work begins."""
+        of_one = (_MADE - _READ) / self._structures
+        end = len(self._names) + _ENDS[stage]
+        self._start = _READ + of_one * (end - _OF_STRUCTURE[stage])
+        self._end = _READ + of_one * end
+        self._write(stage)
+
+    def advance(self, stage: Stage, done: int, of: int) -> None:
+        """So many parts of the stage are done; it has so many."""
+        self.begin(stage)
+        self._start += (self._end - self._start) * done / of
+        self._write(stage)
+
+    def made(self, name: str) -> None:
+        """The structure in work is made."""
+        self._names.append(name)
+        if len(self._names) < self._structures:
+            self.begin(Stage.READING)
+        else:
+            self._start = self._end = _MADE
+            self._write(Stage.FINISHING)
+
+    def _write(self, stage: Stage) -> None:
+        if self._folder is None:
             return
-        all_bytes = source_bytes * of // done
-        self._foretell(SourceSize(all_bytes, all_bytes))
-        self._spent_us = done * FETCHING_US
-        left_us = self._account.step_us + self._account.left_us
-        self._tell(Stage.READING, self._spent_us, (of - done) * FETCHING_US, left_us)
+        told = {"share": self._start, "until": self._end, "Stage": stage, "Structures": self._names}
+        new = self._folder / f"{_NAME}.new"
+        new.write_text(json.dumps(told))
+        new.replace(self._folder / _NAME)  # a reader never sees half of it
 
-    def make(self, size: SourceSize) -> None:
-        """The source is there, of this size: a worker goes on."""
-        self._foretell(size)
-        self._spent_us = self._gone_us() / self._expected
-        self.tick()
 
-    def tick(self) -> None:
-        """See `Watcher`; raises Cancelled when somebody has cancelled the job."""
-        self._watch.tick()
-        self._account = told = Account.read(self._folder) or self._account
-        if told != self._told:
-            self._told = told
-            done_us = self._spent_us + told.done_us
-            names = list(told.structures)
-            self._tell(told.stage, done_us, told.step_us, told.left_us, Structures=names)
+def show_fetching(watch: Watch, done: int, of: int) -> None:
+    """Shows that so many of the source's instances are fetched."""
+    _show(watch, Stage.READING, 0.0, _FETCHED, done, of)
 
-    def store(self, done: int, triangles: Sequence[int], **content: object) -> None:
-        """So many of the models, of so many triangles each, are stored; the next one follows.
 
-        When all of them are, they stay: see `Watch.commit`.
-        """
-        if not done:
-            self.tick()
-            self._spent_us += self._account.done_us
-        costs = [storing_us(one) for one in triangles]
-        done_us = self._spent_us + sum(costs[:done])
-        if done == len(costs):
-            self._watch.commit()
-            self._pace.learn(self._gone_us(), done_us)
-        self._tell(
-            Stage.STORING, done_us, sum(costs[done : done + 1]), sum(costs[done + 1 :]), **content
-        )
+def show_making(watch: Watch, folder: Path) -> None:
+    """Shows what the worker has written last; raises what `Watch.check` raises."""
+    watch.check()
+    with suppress(FileNotFoundError):  # it has not begun
+        watch.tell(**json.loads((folder / _NAME).read_bytes()))
 
-    def _foretell(self, size: SourceSize) -> None:
-        self.size = size
-        self._account = unread(size, self._options)
 
-    def _gone_us(self) -> float:
-        return self._watch.gone_s() * 1e6
+def show_storing(watch: Watch, done: int, of: int) -> None:
+    """Shows that so many of the models are stored."""
+    _show(watch, Stage.STORING, _MADE, 1.0, done, of)
 
-    def _tell(
-        self, stage: Stage, done_us: float, step_us: float, left_us: float, **content: object
-    ) -> None:
-        # The rates are wrong by a factor, the other way round for what is left as like as not: so
-        # what is done counts as the mean of what it took and of what it should have taken.
-        foretold_us = done_us * self._expected
-        drift = math.sqrt((self._gone_us() + _EXPECTED_US) / (foretold_us + _EXPECTED_US))
-        done_us *= drift
-        total_us = done_us + step_us + left_us
-        ahead_us = min(max(step_us, _SILENCE_US), step_us + left_us)
-        self._watch.tell(
-            done_us / total_us,
-            until=(done_us + ahead_us) / total_us,
-            seconds=ahead_us * drift * self._expected / 1e6,
-            Stage=str(stage),
-            **content,
-        )
+
+def _show(watch: Watch, stage: Stage, start: float, end: float, done: int, of: int) -> None:
+    share, until = (start + (end - start) * min(step, of) / of for step in (done, done + 1))
+    watch.tell(share, until, Stage=str(stage))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,18 +27,21 @@ from orthanc_stl_plugin.formats.volumes.otsu import GreyHistogram
 from orthanc_stl_plugin.mesh.block_means import Voxels
 from orthanc_stl_plugin.mesh.components import cavities, outside_largest
 from orthanc_stl_plugin.mesh.surface import (
+    RawSurface,
     fitted,
-    fitted_surface,
-    isosurface,
     joined,
-    mask_surface,
+    raw_isosurface,
+    raw_mask_surface,
     reduced,
+    smoothed,
     within,
 )
+from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
-from orthanc_stl_plugin.model.progress import SILENT, Progress, Stage
+from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.services.models.progress import WorkerProgress
 from orthanc_stl_plugin.services.models.sources import (
     Inside,
     MeshFileSource,
@@ -50,7 +53,6 @@ from orthanc_stl_plugin.services.models.sources import (
 )
 
 _COARSER: Final = 1.5
-_UNKNOWN_VOXELS: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,15 +85,16 @@ class Surface:
 
 
 def surfaces(
-    source: Source, options: MeshOptions, progress: Progress = SILENT
+    source: Source, options: MeshOptions, progress: WorkerProgress | None = None
 ) -> Iterator[Surface]:
-    """The surfaces of a source, one at a time; `progress` hears of each step.
+    """The surfaces of a source, one at a time; `progress` is told of each step.
 
     Raises:
         BadRequest: a structure that is wanted does not exist.
         TooLarge: the source is larger than its limit.
         UnusableSource: it cannot be read, or what is wanted is empty.
     """
+    progress = progress or WorkerProgress()
     match source:
         case NiftiSource():
             return _nifti(source, options, progress)
@@ -116,16 +119,17 @@ def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
     )
 
 
-def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
+def _nifti(
+    source: NiftiSource, options: MeshOptions, progress: WorkerProgress
+) -> Iterator[Surface]:
     volume = nifti.read_nifti(source.path.read_bytes(), source.max_bytes)
     if source.wanted is None and not source.split:
         mask, notes = nifti_mask.mask_of(volume)
-        voxels = int(np.count_nonzero(mask))
-        if not voxels:
+        if not mask.any():
             shape = " x ".join(map(str, volume.grid.shape))
             raise UnusableSource(f"the mask is empty: all of its {shape} voxels are zero")
-        progress.plan([voxels])
-        mesh = mask_surface(mask, volume.grid, options, progress)
+        progress.plan(1)
+        mesh = _mask_mesh(mask, volume.grid, options, progress)
         yield Surface(Segment(1, source.title), mesh, notes=(*volume.notes, *notes))
         return
     counts = nifti_labels.voxel_counts(volume)
@@ -134,16 +138,15 @@ def _nifti(source: NiftiSource, options: MeshOptions, progress: Progress) -> Ite
         wanted = nifti_labels.chosen(known, source.wanted)
     else:
         wanted = nifti_labels.present(volume, known, counts)
-    sizes = [counts.get(part.number, 0) for part in wanted]
-    progress.plan(sizes if source.split else [sum(sizes)])
+    progress.plan(len(wanted) if source.split else 1)
     parts = nifti_labels.structures(volume, wanted)
     for part in parts if source.split else [united_masks(list(parts))]:
-        mesh = mask_surface(part.mask, part.grid, options, progress)
+        mesh = _mask_mesh(part.mask, part.grid, options, progress)
         yield Surface(part.segment, mesh, notes=volume.notes)
 
 
 def _rtstruct(
-    source: RtStructSource, options: MeshOptions, progress: Progress
+    source: RtStructSource, options: MeshOptions, progress: WorkerProgress
 ) -> Iterator[Surface]:
     structure_set = rtstruct.read_rtstruct(source.path)
     reference = Reference(
@@ -159,28 +162,21 @@ def _rtstruct(
     else:
         rois = [structure_set.roi(one) for one in source.wanted]
     resolution = max(SMALLEST_RESOLUTION, options.resolution)
-    voxels = [rtstruct.expected_voxels(roi, resolution) for roi in rois]
     if source.split or len(rois) == 1:
-        progress.plan(voxels, are_drawn=True)
+        progress.plan(len(rois))
         for roi in rois:
-            progress.begin(Stage.READING)
             apart = rtstruct.image_spacing_mm(roi, source.images)
             pieces = rtstruct.occupancies(roi, resolution=resolution, image_spacing_mm=apart)
             mesh = _pieces_mesh(pieces, options, progress)
             frame = roi.frame_of_reference_uid
             yield Surface(roi.segment, mesh, frame, (reference,), notes=_told([roi], source))
         return
-    progress.plan(voxels, are_drawn=True, as_one=True)
-    progress.begin(Stage.READING)
-    parts = [
-        piece
-        for roi in rois
-        for piece in rtstruct.occupancies(
-            roi,
-            resolution=resolution,
-            image_spacing_mm=rtstruct.image_spacing_mm(roi, source.images),
-        )
-    ]
+    progress.plan(1)
+    parts: list[rtstruct.Occupancy] = []
+    for number, roi in enumerate(rois):
+        progress.advance(Stage.READING, number, len(rois))
+        apart = rtstruct.image_spacing_mm(roi, source.images)
+        parts += rtstruct.occupancies(roi, resolution=resolution, image_spacing_mm=apart)
     mesh = _pieces_mesh(united_occupancies(parts, resolution), options, progress)
     segment = united_segment([roi.segment for roi in rois])
     frame = parts[0].grid.frame_of_reference_uid
@@ -197,21 +193,41 @@ def _told(rois: Iterable[Roi], source: RtStructSource) -> tuple[str, ...]:
 
 
 def _pieces_mesh(
-    pieces: Iterable[rtstruct.Occupancy], options: MeshOptions, progress: Progress
+    pieces: Iterable[rtstruct.Occupancy], options: MeshOptions, progress: WorkerProgress
 ) -> Mesh:
     """The surfaces of all pieces as one mesh."""
-    unbounded = replace(options, triangles=None)
-    level = rtstruct.INSIDE
-    mesh = joined(
-        [
-            isosurface(piece.values, level, piece.grid, unbounded, progress=progress)
-            for piece in pieces
-        ]
-    )
-    return reduced(mesh, options.triangles, progress)
+    progress.begin(Stage.SURFACE)
+    raw: list[RawSurface] = []
+    for piece in pieces:
+        values, grid = fitted(piece.values, rtstruct.INSIDE, piece.grid, options.resolution)
+        raw.append(raw_isosurface(values, rtstruct.INSIDE, grid))
+    meshes: list[Mesh] = []
+    for surface in raw:
+        progress.advance(Stage.SMOOTHING, len(meshes), len(raw))
+        meshes.append(smoothed(surface, options))
+    return _reduced(joined(meshes), options, progress)
 
 
-def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
+def _mask_mesh(
+    mask: NDArray[np.bool_ | np.integer], grid: Grid, options: MeshOptions, progress: WorkerProgress
+) -> Mesh:
+    progress.begin(Stage.SURFACE)
+    return _finished(raw_mask_surface(mask, grid, options.resolution), options, progress)
+
+
+def _finished(raw: RawSurface, options: MeshOptions, progress: WorkerProgress) -> Mesh:
+    progress.begin(Stage.SMOOTHING)
+    return _reduced(smoothed(raw, options), options, progress)
+
+
+def _reduced(mesh: Mesh, options: MeshOptions, progress: WorkerProgress) -> Mesh:
+    if options.triangles is None:
+        return mesh
+    progress.begin(Stage.REDUCTION)
+    return reduced(mesh, options.triangles)
+
+
+def _seg(source: SegSource, options: MeshOptions, progress: WorkerProgress) -> Iterator[Surface]:
     seg = dicom_seg.read_seg(source.path)
     reference = Reference(
         seg.series_instance_uid, str(seg.dataset.SOPClassUID), seg.sop_instance_uid
@@ -220,14 +236,16 @@ def _seg(source: SegSource, options: MeshOptions, progress: Progress) -> Iterato
     if source.wanted is not None:
         numbers = [seg.segment(one).number for one in source.wanted]
     parts = dicom_seg.structures(seg, numbers, source.max_bytes, source.images)
-    progress.plan([_UNKNOWN_VOXELS] * (len(numbers or seg.segments) if source.split else 1))
+    progress.plan(len(numbers or seg.segments) if source.split else 1)
     for part in parts if source.split else [united_masks(list(parts))]:
-        mesh = mask_surface(part.mask, part.grid, options, progress)
+        mesh = _mask_mesh(part.mask, part.grid, options, progress)
         frame, notes = seg.frame_of_reference_uid, dicom_seg.notes_on(part, seg)
         yield Surface(part.segment, mesh, frame, (reference,), notes=notes)
 
 
-def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> Iterator[Surface]:
+def _series(
+    source: SeriesSource, options: MeshOptions, progress: WorkerProgress
+) -> Iterator[Surface]:
     volume = read_series(source.paths, source.max_bytes)
     values: Voxels = volume.values
     chosen = source.inside
@@ -238,8 +256,7 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
     if volume.padding is not None:  # whose values are not its own
         values = _changed(values, inside & volume.padding, np.nan)
         inside &= ~volume.padding
-    voxels = int(np.count_nonzero(inside))
-    if not voxels:
+    if not inside.any():
         bounds = f"from {level:g}"
         if chosen.upper is not None:
             bounds = f"from {level:g} up to {chosen.upper:g}"
@@ -247,14 +264,14 @@ def _series(source: SeriesSource, options: MeshOptions, progress: Progress) -> I
             f"no voxel has a value {bounds}:"
             f" they go from {volume.values.min():g} to {volume.values.max():g} {volume.unit}"
         )
-    progress.plan([voxels])
+    progress.plan(1)
     progress.begin(Stage.SURFACE)
     values = _parts_alone(values, inside, level, chosen)
     fewer, grid = fitted(values, level, volume.grid, options.resolution, chosen.upper)
     if grid.voxel_volume_mm3 > _COARSER * volume.grid.voxel_volume_mm3:
         # Means of blocks join parts, and part what was one; they close cavities, and open them.
         fewer = _parts_alone(fewer, within(fewer, level, chosen.upper), level, chosen)
-    mesh = fitted_surface(fewer, level, grid, options, chosen.upper, progress)
+    mesh = _finished(raw_isosurface(fewer, level, grid, chosen.upper), options, progress)
     references = tuple(
         Reference(source.series_instance_uid, volume.sop_class_uid, uid)
         for uid in volume.source_instance_uids

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from orthanc_stl_plugin.errors import TooLarge, UnusableSource
@@ -16,23 +16,19 @@ from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, MeshReport
 from orthanc_stl_plugin.model.progress import Stage
-from orthanc_stl_plugin.services.models.effort import Meter, SourceSize
+from orthanc_stl_plugin.services.models.progress import WorkerProgress
 from orthanc_stl_plugin.services.models.sources import Source
 from orthanc_stl_plugin.services.models.surfaces import Surface, surfaces
 
 
 @dataclass(frozen=True, slots=True)
 class ConversionTask:
-    """Turn `source` into STL files in `folder`, each of at most `max_triangles`.
-
-    The size of the source foretells how long that takes.
-    """
+    """Turn `source` into STL files in `folder`, each of at most `max_triangles`."""
 
     source: Source
     folder: Path
     options: MeshOptions
     max_triangles: int
-    size: SourceSize = field(default_factory=SourceSize)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +76,11 @@ def make_models(task: ConversionTask) -> list[MadeModel]:
             out; the message names the structure.
     """
     models: list[MadeModel] = []
-    meter = Meter(task.folder, task.size, task.options)
-    for number, surface in enumerate(surfaces(task.source, task.options, meter), start=1):
-        meter.begin(Stage.FINISHING)
+    progress = WorkerProgress(task.folder)
+    for number, surface in enumerate(surfaces(task.source, task.options, progress), start=1):
+        progress.begin(Stage.FINISHING)
         models.append(_written(task, number, surface))
-        meter.made(surface.segment.name, models[-1].report.triangles)
+        progress.made(surface.segment.name)
     return models
 
 

@@ -17,8 +17,6 @@ from orthanc_stl_plugin.errors import BadRequest, UnusableSource
 from orthanc_stl_plugin.formats.contours.roi import Roi
 from orthanc_stl_plugin.formats.contours.rtstruct import (
     Occupancy,
-    count_rois,
-    expected_voxels,
     image_spacing_mm,
     lone_plane_notes,
     occupancies,
@@ -101,26 +99,6 @@ def test_a_path_is_read_like_bytes(tmp_path: Path) -> None:
     path = tmp_path / "set.dcm"
     path.write_bytes(rtstruct_bytes([RoiSample(1, "F", prism(F_OUTLINE, HEIGHTS))]))
     assert read_rtstruct(path).rois[0].contour_count == 7
-
-
-def test_the_rois_of_a_file_are_counted_without_reading_it(tmp_path: Path) -> None:
-    path = tmp_path / "a.dcm"
-    path.write_bytes(
-        rtstruct_bytes([RoiSample(number, "F", prism(F_OUTLINE, HEIGHTS)) for number in (3, 9, 4)])
-    )
-    assert count_rois(path) == 3
-
-
-@pytest.mark.parametrize("resolution", [32, 256])
-def test_the_voxels_of_a_roi_are_foretold(resolution: int) -> None:
-    roi = only_roi(*prism(F_OUTLINE, HEIGHTS))
-    [piece] = occupancies(roi, resolution=resolution)
-    expected = expected_voxels(roi, resolution)
-    assert expected == pytest.approx((piece.values >= 0.5).sum(), rel=0.1)
-
-
-def test_a_roi_that_encloses_nothing_has_no_voxels() -> None:
-    assert expected_voxels(only_roi(kind="POINT"), 256) == 0
 
 
 def test_contours_are_joined_by_number_not_by_position() -> None:

@@ -1,169 +1,116 @@
-import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from orthanc_stl_plugin.errors import Cancelled, Conflict
+from orthanc_stl_plugin.errors import Cancelled
 from orthanc_stl_plugin.model.job import JobRecord
-from orthanc_stl_plugin.model.mesh import MeshOptions
 from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.jobs.job import Watch
 from orthanc_stl_plugin.services.jobs.job_queue import JobEngine
-from orthanc_stl_plugin.services.models.effort import Meter, SourceSize, unread
-from orthanc_stl_plugin.services.models.progress import Course, Pace
+from orthanc_stl_plugin.services.models.progress import (
+    WorkerProgress,
+    show_fetching,
+    show_making,
+    show_storing,
+)
 from tests.support.memory_journal import MemoryJournal, remove_nothing
 
-SIZE = SourceSize(1000, 1000)
+MAKING = (Stage.SURFACE, Stage.SMOOTHING, Stage.REDUCTION, Stage.FINISHING)
 
 
-def told(
-    folder: Path, act: Callable[[Course, Callable[[], None]], None], pace: Pace | None = None
-) -> list[JobRecord]:
-    """The records of a job, at each moment that `act` asks for one."""
+def run(act: Callable[[Watch, Callable[[], None]], None]) -> list[JobRecord]:
+    """The records of a job, at each moment that `act` asks for one, and at the end."""
     engine = JobEngine(1, 1, 1, MemoryJournal(), remove_nothing)
     seen: list[JobRecord] = []
 
     def work(watch: Watch) -> None:
-        act(
-            Course(watch, MeshOptions(), folder, pace or Pace()),
-            lambda: seen.append(engine.records()[0]),
-        )
+        act(watch, lambda: seen.append(engine.records()[0]))
 
     try:
         engine.submit("Test", work).wait()
+        return [*seen, engine.records()[0]]
     finally:
         engine.close()
-    return seen
 
 
-def test_before_the_first_instance_nothing_is_known_and_nothing_told(tmp_path: Path):
-    def act(course: Course, look: Callable[[], None]) -> None:
-        course.fetch(0, 1, 0)
-        time.sleep(0.05)
+def percents(records: list[JobRecord]) -> list[int]:
+    return [record.progress for record in records]
+
+
+def test_before_the_first_instance_is_fetched_progress_is_0(tmp_path: Path):
+    def act(watch: Watch, look: Callable[[], None]) -> None:
+        show_fetching(watch, 0, 1)
+        look()
+        show_making(watch, tmp_path)
         look()
 
-    assert [record.progress for record in told(tmp_path, act)] == [0]
+    assert percents(run(act)) == [0, 0, 100]
 
 
-def test_a_job_goes_through_all_stages_and_never_falls_back(tmp_path: Path):
-    def act(course: Course, look: Callable[[], None]) -> None:
-        for done in range(4):
-            course.fetch(done, 3, 1000 * done)
+@pytest.mark.parametrize("structures", [1, 3, 40])
+def test_a_job_goes_through_all_stages_to_100_and_moves_at_each_structure(
+    tmp_path: Path, structures: int
+):
+
+    def act(watch: Watch, look: Callable[[], None]) -> None:
+        for done in range(3):
+            show_fetching(watch, done, 3)
             look()
-        meter = Meter(tmp_path, course.size, MeshOptions())
-        meter.plan([1e6])
-        for stage in (Stage.SURFACE, Stage.SMOOTHING, Stage.FINISHING):
-            meter.begin(stage)
-            if stage is Stage.SURFACE:
-                meter.found(200_000)
-            course.tick()
+        worker = WorkerProgress(tmp_path)
+        worker.plan(structures)
+        for number in range(structures):
+            for stage in MAKING:
+                worker.begin(stage)
+                show_making(watch, tmp_path)
+                look()
+            worker.made(f"structure {number}")
+            show_making(watch, tmp_path)
             look()
-        meter.made("Liver", 200_000)
-        for done in range(2):
-            course.store(done, [200_000])
-            look()
-
-    seen = told(tmp_path, act)
-    stages = [record.content["Stage"] for record in seen]
-    assert list(dict.fromkeys(stages)) == [
-        "reading", "surface", "smoothing", "finishing", "storing"
-    ]  # fmt: skip
-    percents = [record.progress for record in seen]
-    assert percents == sorted(percents)
-    assert percents[-1] == 99
-    assert seen[-1].content["Structures"] == ["Liver"]
-
-
-def test_what_is_shown_goes_on_through_short_steps_while_the_worker_is_silent(tmp_path: Path):
-    account = unread(SIZE, MeshOptions())
-    reading = account.step_us / (account.step_us + account.left_us)
-
-    def act(course: Course, look: Callable[[], None]) -> None:
-        course.make(SIZE)
-        time.sleep(0.1)
-        look()
-
-    (seen,) = told(tmp_path, act)
-    assert reading < seen.progress / 100 < 1
-
-
-def test_the_time_until_the_worker_takes_the_source_counts(tmp_path: Path):
-    account = unread(SIZE, MeshOptions())
-    waited_us, left_us = 1e5, account.step_us + account.left_us
-
-    def act(course: Course, look: Callable[[], None]) -> None:
-        time.sleep(waited_us / 1e6)
-        course.make(SIZE)
-        look()
-
-    (seen,) = told(tmp_path, act)
-    assert waited_us / (waited_us + left_us) < seen.progress / 100 < 0.95
-
-
-def test_the_pace_comes_near_to_what_jobs_take():
-    pace = Pace()
-    for _ in range(10):
-        pace.learn(gone_us=6e6, foretold_us=2e6)
-    assert pace.factor == pytest.approx(3, rel=0.01)
-
-
-def test_a_short_job_that_waited_for_its_worker_tells_little_of_the_pace():
-    pace = Pace()
-    before = pace.factor
-    pace.learn(gone_us=9e5, foretold_us=3e4)
-    assert before < pace.factor < 1.1 * before
-
-
-def test_on_a_slow_machine_the_next_job_goes_on_more_slowly(tmp_path: Path):
-    shown: list[int] = []
-    for factor in (1.0, 10.0):
-        pace = Pace()
-        pace.factor = factor
-
-        def act(course: Course, look: Callable[[], None]) -> None:
-            course.make(SourceSize(2 * 10**8, 2 * 10**8))
-            time.sleep(0.2)
+        for done in range(structures):
+            show_storing(watch, done, structures)
             look()
 
-        shown += [record.progress for record in told(tmp_path, act, pace)]
-    assert shown[1] < shown[0]
+    seen = run(act)
+    assert percents(seen) == sorted(percents(seen))
+    assert (seen[0].progress, seen[-1].progress) == (0, 100)
+    stages = dict.fromkeys(record.content["Stage"] for record in seen)
+    assert list(stages) == [str(stage) for stage in Stage]
+    assert seen[-1].content["Structures"] == [f"structure {n}" for n in range(structures)]
+    ends = [one for one in seen if one.content["Stage"] == "storing"]
+    assert all(one.progress >= 90 for one in ends)
+    by_count = {len(one.content.get("Structures", ())): one.progress for one in seen}  # type: ignore[arg-type]
+    assert all(late > early for early, late in pairwise(by_count.values()))
 
 
-def test_the_size_of_a_series_is_foretold_by_its_first_instances(tmp_path: Path):
-    sizes: list[SourceSize] = []
+def test_parts_of_a_stage_move_the_progress(tmp_path: Path):
+    def act(watch: Watch, look: Callable[[], None]) -> None:
+        worker = WorkerProgress(tmp_path)
+        worker.plan(1)
+        for part in range(5):
+            worker.advance(Stage.SMOOTHING, part, 5)
+            show_making(watch, tmp_path)
+            look()
 
-    def act(course: Course, look: Callable[[], None]) -> None:
-        course.fetch(2, 10, 3000)
-        sizes.append(course.size)
-
-    told(tmp_path, act)
-    assert sizes == [SourceSize(15_000, 15_000)]
+    shown = percents(run(act))
+    assert all(late > early for early, late in pairwise(shown))
 
 
-def test_a_cancelled_job_is_heard_of_before_its_worker_tells_anything(tmp_path: Path):
+def test_a_worker_without_a_folder_reports_to_nobody():
+    worker = WorkerProgress()
+    worker.plan(2)
+    worker.begin(Stage.SURFACE)
+    worker.made("one")
+
+
+def test_a_cancelled_job_is_heard_of_before_its_worker_reports_anything(tmp_path: Path):
     engine = JobEngine(1, 1, 1, MemoryJournal(), remove_nothing)
 
     def work(watch: Watch) -> None:
-        course = Course(watch, MeshOptions(), tmp_path, Pace())
-        course.make(SIZE)
         engine.cancel(engine.records()[0].job_id)
-        course.tick()
+        show_making(watch, tmp_path)
 
     with pytest.raises(Cancelled):
         engine.submit("Test", work).wait()
-    engine.close()
-
-
-def test_when_all_models_are_stored_it_is_too_late_to_cancel(tmp_path: Path):
-    engine = JobEngine(1, 1, 1, MemoryJournal(), remove_nothing)
-
-    def work(watch: Watch) -> None:
-        course = Course(watch, MeshOptions(), tmp_path, Pace())
-        for done in range(3):
-            course.store(done, [10, 20])
-        with pytest.raises(Conflict):
-            engine.cancel(engine.records()[0].job_id)
-
-    engine.submit("Test", work).wait()
     engine.close()
