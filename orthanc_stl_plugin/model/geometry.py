@@ -1,4 +1,4 @@
-"""Where voxels lie in the patient: one affine, LPS, millimetres, voxel centres."""
+"""Where voxels lie in the patient: an affine to LPS millimetres, at voxel centres."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 SMALLEST_VOXEL_MM: Final = 1e-6
 LARGEST_COORDINATE_MM: Final = 1e7
 UNBOUNDED: Final = 1 << 62
-"""A number of bytes that no volume reaches; see `Grid.require_at_most`."""
+"""More bytes than any volume has; see `Grid.require_at_most`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePlane:
-    """Where a stored image lies that a segmentation was made from.
+    """The position of a stored image that a segmentation was made from.
 
     Attributes:
-        sop_instance_uid: its own.
-        series_instance_uid: its own.
+        sop_instance_uid: its UID.
+        series_instance_uid: the UID of its series.
         position_mm: ImagePositionPatient, LPS.
         orientation: ImageOrientationPatient.
         pixel_spacing_mm: between rows, then between columns; None where it is not known.
@@ -46,16 +46,16 @@ class ImagePlane:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """A lattice of voxels in patient space.
+    """A regular grid of voxels in patient space.
 
     Attributes:
         shape: number of voxels as (columns, rows, slices).
-        affine: (4, 4) float64, maps a voxel index (column, row, slice, 1), the centre of the voxel
-            being at the integer, to LPS millimetres (PS3.3 C.7.6.2.1.1).
-        frame_of_reference_uid: the frame of reference of these millimetres, when it is known.
+        affine: (4, 4) float64, maps a voxel index (column, row, slice, 1) to LPS millimetres;
+            integers are voxel centres (PS3.3 C.7.6.2.1.1).
+        frame_of_reference_uid: the frame of reference of these millimetres, or None.
 
     Raises:
-        UnusableSource: the affine is not finite, is singular or has voxels of no use.
+        UnusableSource: the affine is not finite or is singular, or a voxel has no extent.
     """
 
     shape: tuple[int, int, int]
@@ -96,14 +96,14 @@ class Grid:
 
     @property
     def is_mirrored(self) -> bool:
-        """True when the voxel axes are left-handed: triangles then change their winding."""
+        """Whether the voxel axes are left-handed, which reverses the winding of triangles."""
         return bool(np.linalg.det(self.affine[:3, :3]) < 0)
 
     def require_at_most(self, max_bytes: int, bytes_per_voxel: int) -> None:
-        """Does nothing when the voxels fit into `max_bytes`.
+        """Checks the size of the voxels in memory.
 
         Raises:
-            TooLarge: they do not.
+            TooLarge: they take more than `max_bytes`.
         """
         columns, rows, slices = self.shape
         needed = columns * rows * slices * bytes_per_voxel
@@ -114,23 +114,23 @@ class Grid:
             )
 
     def to_world(self, indices: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(N, 3) LPS millimetres of (N, 3) voxel indices."""
+        """(N, 3) LPS millimetres from (N, 3) voxel indices."""
         matrix = self.affine[:3, :3]
         return np.asarray(indices, dtype=np.float64) @ matrix.T + self.affine[:3, 3]
 
     def to_index(self, points_mm: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(N, 3) voxel indices, fractional, of (N, 3) LPS millimetres."""
+        """(N, 3) fractional voxel indices from (N, 3) LPS millimetres."""
         offset = np.asarray(points_mm, dtype=np.float64) - self.affine[:3, 3]
         return np.asarray(np.linalg.solve(self.affine[:3, :3], offset.T).T)
 
     def window(self, start: tuple[int, int, int], shape: tuple[int, int, int]) -> Grid:
-        """The grid of a block of `shape` voxels from voxel `start` on, which may be negative."""
+        """The grid of a block of `shape` voxels that starts at `start`, which may be negative."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_world(np.array([start], dtype=np.float64))[0]
         return Grid(shape, affine, self.frame_of_reference_uid)
 
     def reduced(self, factors: tuple[int, int, int]) -> Grid:
-        """The grid whose voxels each cover a block of `factors` voxels; the last may reach out."""
+        """The grid whose voxels each cover `factors` voxels; the last may extend beyond this."""
         scale = np.array(factors, dtype=np.float64)
         affine = self.affine.copy()
         affine[:3, :3] = self.affine[:3, :3] * scale

@@ -1,4 +1,4 @@
-"""What is told of a job, in Orthanc's terms."""
+"""The public state of a job, in Orthanc's terms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 
 class JobState(StrEnum):
-    """The states of Orthanc's jobs that ours can be in."""
+    """Those of Orthanc's job states that our jobs use."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -30,16 +30,16 @@ class JobRecord:
     Attributes:
         job_id: a UUID.
         kind: what it does, for example StlEncodeNifti.
-        priority: jobs of higher priority are started first.
-        state: where it is.
-        progress: 0-100; it never falls, unless the job is submitted again.
+        priority: jobs with a higher priority start first.
+        state: its state.
+        progress: 0-100; it never falls, unless the job is resubmitted.
         created_at: UTC.
         started_at: UTC, or None before it runs.
         completed_at: UTC, or None before it ends.
-        error: the sentence that tells why it failed; empty otherwise.
-        is_cancelled: it failed because somebody cancelled it.
-        series_instance_uid: of the series that its models are stored in, as long as what is in it
-            is to be removed when the job fails or is interrupted; empty otherwise.
+        error: a sentence that says why it failed; empty otherwise.
+        is_cancelled: whether it failed because it was cancelled.
+        series_instance_uid: of the series that holds its models, while these must be removed if the
+            job fails or is interrupted; empty otherwise.
         content: stage, structures and instances made so far; plain values for JSON.
     """
 
@@ -58,11 +58,11 @@ class JobRecord:
 
     @property
     def is_finished(self) -> bool:
-        """True when it has succeeded or failed."""
+        """Whether it has succeeded or failed."""
         return self.state in FINISHED
 
     def interrupted(self) -> JobRecord:
-        """The same after a restart: what was not finished has failed, and says why."""
+        """The record after a restart: an unfinished job has failed, and says why."""
         if self.is_finished:
             return self
         return replace(
@@ -73,7 +73,7 @@ class JobRecord:
         )
 
     def to_json(self) -> dict[str, object]:
-        """Plain values that `from_json` reads again."""
+        """Plain values for `from_json`."""
         return {
             name: value.isoformat() if isinstance(value, datetime) else value
             for name, value in asdict(self).items()
@@ -81,10 +81,10 @@ class JobRecord:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> JobRecord:
-        """The record in what `to_json` wrote.
+        """The record that `to_json` wrote.
 
         Raises:
-            KeyError, TypeError, ValueError: it is not that.
+            KeyError, TypeError, ValueError: the values are not from `to_json`.
         """
         times = {
             name: datetime.fromisoformat(value[name]) if value[name] else None

@@ -1,4 +1,4 @@
-"""JSON that clients wrote: read within a bound on its nesting."""
+"""JSON from clients, read with a limit on its nesting."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # as signed bytes
 
 
 class NestedTooDeeply(ValueError):
-    """Reading it would need more stack than a thread of Orthanc has, and end the process."""
+    """Parsing it could overflow the stack of Orthanc's thread and end the process."""
 
 
 def read_json(content: str | bytes) -> object:
-    """What `json.loads` gives, which calls itself at each level.
+    """The value that `json.loads`, which is recursive, returns.
 
     Raises:
-        NestedTooDeeply: it has more levels than any request of use.
-        ValueError: it is no JSON.
+        NestedTooDeeply: it has more levels than any sensible request.
+        ValueError: it is not JSON.
     """
     if isinstance(content, bytes):
         text = content.decode(json.detect_encoding(content), "surrogatepass")
@@ -33,9 +33,9 @@ def read_json(content: str | bytes) -> object:
 
 
 def _levels(text: str) -> int:
-    """How deep lists and objects lie in one another, as far as the text is JSON.
+    """How deeply lists and objects are nested, as far as the text is JSON.
 
-    Its time goes by brackets and quotes alone: most of a long body is one text in base64.
+    Its time depends on brackets and quotes only: most of a long body is one base64 text.
     """
     unescaped = text.encode("utf-8", "surrogatepass").replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = unescaped.translate(None, _ALL_BUT_BRACKETS)

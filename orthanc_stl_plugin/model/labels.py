@@ -1,4 +1,4 @@
-"""Structures that were segmented: what they are called, and which voxels are theirs."""
+"""Segmented structures: their names, codes and colours, and their voxels."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Segment:
     """The identity of one structure.
 
     Attributes:
-        number: its number in the source, from 1 (from 0 in an RT-STRUCT, whose ROI numbers may).
-        name: what its author called it.
+        number: its number in the source, from 1 (ROI numbers of an RT-STRUCT may be 0).
+        name: the name that its author chose.
         rgb: recommended display colour, sRGB 0-255 each, or None.
         category: segmented property category, or None.
         type: segmented property type, or None.
@@ -45,13 +45,13 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Structure:
-    """The voxels of one structure, cropped to where it is.
+    """The voxels of one structure, cropped to its bounds.
 
     Attributes:
-        segment: what it is.
+        segment: its identity.
         mask: (columns, rows, slices) bool.
-        grid: where these voxels lie; its shape is the mask's.
-        notes: sentences on what was assumed in reading them.
+        grid: the position of the mask, of the same shape.
+        notes: sentences about assumptions made when reading it.
 
     Raises:
         UnusableSource: no voxel is set.
@@ -70,10 +70,10 @@ class Structure:
 
 
 def select(segments: Sequence[Segment], wanted: int | str, kind: str = "segment") -> Segment:
-    """The one segment of that number (int) or of that exact name (str).
+    """The segment with that number (int) or exact name (str).
 
     Raises:
-        BadRequest: no segment, or more than one, answers; the message lists what there is.
+        BadRequest: no segment matches, or several do; the message lists all of them.
     """
     if isinstance(wanted, int):
         found = [segment for segment in segments if segment.number == wanted]

@@ -1,4 +1,4 @@
-"""Surfaces of triangles, and how to make them."""
+"""Triangle meshes, their measurements, and the options for making them."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ class Mesh:
             raise ValueError(f"dtypes {self.vertices.dtype}, {self.faces.dtype}")
 
     def scaled(self, factor: float) -> Mesh:
-        """The same, larger by `factor`."""
+        """The mesh scaled by `factor`."""
         return Mesh(self.vertices * np.float32(factor), self.faces)
 
 
 @dataclass(frozen=True, slots=True)
 class MeshReport:
-    """What is known of a mesh.
+    """The measurements of a mesh.
 
     Attributes:
         triangles: number of faces.
-        volume_mm3: signed enclosed volume, positive when the faces look outward.
+        volume_mm3: signed enclosed volume, positive when the faces point outward.
         area_mm2: surface area.
         bounds_mm: the lowest and the highest LPS coordinates.
         centroid_mm: centre of the enclosed volume, LPS.
-        is_watertight: after welding equal coordinates each edge lies in exactly two faces, which
-            run through it in opposite directions.
+        is_watertight: after welding equal coordinates, each edge belongs to exactly two faces,
+            which run along it in opposite directions.
     """
 
     triangles: int
@@ -59,7 +59,7 @@ class MeshReport:
 
 
 class SmoothingMethod(StrEnum):
-    """The ways to take the voxels' staircase off a surface."""
+    """The methods of smoothing away the voxel staircase of a surface."""
 
     TAUBIN = "Taubin"
     LAPLACIAN = "Laplacian"
@@ -73,14 +73,14 @@ MIN_TRIANGLES = 100
 
 @dataclass(frozen=True, slots=True)
 class MeshOptions:
-    """How a surface is made.
+    """The options for making a surface.
 
     Attributes:
-        resolution: the most voxels along one axis (after cropping to the object) before the data
-            are reduced by block means; nothing is ever enlarged.
-        method: the smoothing.
-        iterations: steps of the smoothing, 0-200.
-        triangles: upper bound of the number of triangles, or None.
+        resolution: the maximum number of voxels along an axis, after cropping; larger objects are
+            reduced by block means, and nothing is ever enlarged.
+        method: of the smoothing.
+        iterations: of the smoothing, 0-200.
+        triangles: the maximum number of triangles, or None.
 
     Raises:
         BadRequest: a value outside its limits.

@@ -22,10 +22,10 @@ from orthanc_stl_plugin.model.mesh import Mesh
 
 MEDIA_TYPE: Final = "model/gltf-binary"
 CREASE_DEGREES: Final = 60.0
-"""Faces that meet at a greater angle show an edge: each side has its own normals."""
+"""Faces that meet at a larger angle form a visible edge: each side has its own normals."""
 
 LPS_TO_GLTF: Final = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
-"""x stays the patient's left, y is up to the head, z comes out of the patient's front."""
+"""LPS to glTF: x to the patient's left, y to the head, z to the front."""
 
 METRES_PER_MM: Final = 0.001
 ROUGHNESS: Final = 0.6
@@ -35,7 +35,7 @@ _UNSIGNED_INT: Final = 5125
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """How a model looks.
+    """The material of a model.
 
     Attributes:
         rgb: sRGB, 0-255 each.
@@ -49,7 +49,7 @@ class Material:
 def write_glb(mesh: Mesh, path: Path, name: str, material: Material) -> None:
     """Writes `mesh` to `path` as one node called `name`.
 
-    A vertex of the mesh is one in the file, or one for each side of a crease.
+    Each vertex of the mesh becomes one in the file, or one for each side of a crease.
     """
     shading = _shading(mesh)
     rotation = LPS_TO_GLTF.T.astype(np.float32)
@@ -73,7 +73,7 @@ def write_glb(mesh: Mesh, path: Path, name: str, material: Material) -> None:
 
 
 def point_accessor(binary: BinaryChunk, points: NDArray[np.floating]) -> Json:
-    """Appends (N, 3) points or vectors; tells the bounds that glTF wants of positions."""
+    """Appends (N, 3) points or vectors, with the bounds that glTF requires of positions."""
     view = binary.add(np.ascontiguousarray(points, dtype="<f4"), ARRAY_BUFFER)
     bounds = {"min": points.min(axis=0).tolist(), "max": points.max(axis=0).tolist()}
     kind = {"componentType": FLOAT, "count": len(points), "type": "VEC3"}
@@ -92,7 +92,7 @@ def index_accessor(binary: BinaryChunk, faces: NDArray[np.integer]) -> Json:
 
 
 def linear(srgb: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Values of sRGB, 0-1, as glTF has them: linear (IEC 61966-2-1)."""
+    """Values of sRGB, 0-1, as glTF stores them: linear (IEC 61966-2-1)."""
     companded = srgb.astype(np.float64)
     return np.where(companded <= 0.04045, companded / 12.92, ((companded + 0.055) / 1.055) ** 2.4)
 
@@ -107,14 +107,14 @@ def _material(name: str, material: Material) -> dict[str, object]:
             "roughnessFactor": ROUGHNESS,
         },
         "alphaMode": "OPAQUE" if material.opacity == 1 else "BLEND",
-        # Whoever made the surface may have left it open.
+        # Surfaces of other software may be open.
         "doubleSided": True,
     }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shading:
-    """Vertices as a renderer needs them: one place, one normal.
+    """Vertices as a renderer needs them: each has one position and one normal.
 
     Attributes:
         vertex: (N,) vertices of the mesh.
@@ -128,8 +128,8 @@ class _Shading:
 
 
 def _shading(mesh: Mesh) -> _Shading:
-    """The corners that smooth edges connect around a vertex share one normal, weighted by area."""
-    # Products of the coordinates of tiny models would vanish in float32.
+    """Corners around a vertex share one area-weighted normal where smooth edges connect them."""
+    # Products of the coordinates of tiny models underflow in float32.
     a, b, c = (mesh.vertices[mesh.faces[:, corner]].astype(np.float64) for corner in range(3))
     areas = np.cross(b - a, c - a)
     ones, others = _smooth_links(mesh, _unit(areas))
@@ -150,7 +150,7 @@ def _shading(mesh: Mesh) -> _Shading:
 def _smooth_links(
     mesh: Mesh, normals: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of corners (face * 3 + corner), at either end of each edge between faces that agree."""
+    """Pairs of corners (face * 3 + corner), at both ends of each edge between smooth faces."""
     start = mesh.faces.ravel().astype(np.int64)
     end = mesh.faces[:, [1, 2, 0]].ravel().astype(np.int64)
     edge = np.minimum(start, end) * len(mesh.vertices) + np.maximum(start, end)
@@ -171,6 +171,6 @@ def _smooth_links(
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 3) vectors of length 1; those without direction stay zero."""
+    """(N, 3) vectors of length 1; zero vectors stay zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

@@ -1,4 +1,4 @@
-"""The container of binary glTF 2.0: a JSON document, and the bytes that its views name."""
+"""The container of binary glTF 2.0: a JSON document, and the bytes that its views refer to."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _MAGIC: Final = b"glTF"
 _VERSION: Final = 2
 _JSON_CHUNK: Final = 0x4E4F534A
 _BINARY_CHUNK: Final = 0x004E4942
-_PIECE_BYTES: Final = 1 << 20  # see `stl`: a processor would be kept from all else
+_PIECE_BYTES: Final = 1 << 20  # in pieces, see `stl`: one large write would block a processor
 
 Json = dict[str, Any]
 
 
 @dataclass(slots=True)
 class BinaryChunk:
-    """The bytes of a file to write, and the views on them."""
+    """The bytes of a file to write, and the views of them."""
 
     parts: list[NDArray[np.generic]] = field(default_factory=list)
     views: list[Json] = field(default_factory=list)
     length: int = 0
 
     def add(self, part: NDArray[np.generic], target: int | None = None) -> int:
-        """Appends an array, and gives the index of its view; the next begins at a multiple of 4."""
+        """Appends an array, padded to a multiple of 4, and returns the index of its view."""
         view = {"buffer": 0, "byteOffset": self.length, "byteLength": part.nbytes}
         self.views.append(view | ({"target": target} if target is not None else {}))
         padding = np.zeros(-part.nbytes % 4, dtype=np.uint8)
@@ -60,7 +60,7 @@ def write_container(path: Path, document: Json, binary: BinaryChunk) -> None:
         file.write(head)
         file.write(_CHUNK.pack(binary.length, _BINARY_CHUNK))
         for part in binary.parts:
-            # tofile would not tell that the disk is full
+            # unlike tofile, this raises when the disk is full
             content = part.reshape(-1).view(np.uint8).data
             for start in range(0, len(content), _PIECE_BYTES):
                 file.write(content[start : start + _PIECE_BYTES])
@@ -70,7 +70,7 @@ def read_container(content: bytes) -> tuple[Json, bytes]:
     """The document of a file, and its bytes.
 
     Raises:
-        UnusableSource: it is no binary glTF of version 2, or is truncated.
+        UnusableSource: it is not binary glTF of version 2, or is truncated.
     """
     broken = f"the document of {len(content)} bytes is no GLB, or is truncated"
     try:
@@ -87,17 +87,17 @@ def read_container(content: bytes) -> tuple[Json, bytes]:
 
 
 def is_glb(content: bytes) -> bool:
-    """Whether a file begins as binary glTF does."""
+    """Whether a file starts like binary glTF."""
     return content.startswith(_MAGIC) and len(content) >= _HEADER.size
 
 
 def glb_length(content: bytes) -> int:
-    """How many bytes the header of a file tells that it has."""
+    """The length in bytes that the header of a file states."""
     return int(_HEADER.unpack_from(content)[2])
 
 
 def with_document(content: bytes, document: Json) -> bytes:
-    """The file `content`, which `read_container` takes, with another document."""
+    """`content`, which `read_container` accepts, with another JSON document."""
     end = _HEADER.size + _CHUNK.size + _CHUNK.unpack_from(content, _HEADER.size)[0]
     head, rest = _json_chunk(document), content[end : glb_length(content)]
     return _HEADER.pack(_MAGIC, _VERSION, _HEADER.size + len(head) + len(rest)) + head + rest

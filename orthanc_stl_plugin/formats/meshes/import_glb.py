@@ -1,4 +1,4 @@
-"""Binary glTF that others made, kept as it is: what it looks like stays to the byte."""
+"""Binary glTF files to attach: their materials and textures are kept byte for byte."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from orthanc_stl_plugin.formats.meshes.glb import LPS_TO_GLTF
 from orthanc_stl_plugin.formats.meshes.glb_container import Json, read_container, with_document
 from orthanc_stl_plugin.formats.meshes.textures import Textures
 
-# What a reader must know of: ways to shine, and another picture format. Compressed geometry is not
-# among them: neither trimesh nor the viewer reads it.
+# Extensions that a file may require: materials, and another picture format. Compressed geometry is
+# not among them: neither trimesh nor the viewer reads it.
 _KNOWN_EXTENSIONS: Final = ("KHR_materials_", "KHR_texture_transform", "EXT_texture_webp")
 _INSTANCES: Final = "EXT_mesh_gpu_instancing"
 _TRIANGLE_FAN: Final = 6
 
 
 def check_glb(content: bytes, textures: Textures, max_triangles: int) -> Json:
-    """The document of a file that needs nothing but itself.
+    """The document of a self-contained file.
 
     Raises:
-        TooLarge: its textures have too many pixels, or its zeros would be too many numbers.
-        UnusableSource: it is no binary glTF, names other files, needs an extension that is not
-            known, or has its shape in ways that trimesh passes over.
+        TooLarge: it has too many pixels in textures, or numbers in accessors without bytes.
+        UnusableSource: it is not binary glTF, refers to other files, requires an unknown extension,
+            or stores its shape in ways that trimesh ignores.
     """
     document, binary = read_container(content)
     required = [str(one) for one in document.get("extensionsRequired", [])]
@@ -50,7 +50,7 @@ def check_glb(content: bytes, textures: Textures, max_triangles: int) -> Json:
 
 
 def has_looks(document: Json) -> bool:
-    """Whether there is more to see than a shape of one colour."""
+    """Whether it has textures or more than one colour."""
     primitives = list(_primitives(document))
     used = {primitive.get("material") for primitive in primitives} - {None}
     materials = [document["materials"][index] for index in used]
@@ -62,7 +62,7 @@ def has_looks(document: Json) -> bool:
 
 
 def placed(content: bytes, document: Json, metres_per_unit: float, *, is_y_up: bool) -> bytes:
-    """The file in metres with y up: below a new root node, where it was not so already."""
+    """The file in metres with y up: where it differs, everything goes below a new root node."""
     if metres_per_unit == 1 and is_y_up:
         return content
     turned = np.eye(4)
@@ -77,7 +77,7 @@ def placed(content: bytes, document: Json, metres_per_unit: float, *, is_y_up: b
 
 
 def _check_zeros(document: Json, max_triangles: int) -> None:
-    """Refuses many accessors without bytes: they are zeros (glTF 2.0 section 3.6.2.3)."""
+    """Limits accessors without bytes, which stand for zeros (glTF 2.0 section 3.6.2.3)."""
     accessors = document.get("accessors", [])
     count = sum(max(0, one["count"]) for one in accessors if "bufferView" not in one)
     if count > 3 * max_triangles:
@@ -88,7 +88,7 @@ def _check_zeros(document: Json, max_triangles: int) -> None:
 
 
 def _check_shape(document: Json) -> None:
-    """Refuses what trimesh passes over, and so reads in another shape."""
+    """Refuses features that trimesh ignores, since it would read another shape."""
     nodes, meshes = document.get("nodes", []), document.get("meshes", [])
     primitives = list(_primitives(document))
     used = {one["attributes"].get("POSITION") for one in primitives}

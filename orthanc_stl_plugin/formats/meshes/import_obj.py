@@ -1,4 +1,4 @@
-"""OBJ files that others made, in the one of their spellings that trimesh reads rightly."""
+"""OBJ files to attach, rewritten into the form that trimesh reads correctly."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _FROM_END: Final = re.compile(rb"\nf [^\n-]*+-")
 _VERTEX_ZERO: Final = re.compile(rb"\nf(?: ++(?!0++[ /\n])[^ \n]++)*+ ++0")
 _VERTEX: Final = re.compile(rb"\nv +([^ \n]+) +([^ \n]+) +([^ \n]+)")
 _POLYGON: Final = re.compile(rb"\nf(?: ++[^ \n]++){4,}+")
-# The order of the numbers in a corner of a face: of a vertex, a place in a picture, a normal.
+# The order of the indices in a corner of a face: vertex, texture coordinate, normal.
 _COUNTED: Final = (b"v", b"vt", b"vn")
 
 
 def plain_obj(content: bytes) -> bytes:
-    """The same lines: each begins with its keyword and a space, and all indices count from 1.
+    """The same lines, each starting with its keyword and a space, and all indices counted from 1.
 
-    Remarks behind vertices and faces are left out, lines that go on in the next are joined, concave
-    polygons are triangles: trimesh makes fans of all.
+    Comments after vertices and faces are removed, continued lines are joined, and concave polygons
+    are triangulated, because trimesh would turn them into fans.
 
     Raises:
         UnusableSource: a face names the vertex 0, or one before the first; see also `folded`.

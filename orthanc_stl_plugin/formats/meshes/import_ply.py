@@ -1,4 +1,4 @@
-"""PLY files that others made: what trimesh reads without a look at it."""
+"""PLY files to attach: the checks that trimesh leaves out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plain_ply(content: bytes) -> bytes:
     """The file, with triangles where trimesh would read polygons wrongly (see `with_triangles`).
 
     Raises:
-        UnusableSource: a row that the header of an ASCII file tells of is not there, or lacks
+        UnusableSource: a row that the header of an ASCII file announces is missing, or lacks
             numbers; see also `folded`.
         ValueError, LookupError: it is malformed.
     """
@@ -54,14 +54,14 @@ def _is_whole(element: PlyElement, row: list[bytes]) -> bool:
 
 
 def lowest_index(elements: Mapping[str, Any]) -> int:
-    """The lowest number of a vertex that a face names, of the elements as trimesh has read them."""
+    """The lowest vertex index in the faces, of the elements as trimesh has read them."""
     faces = elements.get("face", {}).get("data")
     if faces is None:
         return 0
     names = faces if isinstance(faces, dict) else faces.dtype.names
     corners = faces[next((name for name in CORNERS if name in names), next(iter(names)))]
     if corners.dtype.names:
-        corners = corners["f1"]  # of a binary file, behind their count
+        corners = corners["f1"]  # in a binary file, after their count
     if corners.dtype == object:
         corners = np.concatenate(corners)
     return int(corners.min(initial=0))

@@ -1,4 +1,4 @@
-"""What OBJ and PLY files look like: materials and pictures of other files, colours of vertices."""
+"""Materials, textures and vertex colours of OBJ and PLY files."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _LONGEST_NAME: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Paint:
-    """What a file names.
+    """The materials and textures that a file refers to.
 
     Attributes:
         materials: by name.
         pictures: by the name of their material.
-        missing: names of files that did not come along.
+        missing: names of files that were not sent with it.
     """
 
     materials: Mapping[str, MtlMaterial]
@@ -46,7 +46,7 @@ def read_paint(content: bytes, is_ply: bool, companions: Companions, textures: T
 
     Raises:
         TooLarge: the pictures have too many pixels.
-        UnusableSource: one is no picture, or is truncated.
+        UnusableSource: one is not a picture, or is truncated.
     """
     missing: list[str] = []
     if is_ply:
@@ -75,7 +75,7 @@ def _materials(
     materials: dict[str, MtlMaterial] = {}
     for library in dict.fromkeys(match[1] for match in _LIBRARY.finditer(content)):
         told = library.decode("utf-8", "replace").strip()
-        # One name that may hold spaces, or several names.
+        # Either one name, which may contain spaces, or several names.
         whole = companions.find(told)
         names = told.split() if whole is None else []
         found = [whole, *(companions.find(one) for one in names)]
@@ -88,7 +88,7 @@ def _materials(
 
 
 def no_pictures(paint: Paint) -> Resolver:
-    """Tells trimesh the names of the materials, and gives a picture of one pixel for any other."""
+    """Gives trimesh the names of the materials, and one pixel for every picture."""
     pixel = BytesIO()
     Image.new("1", (1, 1)).save(pixel, "PNG")
     names = "".join(f"newmtl {name}\n" for name in paint.materials)
@@ -96,7 +96,7 @@ def no_pictures(paint: Paint) -> Resolver:
 
 
 def painted_parts(parts: Sequence[trimesh.Trimesh], paint: Paint) -> list[PaintedPart]:
-    """The parts that trimesh has read with `no_pictures`, with their paint."""
+    """The parts that trimesh has read with `no_pictures`, with their textures and colours."""
     return [_painted(part, paint) for part in parts if len(part.faces)]
 
 
@@ -117,7 +117,7 @@ def _painted(part: trimesh.Trimesh, paint: Paint) -> PaintedPart:
 
 
 class _Names(Resolver):
-    """A folder in which every file is the same."""
+    """A folder in which every name leads to the same file."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -1,4 +1,4 @@
-"""Wavefront MTL: the materials that an OBJ file names."""
+"""Wavefront MTL: the materials that an OBJ file refers to."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _GREY: Final = (0.8, 0.8, 0.8)
 
 @dataclass(frozen=True, slots=True)
 class MtlMaterial:
-    """How the faces look that name a material.
+    """A material.
 
     Attributes:
         rgb: its diffuse colour, sRGB, 0-1 each.
-        texture: what follows map_Kd: options, and the name of a picture; empty without one.
+        texture: the text after map_Kd (options and the name of a picture); empty without one.
     """
 
     rgb: tuple[float, float, float] = _GREY
@@ -22,7 +22,7 @@ class MtlMaterial:
 
 
 def read_mtl(content: bytes) -> dict[str, MtlMaterial]:
-    """The materials of a file by name; what is not understood in it is left out."""
+    """The materials of a file by name; unknown lines are ignored."""
     materials: dict[str, MtlMaterial] = {}
     name = ""
     for line in content.decode("utf-8", "replace").splitlines():

@@ -16,7 +16,7 @@ _LINES_AT_ONCE: Final = 1 << 16
 
 
 def write_obj(mesh: Mesh, path: Path, name: str) -> None:
-    """Writes `mesh` to `path` as the object `name`: LPS millimetres, to the last bit of float32."""
+    """Writes `mesh` to `path` as the object `name`: LPS millimetres, exact to float32."""
     one_line = " ".join("".join(filter(str.isprintable, part)) for part in name.split())
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write(f"# orthanc_stl_plugin {__version__}\n")

@@ -1,4 +1,4 @@
-"""PLY files: their headers, and polygons -> triangles where trimesh would fold or not read them."""
+"""PLY files: their headers, and triangles for polygons that trimesh would fold or not read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TYPES: Final = {name: kind for kind, names in _NAMES.items() for name in names}
 
 @dataclass(frozen=True, slots=True)
 class PlyProperty:
-    """A number of type `item`, or a list of such behind their count, whose type is `count`."""
+    """A number of type `item`, or a list of them after its length, whose type is `count`."""
 
     name: str
     item: np.dtype[np.number]
@@ -43,7 +43,7 @@ class PlyProperty:
 
 @dataclass(frozen=True, slots=True)
 class PlyElement:
-    """`count` rows of these properties."""
+    """An element: `count` rows of these properties."""
 
     name: str
     count: int
@@ -51,13 +51,13 @@ class PlyElement:
 
     @property
     def lists(self) -> list[int]:
-        """The numbers of the properties that are lists."""
+        """The positions of the properties that are lists."""
         return [at for at, one in enumerate(self.properties) if one.count is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class PlyHeader:
-    """What comes before the rows, in `length` bytes."""
+    """The part of the file before the rows, `length` bytes."""
 
     is_ascii: bool
     elements: tuple[PlyElement, ...]
@@ -66,7 +66,7 @@ class PlyHeader:
 
 @dataclass(frozen=True, slots=True)
 class _Face:
-    """A row: its bytes before the list of corners, the corners, its bytes behind them."""
+    """A row: the bytes before its list of corners, the corners, the bytes after them."""
 
     before: bytes
     corners: Sequence[int]
@@ -75,7 +75,7 @@ class _Face:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
-    """(V, 3) vertices, the faces, and where in the file these begin and end."""
+    """(V, 3) vertices, the faces, and where the faces start and end in the file."""
 
     vertices: NDArray[np.float64]
     faces: Sequence[_Face]
@@ -110,12 +110,12 @@ def read_header(content: bytes) -> PlyHeader:
 
 
 def with_triangles(content: bytes, header: PlyHeader) -> bytes:
-    """The same file; its faces are triangles if a fan would fold one, or if a binary one mixes.
+    """The same file, with triangles if a fan would fold a face or if a binary file mixes sizes.
 
-    Files whose faces have other lists than that of their corners are left as they are.
+    Files whose faces have further lists beside their corners are returned unchanged.
 
     Raises:
-        UnusableSource: a face of a binary file has fewer than no corners; see also `folded`.
+        UnusableSource: a face of a binary file has a negative number of corners; see also `folded`.
         ValueError, LookupError: the file is truncated or malformed.
     """
     if [element.name for element in header.elements[:2]] != ["vertex", "face"]:
@@ -187,7 +187,9 @@ def _binary(content: bytes, start: int, vertex: PlyElement, face: PlyElement) ->
         for _ in range(face.count):
             first = stop + before + kind.count.itemsize
             [corners] = np.frombuffer(content, kind.count, 1, stop + before).tolist()
-            if corners < 0:  # of which numpy would read all that is left, for each face anew
+            if (
+                corners < 0
+            ):  # for a negative number, numpy would read the rest of the file for each face
                 raise UnusableSource(f"a face of the PLY document has {corners} corners")
             last = first + corners * kind.item.itemsize
             names = np.frombuffer(content, kind.item, corners, first).tolist()
@@ -200,7 +202,7 @@ def _binary(content: bytes, start: int, vertex: PlyElement, face: PlyElement) ->
 def _are_triangles(
     content: bytes, start: int, count: int, kind: PlyProperty, other_bytes: int
 ) -> bool:
-    """Whether all lists, the first of which is at `start`, hold three: then they are left alone."""
+    """Whether all lists, the first at `start`, have three items: the faces are triangles then."""
     if kind.count is None:
         return False
     row = kind.count.itemsize + 3 * kind.item.itemsize + other_bytes

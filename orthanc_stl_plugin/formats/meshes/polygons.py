@@ -19,15 +19,15 @@ _NEGLIGIBLE: Final = 1e-6
 def folded(
     vertices: NDArray[np.float64], polygons: Sequence[Sequence[int]]
 ) -> dict[int, list[Triangle]]:
-    """The triangles of those polygons that a fan from their first corner would fold: concave ones.
+    """The triangles of concave polygons, which a fan from their first corner would fold.
 
     Args:
         vertices: (V, 3).
-        polygons: the numbers of vertices of each, from 0; those that are not there are passed over.
+        polygons: the vertex indices of each, from 0; polygons with an invalid index are skipped.
 
     Returns:
-        By the number of the polygon, the positions of its corners, each triangle wound as the
-        polygon is. One that crosses itself has triangles too, as little folded as may be.
+        By the number of the polygon, the positions of its corners; each triangle is wound as its
+        polygon. A polygon that crosses itself is triangulated with as little folding as possible.
 
     Raises:
         UnusableSource: such a polygon has more than `MOST_CORNERS`.
@@ -53,7 +53,7 @@ def folded(
 
 
 def _flat(points: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2) the corners seen from where the normal points to: they run counter-clockwise."""
+    """(N, 2) corners as seen from the side of the normal, counter-clockwise."""
     normal = normal / np.linalg.norm(normal)
     across = np.cross(normal, np.eye(3)[np.abs(normal).argmin()])
     across /= np.linalg.norm(across)

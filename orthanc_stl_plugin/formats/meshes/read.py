@@ -1,4 +1,4 @@
-"""Surfaces that others made: STL, OBJ, PLY and binary glTF files, and what they look like."""
+"""Surfaces from files to attach: STL, OBJ, PLY and binary glTF, with their textures and colours."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from orthanc_stl_plugin.formats.meshes.textured_glb import PaintedPart, has_pain
 from orthanc_stl_plugin.formats.meshes.textures import Textures
 from orthanc_stl_plugin.model.mesh import Mesh
 
-# What the readers of trimesh raise on files that are cut or malformed.
+# What trimesh's readers raise for truncated or malformed files.
 _MALFORMED: Final = (
     ArithmeticError, AssertionError, AttributeError, LookupError, NameError, NotImplementedError,
     OSError, RecursionError, TypeError, ValueError, struct.error,
 )  # fmt: skip
 
-# Between the lowest and the highest coordinate that float32 can tell apart: with fewer, details of
-# the shape, and its sides, move visibly when they are rounded.
+# The fewest float32 steps that the shape must extend over: with fewer, rounding moves its details
+# and sides visibly.
 _FEWEST_STEPS: Final = 4096
 
 
 class MeshFormat(StrEnum):
-    """The file formats that are read; a ZIP archive holds a file of one of the others."""
+    """The supported file formats; a ZIP archive holds a file in one of the others."""
 
     STL = "STL"
     OBJ = "OBJ"
@@ -49,21 +49,21 @@ class MeshFormat(StrEnum):
     ZIP = "ZIP"
 
 
-# glTF has one unit and one axis that is up (glTF 2.0 section 3.4); the others say nothing of them.
+# glTF fixes the unit and the up axis (glTF 2.0 section 3.4); the other formats do not state them.
 _MILLIMETRES: Final = {MeshFormat.GLB: 1000.0}
 _Y_UP: Final = frozenset({MeshFormat.GLB})
 
 
 @dataclass(frozen=True, slots=True)
 class MeshFile:
-    """A file as it was sent.
+    """A file as the client sent it.
 
     Attributes:
         content: its bytes.
         kind: its format.
-        companions: files that it names: materials, pictures.
-        millimetres_per_unit: the size of its unit; None for the one that its format has.
-        is_y_up: its y axis points up, else its z axis; None for what its format has.
+        companions: files that it refers to: materials, pictures.
+        millimetres_per_unit: the size of its unit; None for the default of its format.
+        is_y_up: its y axis points up, else its z axis; None for the default of its format.
     """
 
     content: bytes
@@ -75,7 +75,7 @@ class MeshFile:
 
 @dataclass(frozen=True, slots=True)
 class MeshLimits:
-    """The most triangles, pixels of all textures, and bytes in an archive."""
+    """The maximum number of triangles, of pixels in all textures, and of bytes in an archive."""
 
     triangles: int
     texture_pixels: int
@@ -84,13 +84,13 @@ class MeshLimits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GivenModel:
-    """A surface that others made.
+    """A surface read from a file.
 
     Attributes:
-        mesh: LPS mm; corners of equal coordinates are one vertex.
+        mesh: LPS mm; corners with equal coordinates are one vertex.
         write_looks: writes the same with its pictures and colours, as binary glTF in metres with y
             up, to a path; None where there is nothing to see but the shape.
-        missing: names of files that it asks for and that did not come along.
+        missing: names of files that it refers to and that were not sent with it.
     """
 
     mesh: Mesh
@@ -101,13 +101,12 @@ class GivenModel:
 def read_mesh(file: MeshFile, limits: MeshLimits) -> GivenModel:
     """The surface in a file; polygons become triangles.
 
-    Where z is up, the axes are taken as LPS; where y is up, they are turned as `glb.write_glb` has
-    them.
+    With z up, the axes are taken as LPS; with y up, they are turned as `glb.write_glb` writes them.
 
     Raises:
         TooLarge: it is above a limit.
-        UnusableSource: it is not of that format, is truncated, has no triangle, or lies so far from
-            the origin that float32 would round its shape away.
+        UnusableSource: it does not have that format, is truncated, has no triangle, or is so far
+            from the origin that float32 would round its shape away.
     """
     if file.kind is MeshFormat.ZIP:
         file = _unpacked(file, limits)
@@ -122,7 +121,7 @@ def read_mesh(file: MeshFile, limits: MeshLimits) -> GivenModel:
 def _read(
     file: MeshFile, limits: MeshLimits, metres_per_unit: float, *, is_y_up: bool
 ) -> tuple[Mesh, Callable[[Path], None] | None, tuple[str, ...]]:
-    """The surface in the unit and the axes of the file."""
+    """The surface in the unit and axes of the file."""
     if file.kind is MeshFormat.STL:
         return read_stl(file.content, limits.triangles), None, ()
     textures = Textures(limits.texture_pixels)
@@ -165,7 +164,7 @@ def _understood[T](file: MeshFile, read: Callable[[], T]) -> T:
 
 
 def _parts(file: MeshFile, content: bytes, options: Mapping[str, Any]) -> list[trimesh.Trimesh]:
-    """All parts of a file with that content, where its scene puts them."""
+    """All parts of a file with that content, at their positions in its scene."""
 
     def load() -> list[trimesh.Trimesh]:
         stream = io.BytesIO(content)
@@ -192,7 +191,7 @@ def _check_indices(part: trimesh.Trimesh, kind: MeshFormat) -> None:
         raise UnusableSource(f"vertices of the {kind} document have fewer than 3 coordinates")
     lowest, highest = part.faces.min(initial=0), part.faces.max(initial=-1)
     if kind is MeshFormat.PLY:
-        # Where corners have places in a picture, trimesh has numbered the vertices anew.
+        # With texture coordinates, trimesh has renumbered the vertices.
         lowest = min(lowest, lowest_index(part.metadata["_ply_raw"]))
     if lowest < 0 or highest >= len(part.vertices):
         wrong = lowest if lowest < 0 else highest
@@ -213,7 +212,7 @@ def _check_place(mesh: Mesh, kind: MeshFormat) -> None:
 
 
 def _unpacked(file: MeshFile, limits: MeshLimits) -> MeshFile:
-    """The one model in an archive, and all that lies beside it."""
+    """The only model in an archive, with the files beside it."""
     files = unzipped(file.content, limits.unpacked_bytes)
     kinds = {name: PurePosixPath(name).suffix[1:].upper() for name in files}
     models = sorted(name for name in files if kinds[name] in MeshFormat and kinds[name] != "ZIP")

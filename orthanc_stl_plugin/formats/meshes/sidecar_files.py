@@ -1,4 +1,4 @@
-"""Files that come along with a model: the materials and pictures that it names."""
+"""Files sent along with a model: the materials and pictures that it refers to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final
 from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 
 MOST_FILES: Final = 1000
-# What zipfile raises on archives that are cut, encrypted or packed in ways it does not know.
+# What zipfile raises for archives that are truncated, encrypted or compressed in unknown ways.
 _MALFORMED: Final = (
     EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError,
     zipfile.BadZipFile, zlib.error,
@@ -22,20 +22,20 @@ _MALFORMED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Companions:
-    """Files by their name, without its folder, in lower case: software disagrees about both."""
+    """Files by name, without folder and in lower case, since software disagrees about both."""
 
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def of(cls, files: Mapping[str, bytes]) -> Companions:
-        """Those files, under the names that their software gave them."""
+        """The files by the names that their software gave them."""
         return cls({_base_name(name): content for name, content in files.items()})
 
     def find(self, told: str) -> bytes | None:
-        """The file that the end of a line names, or None.
+        """The file whose name ends a line, or None.
 
-        Options may stand before the name, and the name may hold spaces: the longest end of the
-        line that is the name of a file counts.
+        Options may precede the name, and the name may contain spaces: the longest matching end of
+        the line counts.
         """
         words = told.split()
         names = (_base_name(" ".join(words[first:])) for first in range(len(words)))
@@ -43,11 +43,11 @@ class Companions:
 
 
 def unzipped(content: bytes, max_bytes: int) -> dict[str, bytes]:
-    """The files of a ZIP archive by their path in it; those that macOS adds are left out.
+    """The files of a ZIP archive by their path in it, without those that macOS adds.
 
     Raises:
         TooLarge: they have more than `max_bytes` in all, or are more than `MOST_FILES`.
-        UnusableSource: it is no ZIP archive, is truncated or encrypted.
+        UnusableSource: it is not a ZIP archive, is truncated or encrypted.
     """
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
@@ -68,7 +68,7 @@ def _is_content(entry: zipfile.ZipInfo) -> bool:
 def _check_size(entries: list[zipfile.ZipInfo], max_bytes: int) -> None:
     if len(entries) > MOST_FILES:
         raise TooLarge(f"the ZIP archive holds {len(entries)} files, above {MOST_FILES}")
-    total_bytes = sum(entry.file_size for entry in entries)  # zipfile gives no more than this
+    total_bytes = sum(entry.file_size for entry in entries)  # zipfile returns no more than this
     if total_bytes > max_bytes:
         raise TooLarge(
             f"the ZIP archive holds {total_bytes} bytes, above MaxVolumeMiB = {max_bytes >> 20} MiB"

@@ -1,4 +1,4 @@
-"""STL: binary (80 bytes of header, a count, then 50 bytes for each triangle), or ASCII to read."""
+"""STL: binary (80-byte header, a count, then 50 bytes for each triangle); ASCII is read only."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ _TRIANGLE: Final = np.dtype(
     [("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")]
 )
 _FACETS_AT_ONCE: Final = 20_000
-# Less than a MiB: where 64 MiB are written at once, Linux may do nothing else on that processor for
-# 100 ms, while it finds memory for them.
+# Below 1 MiB: while Linux finds memory for a write of 64 MiB, it may block a processor for 100 ms.
 _TRIANGLES_AT_ONCE: Final = 16_384
 # Possessive and bounded: the time stays linear in the length of any document.
 _VERTEX: Final = rb"vertex" + rb"\s++(\S{1,48}+)" * 3 + rb"\s++"
@@ -40,7 +39,7 @@ def write_stl(mesh: Mesh, path: Path) -> None:
         file.write(np.uint32(len(mesh.faces)).tobytes())
         for start in range(0, len(mesh.faces), _TRIANGLES_AT_ONCE):
             corners = mesh.vertices.take(mesh.faces[start : start + _TRIANGLES_AT_ONCE], axis=0)
-            # tofile would not tell that the disk is full
+            # unlike tofile, this raises when the disk is full
             file.write(_triangles(corners).view(np.uint8).data)
 
 
@@ -55,7 +54,7 @@ def _triangles(corners: NDArray[np.float32]) -> NDArray[np.void]:
 
 
 def is_binary(content: bytes) -> bool:
-    """True when the length of `content` is what the count in a binary header asks for."""
+    """Whether the length of `content` matches the count in a binary header."""
     if len(content) < HEADER_BYTES:
         return False
     triangles = int.from_bytes(content[80:HEADER_BYTES], "little")
@@ -63,15 +62,15 @@ def is_binary(content: bytes) -> bool:
 
 
 def read_stl(content: bytes, max_triangles: int = MOST_TRIANGLES) -> Mesh:
-    """The surface in an STL file, binary or ASCII, in the unit and the axes of the file.
+    """The surface in an STL file, binary or ASCII, in the unit and axes of the file.
 
-    Corners of equal coordinates become one vertex, in order of appearance; triangles with two
+    Corners with equal coordinates become one vertex, in order of appearance; triangles with two
     equal corners are dropped.
 
     Raises:
         TooLarge: it has more than `max_triangles`.
-        UnusableSource: it is no STL, is truncated, has no triangle, or a coordinate that is no
-            finite number or is above `LARGEST_COORDINATE`.
+        UnusableSource: it is not STL, is truncated, has no triangle, or has a coordinate that is
+            not finite or is above `LARGEST_COORDINATE`.
     """
     if _is_text(content):
         corners = _text_corners(content, max_triangles)
@@ -81,7 +80,7 @@ def read_stl(content: bytes, max_triangles: int = MOST_TRIANGLES) -> Mesh:
 
 
 def _is_text(content: bytes) -> bool:
-    """Binary files may begin with "solid" too, but theirs is followed by zero bytes."""
+    """Whether it is ASCII; binary files may start with "solid" too, followed by zero bytes."""
     start = content[:HEADER_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return start.startswith(b"solid") and b"\0" not in start and not is_binary(content)
 
@@ -129,10 +128,10 @@ def _text_corners(content: bytes, max_triangles: int) -> NDArray[np.float32]:
 
 
 def check_count(count: int, max_triangles: int, kind: str = "STL") -> None:
-    """Does nothing when the triangles are not too many.
+    """Checks the number of triangles.
 
     Raises:
-        TooLarge: they are.
+        TooLarge: there are more than `max_triangles`.
     """
     if count > max_triangles:
         raise TooLarge(
@@ -142,10 +141,10 @@ def check_count(count: int, max_triangles: int, kind: str = "STL") -> None:
 
 
 def welded(corners: NDArray[np.float32], kind: str) -> Mesh:
-    """The surface of (F, 3, 3) corners out of a document of that kind; see `read_stl`.
+    """The surface of (F, 3, 3) corners from a document of that kind; see `read_stl`.
 
     Raises:
-        UnusableSource: no triangle has an area, or a coordinate is no finite number or is above
+        UnusableSource: no triangle has an area, or a coordinate is not finite or is above
             `LARGEST_COORDINATE`.
     """
     is_sound = np.isfinite(corners).all(axis=(1, 2))

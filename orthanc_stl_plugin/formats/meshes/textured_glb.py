@@ -1,4 +1,4 @@
-"""Painted surfaces: parts with pictures or colours on them, and how glTF has them."""
+"""Textured models: parts with textures or colours, written as binary glTF."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class PaintedPart:
 
     Attributes:
         mesh: in the unit of the file.
-        uv: (V, 2) float32 places in the picture, from its lower left corner; None without one.
-        texture: the picture; None without one.
-        rgb: sRGB, 0-1 each, where there is no picture.
-        colours: (V, 3) uint8 sRGB of each vertex; None without.
+        uv: (V, 2) float32 texture coordinates, from the lower left corner; None without a texture.
+        texture: the texture, or None.
+        rgb: sRGB, 0-1 each, where there is no texture.
+        colours: (V, 3) uint8 sRGB of each vertex, or None.
     """
 
     mesh: Mesh
@@ -51,7 +51,7 @@ class PaintedPart:
 
 
 def has_paint(parts: Sequence[PaintedPart]) -> bool:
-    """Whether there is more to see than a shape of one colour."""
+    """Whether it has textures or more than one colour."""
     return (
         any(part.texture is not None or part.colours is not None for part in parts)
         or len({part.rgb for part in parts}) > 1
@@ -63,8 +63,7 @@ def write_painted(
 ) -> None:
     """Writes the parts as one mesh of binary glTF, y up.
 
-    `rotation` (3, 3) turns their axes into those of glTF. Normals are smooth, also over the seams
-    of a picture.
+    `rotation` (3, 3) turns their axes into those of glTF. Normals are smooth across texture seams.
     """
     binary, accessors = BinaryChunk(), list[Json]()
     primitives = [
@@ -132,7 +131,7 @@ def _primitive(
 
 
 def _colour_accessor(binary: BinaryChunk, colours: NDArray[np.uint8]) -> Json:
-    """Linear, in 16 bits: 8 would not hold the dark ones apart."""
+    """Linear, in 16 bits: 8 are too few to distinguish dark colours."""
     opaque = np.full((len(colours), 4), 65535, dtype="<u2")
     opaque[:, :3] = np.round(linear(colours / 255) * 65535)
     return {
@@ -154,7 +153,7 @@ def _material(part: PaintedPart, pictures: list[Texture]) -> Json:
 
 
 def _normals(mesh: Mesh) -> NDArray[np.float64]:
-    """(V, 3) unit normals: the mean of the faces around each place, by their area."""
+    """(V, 3) unit normals: the area-weighted mean of the faces around each position."""
     a, b, c = (mesh.vertices[mesh.faces[:, corner]].astype(np.float64) for corner in range(3))
     areas = np.cross(b - a, c - a)
     places = np.zeros(len(mesh.vertices), dtype=np.int64)

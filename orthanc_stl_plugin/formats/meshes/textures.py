@@ -1,4 +1,4 @@
-"""Pictures that lie on surfaces: checked, and in a format that glTF knows."""
+"""Textures: checked, and in a format that glTF supports."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from PIL import Image
 
 from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 
-# glTF 2.0 section 3.8.3; WebP by the extension EXT_texture_webp.
+# glTF 2.0 section 3.8.3; WebP through the extension EXT_texture_webp.
 _MEDIA_TYPES: Final = {"PNG": "image/png", "JPEG": "image/jpeg"}
 _WEBP: Final = {"WEBP": "image/webp"}
-# Orderings of bits that PNG has; everything else becomes RGB.
+# Pillow's modes that PNG has; all others become RGB.
 _PNG_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
 
 
@@ -27,18 +27,18 @@ class Texture:
 
 
 class Textures:
-    """Checks the pictures of one model; all of them together have at most `max_pixels`."""
+    """Checks the pictures of one model, which may have `max_pixels` in all."""
 
     def __init__(self, max_pixels: int) -> None:
         self._max_pixels = max_pixels
         self._pixels = 0
 
     def checked(self, content: bytes, name: str) -> str:
-        """The media type of a picture that has to stay as it is.
+        """The media type of a picture that must stay unchanged.
 
         Raises:
             TooLarge: it has too many pixels.
-            UnusableSource: it is no picture, truncated, or neither PNG, JPEG nor WebP.
+            UnusableSource: it is not a picture, is truncated, or is not PNG, JPEG or WebP.
         """
         found = self._format(content, name)
         media_type = (_MEDIA_TYPES | _WEBP).get(found)
@@ -47,7 +47,7 @@ class Textures:
         return media_type
 
     def converted(self, content: bytes, name: str) -> Texture:
-        """A picture as PNG or JPEG: those two are kept to the byte; raises as `checked`."""
+        """A picture as PNG or JPEG, unchanged if it is one of these; raises as `checked`."""
         found = self._format(content, name)
         if found in _MEDIA_TYPES:
             return Texture(content, _MEDIA_TYPES[found])
