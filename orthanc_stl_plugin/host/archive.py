@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import math
 import re
@@ -155,9 +156,15 @@ class OrthancArchive:
     ) -> StoredInstance:
         """See the port."""
         # Force allows the SeriesInstanceUID that the parts of an assembly share.
-        fields = json.dumps({"Force": True, "Parent": parent_study}).encode()
-        pieces: list[bytes | Path] = [fields[:-1], b',"Content":"', _data(media_type), document]
+        fields: dict[str, object] = {"Force": True}
         taken = dict(_as_taken(tags))
+        # Orthanc stores in the character set of a Parent, which may lack letters of the names.
+        if own := _tags_of_parent(parent_study, self.study_tags(parent_study)):
+            taken = own | taken
+        else:
+            fields["Parent"] = parent_study
+        head = json.dumps(fields).encode()[:-1]
+        pieces: list[bytes | Path] = [head, b',"Content":"', _data(media_type), document]
         if looks is None:
             pieces += [b'","Tags":', json.dumps(taken).encode(), b"}"]
         else:
@@ -219,6 +226,16 @@ class OrthancImages:
     def instance_file(self, instance_id: str) -> bytes:
         """See the port."""
         return _get("instances", instance_id, "/file")
+
+
+def _tags_of_parent(study_id: str, tags: Mapping[str, object]) -> dict[str, object]:
+    """The tags that make an instance one of a study; none where they make it one of another."""
+    own = {keyword: value for keyword, value in tags.items() if isinstance(value, str)}
+    own.setdefault("PatientID", "")
+    names = "|".join(own.get(keyword, "").strip() for keyword in ("PatientID", "StudyInstanceUID"))
+    digest = hashlib.sha1(names.encode(), usedforsecurity=False).hexdigest()
+    found = "-".join(digest[start : start + 8] for start in range(0, 40, 8))
+    return dict(own) if found == study_id else {}
 
 
 def _element(instance_id: str, path: str) -> str | None:

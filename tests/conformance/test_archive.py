@@ -326,3 +326,31 @@ def test_an_image_was_made_from_no_other(setting: Setting):
     assert setting.archive.source_images(setting.image_ids[0]) == ()
     with pytest.raises(NotFound):
         setting.archive.source_images("nope")
+
+
+def test_an_instance_in_another_character_set_is_one_of_the_study(setting: Setting, tmp_path: Path):
+    if setting.server is None:
+        pytest.skip("character sets are Orthanc's")
+    document = tmp_path / "a.stl"
+    document.write_bytes(DOCUMENT)
+    study = samples.image_dataset(np.zeros((4, 4), np.uint8))
+    study.SpecificCharacterSet = "ISO_IR 100"
+    study.StudyInstanceUID, study.SeriesInstanceUID = f"{SERIES}.7", f"{SERIES}.8"
+    study.PatientID, study.PatientName, study.StudyDescription = (
+        "\u00e4 7",
+        "B\u00f6hm^J",
+        "Gr\u00f6\u00dfe",
+    )
+    study.PatientSex, study.ReferringPhysicianName, study.StudyDate = "F", "M\u00fcller", "20200102"
+    study_id = setting.server.upload(samples.file_bytes(study))["ParentStudy"]
+    name = "\u82b1 \u03a9 \u00e9"
+    tags = {**TAGS, "SpecificCharacterSet": "ISO_IR 192", "SeriesDescription": name}
+    made = setting.archive.create_instance(study_id, tags, document, "model/stl")
+    assert made.answer["ParentStudy"] == study_id
+    found = setting.archive.instance_tags(made.instance_id)
+    assert found["SeriesDescription"] == name
+    for keyword in ("PatientID", "PatientName", "PatientSex", "StudyDescription", "StudyDate"):
+        assert found[keyword] == str(study[keyword].value), keyword
+    assert found["ReferringPhysicianName"] == "M\u00fcller"
+    setting.archive.delete_series(SERIES)
+    setting.archive.delete_series(f"{SERIES}.8")

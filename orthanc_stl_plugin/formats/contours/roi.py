@@ -16,6 +16,7 @@ from orthanc_stl_plugin.formats.contours import planes as planar
 from orthanc_stl_plugin.formats.contours.crossing_contours import crossing_planes
 from orthanc_stl_plugin.formats.contours.repeated_contours import is_line
 from orthanc_stl_plugin.formats.dicom.dataset import items, uid_of
+from orthanc_stl_plugin.formats.dicom.names import name_of
 from orthanc_stl_plugin.model.labels import Segment
 
 EXCLUSIVE_OR: Final = "CLOSEDPLANAR_XOR"
@@ -61,7 +62,7 @@ def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None)
         default_frame: frame of reference, unless the item names one.
     """
     number = int(item.ROINumber)
-    name = str(item.get("ROIName") or "").strip() or f"ROI {number}"
+    name = name_of(item, "ROIName") or f"ROI {number}"
     found = [contour for part in drawn for contour in items(part, "ContourSequence")]
     kinds = Counter(_kind(contour) for contour in found)
     closed = [contour for contour in found if _kind(contour) in CLOSED_TYPES]

@@ -126,7 +126,7 @@ class ModelDescription:
 def stl_tags(model: ModelDescription, series: SeriesIdentity) -> dict[str, object]:
     """The tags by keyword: texts, and lists of mappings for sequences.
 
-    Their character set holds every name; Orthanc puts that of the study in its place, if any.
+    Their character set holds every name.
     """
     date, time = f"{series.made_at:%Y%m%d}", f"{series.made_at:%H%M%S}"
     tags: dict[str, object] = {

@@ -6,6 +6,7 @@ from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.formats.dicom.cielab import rgb_from_cielab
 from orthanc_stl_plugin.formats.dicom.dataset import items
+from orthanc_stl_plugin.formats.dicom.names import name_of
 from orthanc_stl_plugin.model.labels import Code, Segment
 
 
@@ -15,7 +16,7 @@ def segment_of(item: Dataset) -> Segment:
     lab = item.get("RecommendedDisplayCIELabValue")
     return Segment(
         number=number,
-        name=str(item.get("SegmentLabel") or "").strip() or f"Segment {number}",
+        name=name_of(item, "SegmentLabel") or f"Segment {number}",
         rgb=rgb_from_cielab([int(part) for part in lab]) if lab and len(lab) == 3 else None,
         category=_code(item, "SegmentedPropertyCategoryCodeSequence"),
         type=_code(item, "SegmentedPropertyTypeCodeSequence"),
