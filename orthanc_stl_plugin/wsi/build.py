@@ -1,4 +1,4 @@
-"""The images of a series -> the slide that they show together."""
+"""The slide that the images of a series form together."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from orthanc_stl_plugin.wsi.slide_image import SlideImage
 
 
 def slide(images: Sequence[SlideImage]) -> Slide:
-    """The slide that the images of a series show.
+    """The slide that the images of a series form.
 
-    Where several images have a frame for the same tile, optical path and focal plane, the one of
-    the greatest recency is shown. Images of one size whose tiles differ in size are not mixed: the
-    ones with the most recent image are taken.
+    If several images have a frame for the same tile, optical path and focal plane, the most recent
+    one is used. Images of equal size with different tile sizes are not mixed: those with the tile
+    size of the most recent image are used.
 
     Raises:
         UnusableSource: no frame of the tiled images lies on a grid of tiles.
@@ -75,7 +75,7 @@ def _pyramids_of_path(
     for each in sets:
         own = each.planes_z_mm[path]
         for at, number in _same_planes(planes, own).items():
-            if (path, number) in each.levels:  # else all of its frames are missing
+            if (path, number) in each.levels:  # otherwise all of its frames are missing
                 levels[at].append(each.levels[path, number])
     for at, z_mm in enumerate(planes):
         if levels[at]:
@@ -83,9 +83,10 @@ def _pyramids_of_path(
 
 
 def _same_planes(planes: Heights, others: Heights) -> dict[int, int]:
-    """Which of the planes of a smaller level, if any, is each of those of the largest.
+    """For each plane of the largest level, the matching plane of a smaller level, if any.
 
-    As many planes are the same ones. Fewer or more are by height, or counted when unknown.
+    With equal numbers of planes, they match in order. Otherwise they match by height, or in order
+    if the heights are unknown.
     """
     if len(planes) == len(others):
         return {at: at for at in range(len(planes))}

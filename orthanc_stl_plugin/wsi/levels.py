@@ -1,4 +1,4 @@
-"""Images of one size -> the level that they are, for each optical path and focal plane."""
+"""The level that images of one size form, for each optical path and focal plane."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ FIRST_FRAME: Final = np.zeros((1, 2), dtype=np.int32)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelSet:
-    """A level, seen in every optical path and focal plane in which it has frames.
+    """A level in every optical path and focal plane in which it has frames.
 
     Attributes:
         planes_z_mm: the heights of the planes of each path, from the glass upwards.
-        levels: by path and number of the plane, from 0; none for a plane whose frames are missing.
+        levels: by path and number of the plane, from 0; a plane without frames has none.
     """
 
     planes_z_mm: dict[OpticalPath, Heights]
@@ -33,12 +33,12 @@ class LevelSet:
 
 
 def level_set(images: Sequence[SlideImage]) -> LevelSet:
-    """The level that tiled images of one size form: parts of one, or one for each channel or plane.
+    """The level that tiled images of one size form: parts of it, or its channels or planes.
 
-    Of images whose tiles differ in size, those with tiles like the most recent image's are taken.
+    If tile sizes differ, images with the tile size of the most recent image are used.
 
     Raises:
-        UnusableSource: one has too many focal planes, or a place that is counted from a part of a
+        UnusableSource: an image has too many focal planes, or its position depends on a part of a
             concatenation that is missing.
     """
     newest = max(images, key=lambda image: image.recency)
@@ -65,7 +65,7 @@ def level_set(images: Sequence[SlideImage]) -> LevelSet:
 
 
 def plain_level(image: SlideImage) -> Level:
-    """An image that is no part of a pyramid: its first optical path and focal plane."""
+    """An image outside the pyramids: its first optical path and focal plane."""
     if image.tiling is not None:
         for level in level_set([image]).levels.values():
             return level
@@ -75,7 +75,7 @@ def plain_level(image: SlideImage) -> Level:
 
 
 def _placed(images: Sequence[SlideImage]) -> list[PlacedFrames]:
-    """The frames of each image that have a place."""
+    """The frames of each image that have a position."""
     placed: dict[str, PlacedFrames] = {}
     sparse: dict[str, list[tuple[SlideImage, SparseTiling]]] = {}
     for image in images:
@@ -94,7 +94,7 @@ def _placed(images: Sequence[SlideImage]) -> list[PlacedFrames]:
 
 
 def _frame_offset(image: SlideImage, images: Sequence[SlideImage]) -> int:
-    """Frames in the parts of its concatenation before this one: as stated, else counted."""
+    """The number of frames in the earlier parts of its concatenation: as stated, or counted."""
     part = image.concatenation
     if part is None:
         return 0
@@ -156,7 +156,7 @@ def _rows(
 
 
 def _without_replaced(table: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The columns in order, without those that a later one of the same place replaces."""
+    """The sorted columns, without those that a later column for the same position replaces."""
     table = table[:, np.lexsort((table[2], table[1], table[0]))]  # stable
     is_last = np.ones(table.shape[1], dtype=np.bool_)
     is_last[:-1] = np.diff(table[:3]).any(axis=0)

@@ -1,4 +1,4 @@
-"""In which focal plane each frame of a TILED_SPARSE image is, as told by the heights it states."""
+"""The focal plane of each frame of a TILED_SPARSE image, from the heights that it states."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 
 MOST_PLANES: Final = 256
-Z_DECIMALS: Final = 6  # a nanometre: equal planes are written with as many digits
+Z_DECIMALS: Final = 6  # a nanometre: planes that are equal agree to this
 
 type Heights = tuple[float | None, ...]
 
@@ -49,9 +49,9 @@ def planes_of_frames(
 def _planes_of_path(
     keys: NDArray[np.int64], columns: int, z_mm: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], Heights]:
-    """Heights make planes unless they are more than the frames of any tile.
+    """Each height is a plane, unless there are more heights than any tile has frames.
 
-    Scanners that focus on every tile anew state many heights for one plane: there are then as many
+    Scanners that focus on every tile state many heights for one plane. There are then as many
     planes as most tiles have frames.
     """
     if np.isnan(z_mm).any() or not len(keys):
@@ -66,7 +66,7 @@ def _planes_of_path(
 
 
 def _along_a_snake(keys: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
-    """Keys whose next tile is always a neighbour: odd rows run from right to left."""
+    """Keys in an order in which each tile is next to the one before: odd rows are reversed."""
     rows, own_columns = np.divmod(keys, columns)
     return np.where(rows % 2 == 1, keys + columns - 1 - 2 * own_columns, keys)
 
@@ -74,8 +74,8 @@ def _along_a_snake(keys: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
 def _ranks(keys: NDArray[np.int64], z_mm: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """(N,) plane of each frame, from 0, where most tiles have `count` frames.
 
-    Tiles with fewer or more go by the heights of a tile near them that has as many. Those with
-    fewer have one frame for a plane; of those with more, several frames are in one.
+    Tiles with fewer or more frames are compared with the heights of a nearby tile that has `count`.
+    With fewer, each frame has a plane of its own; with more, several frames share a plane.
     """
     order = np.lexsort((z_mm, keys))
     heights = z_mm[order]
@@ -90,7 +90,7 @@ def _ranks(keys: NDArray[np.int64], z_mm: NDArray[np.float64], count: int) -> ND
         planes += heights > (heights[at - 1] + heights[at]) / 2
     is_single = depths[tiles] <= count
     tiles, steps = tiles[is_single], (np.arange(len(order)) - begins[tiles])[is_single]
-    apart = tiles * 2 * count - steps  # no tile's plane is above the next tile's
+    apart = tiles * 2 * count - steps  # the planes of each tile ascend
     ascending = np.maximum.accumulate(planes[is_single] + apart) - apart
     planes[is_single] = np.minimum(ascending, count - depths[tiles] + steps)
     ranks = np.empty(len(order), dtype=np.int64)
@@ -99,10 +99,10 @@ def _ranks(keys: NDArray[np.int64], z_mm: NDArray[np.float64], count: int) -> ND
 
 
 def checked_planes(count: int) -> int:
-    """The number of focal planes, when it is a sane one.
+    """The number of focal planes, checked.
 
     Raises:
-        UnusableSource: it is not.
+        UnusableSource: it is not 1 to `MOST_PLANES`.
     """
     if not 1 <= count <= MOST_PLANES:
         raise UnusableSource(f"an image has {count} focal planes; 1 to {MOST_PLANES} are read")

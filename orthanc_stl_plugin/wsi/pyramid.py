@@ -1,4 +1,4 @@
-"""Slide: what a series of tiled images shows; pyramids of levels, each a grid of stored frames."""
+"""A slide, made of pyramids; a pyramid, made of levels; a level, a grid of stored frames."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from orthanc_stl_plugin.errors import UnusableSource
 
 @dataclass(frozen=True, slots=True)
 class FrameAddress:
-    """One stored frame.
+    """A stored frame.
 
     Attributes:
-        instance_id: the identifier that was given with its image (Orthanc's, in practice).
+        instance_id: the identifier given with its image (in practice, Orthanc's).
         frame_index: from 0 (a DICOM Frame Number starts at 1).
     """
 
@@ -26,9 +26,9 @@ class FrameAddress:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileTable:
-    """Which frame is on which place of a grid; 16 bytes for each tile that is there.
+    """The frame of each tile of a grid, at 16 bytes for each stored tile.
 
-    Its size is that of the frames, never that of the grid, which a file may overstate.
+    Its size depends on the frames, not on the grid, which a file may overstate.
 
     Attributes:
         columns: tiles across, at least 1.
@@ -60,17 +60,17 @@ class TileTable:
 class Level:
     """One resolution of a slide: a total pixel matrix, cut into tiles of one size.
 
-    Tiles of the last column and row reach over the edge; what lies beyond it is no part of the
-    image. A tile may be larger than the whole image.
+    Tiles of the last column and row extend beyond the edge of the image. A tile may be larger than
+    the image.
 
     Attributes:
         width: pixels, TotalPixelMatrixColumns.
         height: pixels, TotalPixelMatrixRows.
         tile_width: pixels of every stored frame, Columns.
         tile_height: pixels of every stored frame, Rows.
-        pixel_spacing_mm: between rows, then between columns (DICOM's order); None when unknown.
-        absent_rgb: sRGB, 0-255 each, of the places without a frame.
-        tiles: which frame is where.
+        pixel_spacing_mm: between rows, then between columns (DICOM's order); None if unknown.
+        absent_rgb: sRGB, 0-255 each, of tiles without a frame.
+        tiles: the frame of each tile.
     """
 
     width: int
@@ -93,7 +93,7 @@ class Level:
 
     @property
     def instance_ids(self) -> tuple[str, ...]:
-        """The instances that hold frames of it (several of a concatenation)."""
+        """The instances that hold its frames (several in a concatenation)."""
         return self.tiles.instance_ids
 
     def frame(self, column: int, row: int) -> FrameAddress | None:
@@ -101,7 +101,7 @@ class Level:
         return self.tiles.frame(column, row)
 
     def seen(self, column: int, row: int) -> tuple[int, int]:
-        """(rows, columns) of pixels of a tile that lie in the image."""
+        """(rows, columns): the pixels of a tile inside the image."""
         return (
             min(self.tile_height, self.height - row * self.tile_height),
             min(self.tile_width, self.width - column * self.tile_width),
@@ -110,11 +110,11 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class OpticalPath:
-    """One way of the light, or one fluorescence channel (PS3.3 C.8.12.5).
+    """An optical path, such as a fluorescence channel (PS3.3 C.8.12.5).
 
     Attributes:
-        identifier: Optical Path Identifier, "" when the image names none.
-        label: for people: its description, else the meaning of its code, else "".
+        identifier: Optical Path Identifier, or "".
+        label: its description, else the meaning of its code, else "".
     """
 
     identifier: str
@@ -123,11 +123,11 @@ class OpticalPath:
 
 @dataclass(frozen=True, slots=True)
 class FocalPlane:
-    """One depth of focus.
+    """A focal plane.
 
     Attributes:
-        number: from 0, the nearest to the glass first, as stored.
-        z_mm: its Z offset in the slide's coordinate system; None when unknown.
+        number: from 0, the plane nearest to the glass, as stored.
+        z_mm: its Z offset in the slide's coordinate system; None if unknown.
     """
 
     number: int
@@ -140,9 +140,9 @@ class Pyramid:
 
     Attributes:
         levels: at least one, the largest first, no two of one size.
-        optical_path: the one that all levels show.
-        focal_plane: the one that all levels show.
-        scan_number: from 0; tells the scans (areas, specimens) of a series apart.
+        optical_path: that of all levels.
+        focal_plane: that of all levels.
+        scan_number: from 0; the scan (area, specimen) within the series.
     """
 
     levels: tuple[Level, ...]
@@ -162,7 +162,7 @@ class Pyramid:
 
 
 class Flavour(StrEnum):
-    """What an image is for: the third value of Image Type (PS3.3 C.8.12.4.1.1)."""
+    """The purpose of an image: the third value of Image Type (PS3.3 C.8.12.4.1.1)."""
 
     VOLUME = "VOLUME"
     LABEL = "LABEL"
@@ -174,7 +174,7 @@ class Flavour(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AssociatedImage:
-    """An image of the series that is no level of a pyramid.
+    """An image of the series outside its pyramids.
 
     Attributes:
         flavour: its purpose; never VOLUME.
@@ -202,12 +202,12 @@ class AssociatedImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slide:
-    """What the images of a series show together.
+    """The images of a series as pyramids and associated images.
 
     Attributes:
         pyramids: by scan (the largest first), optical path, focal plane (both as stored). The
             first is the default. Empty when the series holds associated images only.
-        associated: labels, overviews, thumbnails and others, in the order of the images given.
+        associated: labels, overviews, thumbnails and others, in the order of the given images.
     """
 
     pyramids: tuple[Pyramid, ...]
@@ -215,7 +215,7 @@ class Slide:
 
     @property
     def default(self) -> Pyramid:
-        """The pyramid to show when none is asked for.
+        """The default pyramid.
 
         Raises:
             UnusableSource: the series holds no tiled image.

@@ -7,17 +7,16 @@ from typing import Final
 
 from orthanc_stl_plugin.wsi.slide_image import SlideImage
 
-ROUNDING_PX: Final = 1.5  # writers floor, round or ceil the sizes of levels
+ROUNDING_PX: Final = 1.5  # software rounds the sizes of levels down, up, or to the nearest
 ROUNDING_RATIO: Final = 1.01
 
 
 def scans(images: Sequence[SlideImage]) -> list[list[SlideImage]]:
-    """The images by scan, the largest scan first, the largest image of each first.
+    """The images by scan, the largest scan first, and the largest image of each first.
 
-    Images belong together when their Pyramid UIDs say so; without them, when no specimen tells them
-    apart and they are proportional. A Frame of Reference alone tells nothing: there are writers
-    that give each level its own. It does where two images of the same size and optical path would
-    otherwise be the same level.
+    Images belong together if they share a Pyramid UID; without UIDs, if they have the same specimen
+    and proportions. The Frame of Reference is ignored, because some software gives each level its
+    own, unless two images of equal size and optical path would otherwise be the same level.
     """
     found: list[list[SlideImage]] = []
     for image in sorted(images, key=lambda image: (-image.width * image.height, image.recency)):
@@ -46,7 +45,7 @@ def _belongs(image: SlideImage, scan: Sequence[SlideImage]) -> bool:
 
 
 def _is_proportional(image: SlideImage, largest: SlideImage) -> bool:
-    """Whether both could show the same area, given that sizes are rounded."""
+    """Whether both can show the same area, given that sizes are rounded."""
     least, most = [], []
     for whole, part in ((largest.width, image.width), (largest.height, image.height)):
         least.append(whole / (part + ROUNDING_PX))
@@ -55,7 +54,7 @@ def _is_proportional(image: SlideImage, largest: SlideImage) -> bool:
 
 
 def _rivals(image: SlideImage, other: SlideImage) -> bool:
-    """Whether two images would be the same level, but are of different frames of reference."""
+    """Whether two images would be the same level but have different frames of reference."""
     frames = {image.scan.frame_of_reference_uid, other.scan.frame_of_reference_uid}
     return (
         (image.width, image.height) == (other.width, other.height)

@@ -1,4 +1,4 @@
-"""SlideImage: what has to be known of one image of a slide to find its place in it."""
+"""SlideImage: the attributes of an image that determine its position in a slide."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MOST_TILES: Final = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class FullTiling:
-    """TILED_FULL: every frame's place follows from its number (PS3.3 C.7.6.17.3).
+    """TILED_FULL: the position of every frame follows from its number (PS3.3 C.7.6.17.3).
 
     Attributes:
         plane_count: focal planes, at least 1.
-        first_z_mm: of the first plane in the slide's coordinates; None when unknown.
-        plane_distance_mm: from each plane to the next; None when unknown.
+        first_z_mm: of the first plane in the slide's coordinates; None if unknown.
+        plane_distance_mm: from each plane to the next; None if unknown.
     """
 
     plane_count: int = 1
@@ -31,14 +31,14 @@ class FullTiling:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparseTiling:
-    """TILED_SPARSE: every frame states its place. N is that of the frames, or more.
+    """TILED_SPARSE: every frame states its position. N is at least the number of frames.
 
     Attributes:
         positions: (N, 2) int32 column and row of the first pixel in the total pixel matrix, from 0;
-            negative where unknown.
-        z_mm: (N,) float64, NaN where unknown; None when no frame has any.
-        path_ordinals: (N,) int32 into the image's optical paths, negative where unknown; None when
-            all frames show the first.
+            negative if unknown.
+        z_mm: (N,) float64, NaN if unknown; None if no frame has any.
+        path_ordinals: (N,) int32 into the image's optical paths, negative if unknown; None if all
+            frames belong to the first.
     """
 
     positions: NDArray[np.int32]
@@ -48,12 +48,12 @@ class SparseTiling:
 
 @dataclass(frozen=True, slots=True)
 class Concatenation:
-    """Of which image this one is a part (PS3.3 C.7.6.16.2.2.4).
+    """The concatenation that an image is part of (PS3.3 C.7.6.16.2.2.4).
 
     Attributes:
         uid: Concatenation UID.
         number: In-concatenation Number, from 1.
-        frame_offset: frames in the parts before this one; None when it is not stated.
+        frame_offset: frames in the earlier parts; None if not stated.
     """
 
     uid: str
@@ -63,7 +63,7 @@ class Concatenation:
 
 @dataclass(frozen=True, slots=True)
 class ScanIdentity:
-    """What tells the scans of a series apart; empty where unknown."""
+    """The attributes that distinguish the scans of a series; empty if unknown."""
 
     pyramid_uid: str = ""
     frame_of_reference_uid: str = ""
@@ -72,28 +72,28 @@ class ScanIdentity:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlideImage:
-    """One stored image of a slide.
+    """A stored image of a slide.
 
     Raises:
-        UnusableSource: it has no pixels, or its grid of tiles is absurdly large.
+        UnusableSource: it has no pixels, or its grid of tiles is too large.
 
     Attributes:
-        instance_id: what its frames are addressed by.
-        flavour: what it is for.
-        width: pixels of the total pixel matrix; Columns when it has none.
-        height: pixels of the total pixel matrix; Rows when it has none.
+        instance_id: the identifier for its frames.
+        flavour: its purpose.
+        width: pixels of the total pixel matrix; without one, Columns.
+        height: pixels of the total pixel matrix; without one, Rows.
         tile_width: Columns.
         tile_height: Rows.
-        frame_count: frames that are in the file.
+        frame_count: frames in the file.
         declared_count: NumberOfFrames.
-        tiling: where its frames are; None when it has no total pixel matrix: a plain image.
+        tiling: the positions of its frames; None for a plain image without a total pixel matrix.
         optical_paths: at least one, in the order of the Optical Path Sequence.
-        pixel_spacing_mm: between rows, then between columns; None when unknown.
-        absent_rgb: sRGB, 0-255 each, of places without a frame.
-        concatenation: None when the image is whole.
-        scan: what its scan is known by.
-        recency: date and time, instance number, SOP Instance UID: where two images have a frame for
-            one place, the one of the greater recency is shown.
+        pixel_spacing_mm: between rows, then between columns; None if unknown.
+        absent_rgb: sRGB, 0-255 each, of tiles without a frame.
+        concatenation: None if the image is complete.
+        scan: the attributes of its scan.
+        recency: date and time, instance number, SOP Instance UID; if two images have a frame for
+            the same position, the more recent image is used.
     """
 
     instance_id: str

@@ -1,4 +1,4 @@
-"""On which tile, optical path and focal plane each frame of an image is."""
+"""The tile, optical path and focal plane of each frame of an image."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from orthanc_stl_plugin.wsi.slide_image import FullTiling, SlideImage, SparseTil
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedFrames:
-    """The N frames of an image that have a place.
+    """The N frames of an image that have a position.
 
     Attributes:
         keys: (N,) int64 row * columns + column of the tile.
         frame_indices: (N,) int64 from 0.
         path_ordinals: (N,) int64 into the image's optical paths.
         plane_ordinals: (N,) int64 into `planes_z_mm`.
-        planes_z_mm: the focal planes, from the glass upwards; None where the height is unknown, as
-            it may be for some optical paths: those planes come first.
+        planes_z_mm: the focal planes, from the glass upwards; None if the height is unknown (for
+            some optical paths, say): those planes come first.
     """
 
     keys: NDArray[np.int64]
@@ -40,9 +40,9 @@ def full_frames(image: SlideImage, tiling: FullTiling, frame_offset: int = 0) ->
     PS3.3 C.7.6.17.3: along rows, then down, then through the planes, then the optical paths.
 
     Args:
-        image: has this tiling.
+        image: an image with this tiling.
         tiling: of the image.
-        frame_offset: frames in the parts of its concatenation before this one.
+        frame_offset: frames in the earlier parts of its concatenation.
 
     Raises:
         UnusableSource: it has too many focal planes.
@@ -74,16 +74,16 @@ def _heights(tiling: FullTiling) -> Heights:
 def sparse_frames(
     images: Sequence[SlideImage], tilings: Sequence[SparseTiling]
 ) -> list[PlacedFrames]:
-    """The frames of the parts of one TILED_SPARSE image that have a place in it.
+    """The frames of the parts of a TILED_SPARSE image that have a position in it.
 
     Args:
-        images: a whole image, or all parts of a concatenation: only together they tell whether
+        images: a complete image, or all parts of a concatenation: only together they show whether
             tiles have several focal planes.
         tilings: of these images.
 
     Raises:
         UnusableSource: they have too many focal planes, or a frame lies between the tiles of the
-            grid: to leave it out would show a hole where there is tissue.
+        grid: leaving it out would show a hole in the tissue.
     """
     located = [_located(image, tiling) for image, tiling in zip(images, tilings, strict=True)]
     keys, frames, paths, z_mm = (np.concatenate(arrays) for arrays in zip(*located, strict=True))
@@ -97,7 +97,7 @@ def sparse_frames(
 
 
 def _located(image: SlideImage, tiling: SparseTiling) -> tuple[NDArray[Any], ...]:
-    """Key, frame index, path ordinal and height (NaN where unknown) of the frames with a place."""
+    """Key, frame index, path ordinal and height (NaN if unknown) of the frames with a position."""
     positions = tiling.positions[: image.frame_count].astype(np.int64)
     tile, matrix = (image.tile_width, image.tile_height), (image.width, image.height)
     is_placed = ((positions >= 0) & (positions < matrix)).all(axis=1)

@@ -1,7 +1,7 @@
-"""Pixels to the bytes of a file, its colour profile included.
+"""Pixels to image files, with their colour profile.
 
-JPEG is the caller's: its encoder is an argument. PNG is libpng's, a quarter of the time of Pillow's
-for files as large. The encoders of Pillow hold the interpreter lock for part of their work.
+The caller passes the JPEG encoder. PNG is made by libpng, in a quarter of Pillow's time for files
+of the same size. Pillow's encoders hold the interpreter lock for part of their work.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _PILLOW_OPTIONS: Final[dict[Format, tuple[str, dict[str, object]]]] = {
     Format.GIF: ("GIF", {}),
     Format.TIF: ("TIFF", {"compression": "tiff_lzw"}),
 }
-_PNG_HEADER_BYTES: Final = 8 + 4 + 4 + 13 + 4  # signature, and IHDR, which comes first
+_PNG_HEADER_BYTES: Final = 8 + 4 + 4 + 13 + 4  # the signature and IHDR, the first chunk
 _ICC_COLOUR_SPACES: Final = {b"GRAY": 1, b"RGB ": 3}
 
 
 class JpegEncoder(Protocol):
-    """The encoder of another package, which knows JPEG."""
+    """A JPEG encoder."""
 
     def __call__(self, image: Pixels, /, *, icc_profile: bytes | None) -> bytes:
-        """The JPEG file of contiguous pixels with one or three channels, and of their profile."""
+        """The JPEG file of contiguous pixels with one or three channels, with their profile."""
         ...
 
 
@@ -54,8 +54,8 @@ def encode(
         pixels: (height, width, 1, 3 or 4) uint8: gray, RGB, or RGB with straight alpha.
         format_: the format of the file.
         jpeg: for the format jpg.
-        icc_profile: of the pixels' colour space; left out where the format has no place for it
-            (GIF) and where it is of other channels than the pixels, as after a change to gray.
+        icc_profile: of the pixels' colour space; left out where the format cannot hold it (GIF) or
+            the pixels have other channels than it, as after conversion to gray.
     """
     if icc_profile is not None and not _describes(icc_profile, pixels):
         icc_profile = None
@@ -76,9 +76,9 @@ def encode(
 
 
 def _png(pixels: Pixels, icc_profile: bytes | None) -> bytes:
-    """With the filter and the search for matches that are small and fast for photographs."""
+    """PNG with the filter and match search that are fast, and small, for photographs."""
     encoded = imagecodecs.png_encode(
-        # A copy: the strides of a side of one pixel may be any, which this codec refuses.
+        # A copy: a side of one pixel may have any stride, which this codec refuses.
         np.array(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, order="C"),
         level=1,
         strategy=imagecodecs.PNG.STRATEGY.RLE,

@@ -16,10 +16,10 @@ PROFILE_V3: Final = "http://iiif.io/api/image/3/level2.json"
 PROFILE_V2: Final = "http://iiif.io/api/image/2/level2.json"
 
 SMALLEST_SIZE: Final = 256
-"""Pixels: the sizes go down to one whose longer side is at most this, a thumbnail's."""
+"""Pixels: the longer side of the smallest advertised size, a thumbnail, is at most this."""
 
 TILES_FOR_VIEWERS: Final = range(64, 1025)
-"""Pixels: tiles of other sides, such as strips or an untiled image, are none for a viewer."""
+"""Pixels: tiles with other sides, such as strips or untiled images, do not suit viewers."""
 
 USUAL_TILE: Final = 512
 
@@ -34,12 +34,12 @@ _EXTRA_FEATURES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ImageDescription:
-    """What the document says of an image beyond its pixels.
+    """The properties of an image beyond its pixels.
 
     Attributes:
         has_colour: whether the qualities color and gray differ.
         rights: the URI of a licence or rights statement.
-        pixel_spacing_mm: (across, down), when it is known.
+        pixel_spacing_mm: (across, down), or None.
     """
 
     has_colour: bool = True
@@ -108,7 +108,7 @@ def info_v2(
 
 
 def scale_factors(levels: Sequence[LevelShape]) -> list[int]:
-    """The powers of two from 1 on, until the image fits into a tile and is a thumbnail."""
+    """Powers of two from 1 to the one at which the image fits into a tile and is a thumbnail."""
     full = levels[0]
     tile_width, tile_height = _tile(full)
     factors = [1]
@@ -120,10 +120,10 @@ def scale_factors(levels: Sequence[LevelShape]) -> list[int]:
 
 
 def sizes(levels: Sequence[LevelShape], limits: Limits) -> list[Extent]:
-    """The advertised sizes in the limits, ascending: one for every scale factor.
+    """The advertised sizes within the limits, ascending: one for every scale factor.
 
-    A level that is the image at that factor gives its own size, however it was rounded. Levels at
-    other ratios are not advertised: viewers take the sizes for the scale factors.
+    If a level has that factor, its own size is used, however it was rounded. Levels at other ratios
+    are not advertised, because viewers take the sizes for the scale factors.
     """
     full = levels[0]
     found = {
@@ -152,7 +152,7 @@ def _sizes_and_tiles(levels: Sequence[LevelShape], limits: Limits) -> dict[str, 
 
 
 def _tile(level: LevelShape) -> Extent:
-    """The size of the tiles that are advertised."""
+    """The advertised tile size."""
     if level.tile_width in TILES_FOR_VIEWERS and level.tile_height in TILES_FOR_VIEWERS:
         return level.tile_width, level.tile_height
     return USUAL_TILE, USUAL_TILE
@@ -178,7 +178,7 @@ def _limits(limits: Limits) -> dict[str, object]:
 
 
 def _physical_dimensions(pixel_spacing_mm: float) -> dict[str, object]:
-    """The physical dimensions service (IIIF annex), for pixels that are square."""
+    """The physical dimensions service (IIIF annex), for square pixels."""
     return {
         "@context": "http://iiif.io/api/annex/services/physdim/1/context.json",
         "profile": "http://iiif.io/api/annex/services/physdim",

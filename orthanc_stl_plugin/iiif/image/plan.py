@@ -1,8 +1,8 @@
-"""How to make an image from a pyramid: which level, which tiles, which pixels of them.
+"""How to make an image from a pyramid: from which level, which tiles and which of their pixels.
 
-Pixels are counted from the upper left corner. A level is a scaled copy of the full image whose
-size was rounded one way or another; where its ratio is a whole number but for that rounding, its
-pixels are taken to lie at whole multiples of full pixels, as its maker cut them.
+Pixels are counted from the upper left corner. A level is a scaled copy of the full image, its size
+rounded up or down. Where its ratio is a whole number apart from that rounding, its pixels are taken
+to lie at whole multiples of full pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from orthanc_stl_plugin.iiif.image.resolve import Resolved
 
 @dataclass(frozen=True, slots=True)
 class LevelShape:
-    """One level of a pyramid in pixels; its tiles start at its upper left corner."""
+    """A level of a pyramid in pixels; its tiles start at the upper left corner."""
 
     width: int
     height: int
@@ -30,12 +30,12 @@ class LevelShape:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a part of a tile goes; all pixels are those of the reduced tile.
+    """Where a part of a tile goes, in pixels of the reduced tile.
 
     Attributes:
         column, row: the tile, counted from 0.
         x, y, width, height: the part of the tile.
-        target_x, target_y: where its upper left corner lies in the canvas.
+        target_x, target_y: its upper left corner in the canvas.
     """
 
     column: int
@@ -50,7 +50,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class StoredTile:
-    """The upper left `width` x `height` pixels of one tile, or the whole of it."""
+    """The upper left `width` x `height` pixels of a tile, or all of it."""
 
     column: int
     row: int
@@ -60,16 +60,16 @@ class StoredTile:
 
 @dataclass(frozen=True, slots=True)
 class RenderPlan:
-    """What to decode and what to make of it.
+    """What to decode, and what to make from it.
 
     Attributes:
         level: index into the levels, 0 for the largest.
         reduce_by: 1, 2, 4 or 8: decode tiles to this fraction of their sides, rounded up.
         canvas_width, canvas_height: the pixels, after the reduction, that the placements fill.
         crop: (left, upper, right, lower) of the region in the canvas, in fractions of its pixels.
-        placements: one for each tile that the canvas meets, by row, then column.
-        stored_tile: set when the image is these stored pixels, untouched: a caller may answer the
-            stored bytes of a whole tile, or a lossless crop of it.
+        placements: one for each tile in the canvas, by row, then column.
+        stored_tile: set when the image is exactly these stored pixels: a caller may send the stored
+            bytes of a whole tile, or a lossless crop of it.
     """
 
     level: int
@@ -84,12 +84,12 @@ class RenderPlan:
 type Span = tuple[float, float]
 
 SPARE_RESOLUTION: Final = 3
-"""How many reduced pixels along a side each pixel of the image is made of, at least.
+"""The fewest reduced pixels along a side that each pixel of the image is made from.
 
-Measured on tissue in JPEG at quality 90, against decoding whole and resizing: mean differences of
-2.7 grey levels (7.1 at worst) with 1, of 1.2 (2.1) with 1.5 and of 0.6 (1.1) with 2. On a
-radiograph in JPEG 2000 and on a picture with a palette, one of 200 requests passes 2 grey levels
-with 2, none with 3.
+Measured on tissue in JPEG at quality 90, against decoding everything and resizing: mean differences
+of 2.7 grey levels (7.1 at worst) with 1, of 1.2 (2.1) with 1.5 and of 0.6 (1.1) with 2. On a
+radiograph in JPEG 2000 and on a palette image, one of 200 requests exceeds 2 grey levels with 2,
+none with 3.
 """
 
 _MOST_TILES: Final = 1 << 20  # listed one by one
@@ -101,18 +101,18 @@ def plan(
     largest_reduction: int = 1,
     largest_canvas: int | None = None,
 ) -> RenderPlan:
-    """How to make `resolved` of `levels`, the largest, which is the full image, first.
+    """How to make `resolved` from `levels`, of which the first is the full image.
 
     Args:
         resolved: the image to make.
         levels: at least one.
-        largest_reduction: the largest `reduce_by` that the decoder offers; 1 for none.
-        largest_canvas: pixels. A coarser level is taken rather than a canvas above it, which
-            matters for distorted sizes and for pyramids with gaps.
+        largest_reduction: the largest `reduce_by` that the decoder supports; 1 for none.
+        largest_canvas: pixels. Above this, a coarser level is used, which matters for distorted
+            sizes and for pyramids with gaps.
 
     Raises:
-        TooLarge: the canvas of the coarsest level is above `largest_canvas`, or the tiles that it
-            takes are more than a million.
+        TooLarge: the canvas of the coarsest level exceeds `largest_canvas`, or it takes more than
+            a million tiles.
     """
     full = levels[0]
     index = _level_index(resolved, levels)
@@ -141,10 +141,10 @@ def plan(
 
 @lru_cache(maxsize=4096)
 def whole_ratio(full: int, length: int) -> int:
-    """The whole number that `full` was divided by to give `length`, rounded down or up, or 0.
+    """The whole number by which `full` was divided to give `length`, rounded down or up; else 0.
 
-    A power of two is preferred where the rounding leaves several numbers. Below four pixels none
-    is told: 5 halved and rounded down is 5 quartered and rounded up.
+    Of several possible numbers, a power of two is preferred. Below four pixels the answer is 0: 5
+    halved and rounded down equals 5 quartered and rounded up.
     """
     if length < 4:
         return int(full == length)
@@ -156,7 +156,7 @@ def whole_ratio(full: int, length: int) -> int:
 
 
 def _level_index(resolved: Resolved, levels: Sequence[LevelShape]) -> int:
-    """The smallest level that holds at least as many pixels of the region as are asked for."""
+    """The smallest level with at least as many pixels of the region as the output."""
     width, height = resolved.output_width, resolved.output_height
     if width == resolved.width and height == resolved.height:
         return 0
@@ -171,7 +171,7 @@ def _level_index(resolved: Resolved, levels: Sequence[LevelShape]) -> int:
             and (
                 width * full.width < 2 * resolved.width * level.width
                 or height * full.height < 2 * resolved.height * level.height
-            )  # a corner of few pixels is not what rounding up leaves of fewer
+            )  # in a corner of few pixels, rounding up must not pass for more pixels
         ):
             return index
     return 0
@@ -180,8 +180,8 @@ def _level_index(resolved: Resolved, levels: Sequence[LevelShape]) -> int:
 def _suffices(output: int, region: int, full: int, length: int, at_edge: bool) -> bool:
     """Whether a level of `length` pixels has `output` pixels for `region`, along one side.
 
-    At the edge of the image it may lack the part of a pixel that tiles are rounded up by (3.0
-    implementation notes, section 3); elsewhere, up to a pixel when that is less than a percent.
+    At the edge of the image it may lack the fraction by which tiles are rounded up (3.0
+    implementation notes, section 3); elsewhere, up to a pixel if that is less than one percent.
     """
     if (output - 1) * full > region * (length + 1):
         return False
@@ -201,7 +201,7 @@ def _drawing(
     down: Span,
     stored_tile: StoredTile | None,
 ) -> RenderPlan:
-    """The plan that draws what `across` and `down` enclose of a level, in reduced pixels."""
+    """The plan that draws the part of a level inside `across` and `down`, in reduced pixels."""
     left, upper = floor(across[0]), floor(down[0])
     right, lower = ceil(across[1]), ceil(down[1])
     tile_width, tile_height = -(-level.tile_width // reduce_by), -(-level.tile_height // reduce_by)
@@ -229,9 +229,9 @@ def _drawing(
 
 
 def _span(start: int, region: int, full: int, length: int) -> Span:
-    """Where a part of the full image begins and ends in a level, never empty, along one side.
+    """Start and end in a level of a part of the full image, along one side; never empty.
 
-    The edge of the full image is the edge of the level, whichever way its size was rounded.
+    The edge of the full image is the edge of the level, however its size was rounded.
     """
     end = start + region
     ratio = whole_ratio(full, length)
@@ -261,19 +261,19 @@ def _reduction(
 
 
 def _divides(reduce_by: int, length: int, tile: int) -> bool:
-    """Whether reduced tiles still join: there is but one, or each becomes whole pixels."""
+    """Whether reduced tiles still fit together: one tile only, or all reduce to whole pixels."""
     return length >= reduce_by and (tile >= length or tile % reduce_by == 0)
 
 
 def _reduced_span(span: Span, length: int, reduce_by: int) -> Span:
-    """`span` in reduced pixels, without the last one where it is mixed with what pads a tile."""
+    """`span` in reduced pixels, without the last if it is blended with a tile's padding."""
     whole = length // reduce_by
     last = min(span[1] / reduce_by, whole)
     return min(span[0] / reduce_by, last - min(1.0, (span[1] - span[0]) / reduce_by) / 2), last
 
 
 def _pieces(start: int, end: int, tile: int) -> list[tuple[int, int, int, int]]:
-    """(tile, first pixel in it, pixels, target) for the tiles from `start` to `end` on one side."""
+    """(tile, first pixel in it, pixels, target) of the tiles from `start` to `end`, on one side."""
     if end <= (start // tile + 1) * tile:
         return [(start // tile, start % tile, end - start, 0)]
     pieces = []

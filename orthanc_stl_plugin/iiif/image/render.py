@@ -1,7 +1,7 @@
-"""From decoded tiles to the image that was asked for (IIIF Image 3.0, section 4.6).
+"""From decoded tiles to the requested image (IIIF Image 3.0, section 4.6).
 
 Arrays are (height, width, channels) uint8: one channel is gray, three are RGB, four are RGB with
-straight alpha. Region, size, mirroring, rotation and quality follow in this order.
+straight alpha. Region, size, mirroring, rotation and quality are applied in this order.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def assemble(
 
     Args:
         tiles: decoded tiles, reduced by `plan.reduce_by`, (height, width) or (height, width, 1 or
-            as many as `absent` has); those that are missing are left out.
-        plan: what the placements come from.
-        absent: the colour of what no tile covers; its length is the number of channels.
+            the length of `absent`); missing tiles are left out.
+        plan: the plan with the placements.
+        absent: the colour where no tile is; its length is the number of channels.
     """
     present = [(placement, _part(placement, tile)) for placement, tile in tiles]
     shape = (plan.canvas_height, plan.canvas_width, len(absent))
@@ -49,10 +49,10 @@ def assemble(
 
 
 def render(canvas: Pixels, plan: RenderPlan, resolved: Resolved) -> Pixels:
-    """The (height, width, 1, 3 or 4) image made of a canvas with 1, 3 or 4 channels.
+    """The (height, width, 1, 3 or 4) image from a canvas with 1, 3 or 4 channels.
 
-    The corners that a turn by other than right angles leaves are transparent where the format
-    knows transparency (four channels), else white.
+    The corners left by a rotation other than by right angles are transparent if the format supports
+    transparency (four channels), else white.
     """
     pixels = _scaled(canvas, plan, (resolved.output_width, resolved.output_height))
     if resolved.mirrored:
@@ -68,7 +68,7 @@ def render(canvas: Pixels, plan: RenderPlan, resolved: Resolved) -> Pixels:
 
 
 def _part(placement: Placement, tile: Pixels) -> Pixels:
-    """The pixels of a tile that are placed, (height, width, channels)."""
+    """The part of a tile to place, (height, width, channels)."""
     layered = tile if tile.ndim == 3 else tile[:, :, np.newaxis]
     return layered[
         placement.y : placement.y + placement.height, placement.x : placement.x + placement.width
@@ -83,7 +83,7 @@ def _scaled(canvas: Pixels, plan: RenderPlan, size: tuple[int, int]) -> Pixels:
 
 
 def _turned(pixels: Pixels, degrees: float, *, transparent: bool) -> Pixels:
-    """Turned clockwise into the bounding box of the turned corners, without scaling."""
+    """The image rotated clockwise, in the bounding box of its rotated corners, without scaling."""
     height, width = pixels.shape[:2]
     turned_width, turned_height = rotated_extent(width, height, degrees)
     image = _image(_with_alpha(pixels) if transparent else pixels)
@@ -101,7 +101,7 @@ def _turned(pixels: Pixels, degrees: float, *, transparent: bool) -> Pixels:
 
 
 def _with_alpha(pixels: Pixels) -> Pixels:
-    """Four channels, opaque where there was no alpha."""
+    """The image with four channels, opaque if it had no alpha."""
     if pixels.shape[2] == 4:
         return pixels
     opaque = np.full((*pixels.shape[:2], 4), 255, np.uint8)
@@ -110,7 +110,7 @@ def _with_alpha(pixels: Pixels) -> Pixels:
 
 
 def _without_colour(pixels: Pixels, *, bitonal: bool) -> Pixels:
-    """Gray by the luma of ITU-R BT.601, or black and white; alpha stays."""
+    """Gray (luma of ITU-R BT.601), or black and white; alpha is kept."""
     colours = pixels[:, :, :3]
     gray = pixels[:, :, :1]
     if pixels.shape[2] > 1:

@@ -1,6 +1,6 @@
-"""The grammar of an image request (IIIF Image 3.0 and 2.1.1, section 4): words in, values out.
+"""The grammar of an image request (IIIF Image 3.0 and 2.1.1, section 4): text in, values out.
 
-Nothing here knows the image: what a request means for one is the business of `resolve`.
+Nothing here knows the image: `resolve` applies a request to one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 from orthanc_stl_plugin.errors import BadRequest, NotSupported
 
 LONGEST_NUMBER: Final = 32
-"""Characters: room for every float a client prints, and none for numbers that overflow."""
+"""Characters: enough for every float that a client prints, too few for one that overflows."""
 
 
 class Version(Enum):
@@ -32,7 +32,7 @@ class Quality(StrEnum):
 
 
 class Format(StrEnum):
-    """Section 4.5, those that are built."""
+    """The supported formats of section 4.5."""
 
     JPG = "jpg"
     PNG = "png"
@@ -42,7 +42,7 @@ class Format(StrEnum):
 
 
 class NamedRegion(Enum):
-    """The regions that have a name (section 4.1)."""
+    """Named regions (section 4.1)."""
 
     FULL = "full"
     SQUARE = "square"
@@ -50,7 +50,7 @@ class NamedRegion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PixelRegion:
-    """`x,y,w,h` in pixels of the full image; it may reach out of the image."""
+    """`x,y,w,h` in pixels of the full image; it may extend beyond it."""
 
     x: int
     y: int
@@ -72,7 +72,7 @@ type Region = NamedRegion | PixelRegion | PercentRegion
 
 
 class SizeForm(Enum):
-    """The forms of section 4.2; `full` is of version 2 only."""
+    """The forms of section 4.2; `full` exists in version 2 only."""
 
     MAX = "max"
     FULL = "full"
@@ -85,11 +85,11 @@ class SizeForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A size as it was asked for; the fields that its form does not use are zero.
+    """A requested size; fields that its form does not use are zero.
 
     Attributes:
-        upscaling: whether the region may be enlarged: `^` in version 3, always in version 2 apart
-            from `max` and `full`.
+        upscaling: whether the region may be enlarged: with `^` in version 3; always in version 2,
+            except for `max` and `full`.
         percent: of the region's width and height.
     """
 
@@ -124,13 +124,13 @@ _FULL: Final = Size(SizeForm.FULL, upscaling=False)
 def parse_request(
     version: Version, region: str, size: str, rotation: str, last: str
 ) -> ImageRequest:
-    """The request that the last four segments of a path, percent-decoded, stand for.
+    """The request in the last four segments of a path, percent-decoded.
 
     `last` is `quality.format`.
 
     Raises:
-        BadRequest: a segment is no word of the grammar.
-        NotSupported: the format is one of the specification's, but not built.
+        BadRequest: a segment does not match the grammar.
+        NotSupported: the specification has the format, but it is not supported.
     """
     mirrored = rotation.startswith("!")
     quality, _, format_ = last.rpartition(".")
@@ -188,7 +188,7 @@ def _size(text: str, version: Version) -> Size:
 
 
 def _scaled_size(text: str, asked: str, *, upscaling: bool) -> Size:
-    """The size that `text` says, which is `asked` without its `^`."""
+    """The size in `text`, which is `asked` without its `^`."""
     if text.startswith("pct:"):
         if not _is_decimal(text[4:]):
             raise BadRequest(f"{_shown(asked)} is no size of the form pct:n")
@@ -208,7 +208,7 @@ def _scaled_size(text: str, asked: str, *, upscaling: bool) -> Size:
 
 
 def _form(width: str, height: str, *, confined: bool) -> SizeForm | None:
-    """The form of what stands before and after the comma; None when it is none."""
+    """The form of a size, from the texts before and after the comma; None if invalid."""
     has_width, has_height = _is_integer(width), _is_integer(height)
     if has_width and has_height:
         return SizeForm.CONFINED if confined else SizeForm.EXACT
@@ -240,5 +240,5 @@ def _is_decimal(text: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    """What a client sent, short and free of control characters, for a message."""
+    """A client's text for a message: shortened, without control characters."""
     return repr(text if len(text) <= 60 else text[:60] + "…")

@@ -1,4 +1,4 @@
-"""What a request means for one image: integers inside the image and inside the limits."""
+"""A request applied to an image: integers inside the image and the limits."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ type Box = tuple[int, int, int, int]
 LARGEST_SIDE: Final = {
     Format.JPG: 65500, Format.PNG: 1_000_000, Format.WEBP: 16383, Format.GIF: 65535,
 }  # fmt: skip
-"""The most pixels along one side that a format can say, or its usual library writes and reads."""
+"""The most pixels along a side that a format allows, or that its usual library supports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of `info.json` (3.0 section 5.2): pixels of the scaled region, None for none.
+    """The limits in `info.json` (3.0 section 5.2), in pixels of the scaled region; None for none.
 
     Raises:
-        ConfigurationError: `max_height`, which is else that of `max_width`, is given alone.
+        ConfigurationError: `max_height`, which defaults to `max_width`, is given without it.
     """
 
     max_width: int | None = None
@@ -50,13 +50,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """One image to make.
+    """An image to make.
 
     Attributes:
         x, y, width, height: the region in pixels of the full image, inside it and never empty.
         output_width, output_height: the size that the region is scaled to, before the rotation.
         rotation_degrees: clockwise, at least 0, below 360, after mirroring.
-        quality: `default` by whatever name it was asked for.
+        quality: the requested quality; `default` for its synonyms.
     """
 
     x: int
@@ -74,13 +74,13 @@ class Resolved:
 def resolve(
     request: ImageRequest, width: int, height: int, limits: Limits, *, has_colour: bool = True
 ) -> Resolved:
-    """The image that `request` asks for of a full image of `width` x `height` pixels.
+    """The image that `request` asks for, from a full image of `width` x `height` pixels.
 
-    Without colour, `gray` is what `default` means; `color` always is.
+    `color` means `default`, and so does `gray` for an image without colour.
 
     Raises:
-        BadRequest: the region lies outside the image, the size enlarges without leave, or the
-            result is above a limit of the settings or of the format.
+        BadRequest: the region lies outside the image, the size enlarges without `^`, or the result
+            exceeds a limit of the settings or of the format.
     """
     box = _region_box(request.region, width, height)
     output = _output_size(request.size, box[2], box[3], limits)
@@ -111,7 +111,7 @@ def canonical(resolved: Resolved, version: Version, image: Extent, limits: Limit
 
 
 def rotated_extent(width: int, height: int, rotation_degrees: float) -> Extent:
-    """The bounding box of a turned image (3.0 implementation notes, section 5), rounded up."""
+    """The bounding box of a rotated image (3.0 implementation notes, section 5), rounded up."""
     angle = radians(rotation_degrees)
     across, down = abs(cos(angle)), abs(sin(angle))
     return (
@@ -121,7 +121,7 @@ def rotated_extent(width: int, height: int, rotation_degrees: float) -> Extent:
 
 
 def fitted_to_area(width: int, height: int, area: int) -> Extent:
-    """The largest size of the ratio with at most `area` pixels, rounded down, at least 1."""
+    """The largest size of that ratio with at most `area` pixels, rounded down, at least 1."""
     wide = max(1, isqrt(area * width // height))
     high = max(1, isqrt(area * height // width))
     return max(1, min(wide, area // high)), max(1, min(high, area // wide))
@@ -145,7 +145,7 @@ def _region_box(region: Region, width: int, height: int) -> Box:
 
 
 def _edges(start_percent: float, percent: float, length: int) -> tuple[int, int]:
-    """Both edges rounded to pixels by themselves, so that neighbouring regions meet."""
+    """A span in pixels; each edge is rounded by itself, so that neighbouring regions meet."""
     start = floor(start_percent * length / 100 + 0.5)
     return start, min(floor((start_percent + percent) * length / 100 + 0.5), length)
 
@@ -186,8 +186,8 @@ def _percent_size(size: Size, width: int, height: int) -> Extent:
 def _other_side(given: int, along: int, across: int) -> int:
     """The length that keeps the ratio along : across when `along` becomes `given`; at least 1.
 
-    Where `given` is a tile at the edge of a pyramid, whose sides are both rounded up (3.0
-    implementation notes, section 3), that rounding is kept: the answer is then the stored tile.
+    If `given` is a tile at the edge of a pyramid, whose sides are both rounded up (3.0
+    implementation notes, section 3), the result is rounded up too, so that the stored tile is sent.
     """
     rounded = (2 * given * across + along) // (2 * along)
     if given <= along:
@@ -199,10 +199,10 @@ def _other_side(given: int, along: int, across: int) -> int:
 
 
 def _largest(width: int, height: int, size: Size, limits: Limits) -> Extent:
-    """The largest size in the box of `!w,h`, and in the limits; the ratio is kept.
+    """The largest size within the box of `!w,h` and the limits, with the ratio kept.
 
-    Version 3 can be read to confine a region that is smaller than the box to its own size
-    (section 4.2). The validator of the IIIF consortium reads it as enlarging, which takes a `^`.
+    Section 4.2 of version 3 could mean that a region smaller than the box keeps its size. The IIIF
+    consortium's validator takes it as enlarging, which requires a `^`.
     """
     if not size.upscaling and size.width > width and size.height > height:
         raise BadRequest(
@@ -218,7 +218,7 @@ def _largest(width: int, height: int, size: Size, limits: Limits) -> Extent:
 
 
 def _maximum(width: int, height: int, limits: Limits, *, upscaling: bool) -> Extent:
-    """The largest size that the limits leave; without any limit, the region's own."""
+    """The largest size within the limits; without limits, that of the region."""
     max_width = limits.max_width
     max_height = limits.max_height or max_width
     area = limits.max_area
@@ -234,7 +234,7 @@ def _maximum(width: int, height: int, limits: Limits, *, upscaling: bool) -> Ext
 def _fitted(
     width: int, height: int, max_width: int | None, max_height: int | None
 ) -> Extent | None:
-    """The largest size of the ratio in a box, of which a side may be open; None if both are."""
+    """The largest size of that ratio in a box, whose sides may be unlimited; None if both are."""
     if max_width is not None and (max_height is None or max_width * height <= max_height * width):
         return max_width, max(1, (2 * max_width * height + width) // (2 * width))
     if max_height is not None:

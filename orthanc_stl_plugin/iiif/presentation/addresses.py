@@ -1,4 +1,4 @@
-"""The addresses of everything that manifests name: the one place that knows how they are formed."""
+"""The addresses of everything in manifests; no other module forms them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Addresses below `base`, the server's root as the client sees it, without a slash at its end.
+    """Addresses below `base`, the server's root as the client sees it, without a trailing slash.
 
-    Identifiers are Orthanc's: they need no encoding.
+    Identifiers are Orthanc's, which need no encoding.
     """
 
     base: str
@@ -31,7 +31,7 @@ class Addresses:
         return f"{self.base}/studies/{study_id}/iiif/collection.json"
 
     def study_manifest(self, study_id: str) -> str:
-        """Everything of a study in one manifest."""
+        """The manifest of all images and models of a study."""
         return f"{self.base}/studies/{study_id}/iiif/manifest.json"
 
     def series_manifest(self, series_id: str) -> str:
@@ -43,15 +43,15 @@ class Addresses:
         return f"{self.base}/instances/{instance_id}/iiif/manifest.json"
 
     def scene(self, series_id: str) -> str:
-        """The models of a series in one space."""
+        """The scene of the models of a series."""
         return f"{self.base}/series/{series_id}/iiif/scene.json"
 
     def dicom_json(self, study_id: str) -> str:
-        """The attributes of a study that its manifest shows."""
+        """The DICOM attributes that a study's manifest shows."""
         return f"{self.base}/studies/{study_id}/iiif/dicom.json"
 
     def slide_canvas(self, series_id: str, scan_number: int = 0) -> str:
-        """The canvas of a slide; each scan of several has its own."""
+        """The canvas of a slide; several scans have one each."""
         scan = f"/{scan_number}" if scan_number else ""
         return f"{self.base}/series/{series_id}/iiif/canvas{scan}"
 

@@ -10,7 +10,7 @@ from orthanc_stl_plugin.iiif.image.resolve import fitted_to_area
 
 JPEG: Final = "image/jpeg"
 THUMBNAIL_PX: Final = 200
-# A viewer asks the service; what asks for the image itself shall not get gigapixels.
+# Viewers use the service; other clients fetch the image itself and must not get gigapixels.
 STILL_PX: Final = 2000
 
 Json = dict[str, object]
@@ -18,13 +18,13 @@ Json = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image with a IIIF service.
+    """An image with an IIIF service.
 
     Attributes:
         service: the base address of its service, version 3, level 2.
         width: pixels.
         height: pixels.
-        label: what tells it from others of a choice; may be empty.
+        label: its name among the options of a choice; may be empty.
     """
 
     service: str
@@ -39,7 +39,7 @@ class Still:
 
     Attributes:
         address: of the image itself.
-        thumbnail: of the same at `THUMBNAIL_PX`, a square.
+        thumbnail: of the same image at `THUMBNAIL_PX`, a square.
         media_type: of both.
         side_px: width and height of the image.
     """
@@ -52,13 +52,13 @@ class Still:
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """One view.
+    """A canvas.
 
     Attributes:
         address: its identifier.
-        label: what a viewer writes below it.
-        pictures: at least one, alternatives of one size; the first is shown at first.
-        renderings: the same to download, see `rendering`.
+        label: the caption in a viewer.
+        pictures: at least one; alternatives of equal size, the default first.
+        renderings: the same content to download, see `rendering`.
     """
 
     address: str
@@ -68,9 +68,9 @@ class Canvas:
 
 
 def canvas_json(canvas: Canvas, max_pixels: int) -> Json:
-    """The canvas with one page, which paints its image, or a Choice (cookbook 0033) of them.
+    """The canvas with one page that paints its image, or a Choice of images (cookbook 0033).
 
-    No address asks a service for more than `max_pixels`, which it would refuse.
+    No address asks a service for more than `max_pixels`, its limit.
     """
     first = canvas.pictures[0]
     width, height = _size(first)
@@ -97,10 +97,10 @@ def canvas_json(canvas: Canvas, max_pixels: int) -> Json:
 
 
 def thumbnail_json(picture: Picture | Still) -> Json:
-    """A small image, and where it can be had in other sizes: the service names the small one first.
+    """A small image, with a service for other sizes, which lists the small one first.
 
-    Without the service when a side is smaller than the thumbnail: Mirador would ask for a larger
-    one than there is.
+    If a side is smaller than the thumbnail, the service is left out: Mirador would request a size
+    larger than the image.
     """
     if isinstance(picture, Picture):
         thumbnail = _scaled(picture, *fitted(picture.width, picture.height, THUMBNAIL_PX))
@@ -156,7 +156,7 @@ def _still(picture: Picture, max_pixels: int) -> Json:
     width, height = fitted(picture.width, picture.height, STILL_PX)
     if width * height <= max_pixels:
         return _scaled(picture, width, height)
-    # As the service makes it: the canonical address of this size is "max".
+    # The canonical address of the full size is "max".
     width, height = fitted_to_area(picture.width, picture.height, max_pixels)
     return _image(picture, "max", width, height)
 
@@ -167,7 +167,7 @@ def _scaled(picture: Picture, width: int, height: int) -> Json:
 
 
 def _image(picture: Picture, size: str, width: int, height: int) -> Json:
-    """The image in a size, by its canonical address (IIIF Image 3.0 section 4.7)."""
+    """The image at a size, by its canonical address (IIIF Image 3.0 section 4.7)."""
     return {
         "id": f"{picture.service}/full/{size}/0/default.jpg",
         "type": "Image",

@@ -18,11 +18,11 @@ from orthanc_stl_plugin.iiif.presentation.manifest import (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What a collection tells of one of its members.
+    """A member of a collection.
 
     Attributes:
         address: of the member.
-        is_collection: else it is a manifest.
+        is_collection: whether it is a collection; otherwise a manifest.
         label: its name.
         thumbnail: an image of it, or None.
         nav_date: an xsd:dateTime; may be empty.
@@ -39,13 +39,13 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """Members in their order.
+    """A collection.
 
     Attributes:
-        address: where it is served, its identifier.
-        description: what people read about it.
-        members: may be empty.
-        links: what belongs to it.
+        address: its identifier, at which it is served.
+        description: its descriptive properties.
+        members: in their order; may be empty.
+        links: related resources.
     """
 
     address: str
@@ -55,7 +55,7 @@ class Collection:
 
 
 def write_collection(collection: Collection) -> bytes:
-    """The JSON-LD of a collection; its thumbnail is the first of its members'."""
+    """The JSON-LD of a collection; its thumbnail is its first member's."""
     head: Json = {"@context": CONTEXT, "id": collection.address, "type": "Collection"}
     head |= description_json(collection.description)
     thumbnails = (member.thumbnail for member in collection.members)

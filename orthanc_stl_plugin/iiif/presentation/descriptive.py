@@ -17,7 +17,7 @@ _LOGO_TYPES: Final = {
     "svg": "image/svg+xml",
     "webp": "image/webp",
 }
-# The identifiers of these statements begin with http: (section 3.1, rights).
+# The identifiers of these statements start with http: (section 3.1, rights).
 _STATEMENT_HOSTS: Final = ("creativecommons.org", "rightsstatements.org")
 
 
@@ -29,7 +29,7 @@ class LabelledValue:
     value: Texts
 
     def to_json(self) -> Json:
-        """As metadata and requiredStatement have it."""
+        """The form in metadata and requiredStatement."""
         return {"label": self.label.to_json(), "value": self.value.to_json()}
 
 
@@ -41,7 +41,7 @@ class Homepage:
     label: Texts
 
     def to_json(self) -> Json:
-        """As homepage has it."""
+        """The form in homepage."""
         return {
             "id": self.address,
             "type": "Text",
@@ -52,13 +52,13 @@ class Homepage:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What people read about a resource.
+    """The descriptive properties of a resource.
 
     Attributes:
         label: never empty.
         summary: never empty.
         metadata: pairs to show.
-        required_statement: what a viewer must show, or None.
+        required_statement: the text that every viewer must show, or None.
         rights: the address of a licence or rights statement; may be empty.
         nav_date: an xsd:dateTime with its time zone; may be empty.
         provider: the institution, or None.
@@ -76,7 +76,7 @@ class Description:
 
 
 def description_json(description: Description) -> Json:
-    """The properties, those left out that are empty."""
+    """The properties that are not empty."""
     provider, homepage = description.provider, description.homepage
     statement = description.required_statement
     properties: Json = {
@@ -93,7 +93,7 @@ def description_json(description: Description) -> Json:
 
 
 def rights_uri(address: str) -> str:
-    """The identifier of a rights statement: with http, whatever the address bar shows."""
+    """The identifier of a rights statement: with http, even where browsers show https."""
     parts = urlsplit(address)
     host = parts.netloc.removeprefix("www.")
     if host in _STATEMENT_HOSTS:

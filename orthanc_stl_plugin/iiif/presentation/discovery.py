@@ -18,7 +18,7 @@ PAGE_SIZE: Final = 100
 
 
 class Kind(StrEnum):
-    """What happened to a resource."""
+    """The kinds of activities."""
 
     CREATE = "Create"
     UPDATE = "Update"
@@ -27,12 +27,12 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What happened to the manifest of a study.
+    """A change of the manifest of a study.
 
     Attributes:
-        kind: what.
+        kind: the kind of change.
         study_id: Orthanc's identifier.
-        ended: when, in UTC.
+        ended: its time, in UTC.
     """
 
     kind: Kind

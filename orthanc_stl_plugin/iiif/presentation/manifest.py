@@ -36,12 +36,12 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What holds a resource, among others.
+    """The collection or manifest that a resource belongs to.
 
     Attributes:
         address: its identifier.
         label: its name.
-        is_collection: else it is a manifest.
+        is_collection: whether it is a collection; otherwise a manifest.
     """
 
     address: str
@@ -51,12 +51,12 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What belongs to a resource, in its own form.
+    """The resources linked to a resource.
 
     Attributes:
         see_also: for machines.
         rendering: for people.
-        part_of: the collection or manifest it belongs to, or None.
+        part_of: the collection or manifest that it belongs to, or None.
     """
 
     see_also: tuple[Json, ...] = ()
@@ -69,16 +69,16 @@ NO_LINKS: Final = Links()
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """An object, ready to be shown.
+    """A manifest.
 
     Attributes:
-        address: where it is served, its identifier.
-        description: what people read about it.
+        address: its identifier, at which it is served.
+        description: its descriptive properties.
         canvases: at least one.
         ranges: its table of contents; may be empty.
-        links: what belongs to it.
-        viewing_direction: in which the canvases follow each other; empty for the usual one.
-        start: which canvas stands for the object and is opened first, counted from 0.
+        links: related resources.
+        viewing_direction: the order of the canvases in space; empty for the default.
+        start: the canvas that represents the object and is opened first, counted from 0.
     """
 
     address: str
@@ -91,9 +91,9 @@ class Manifest:
 
 
 def write_manifest(manifest: Manifest, max_pixels: int) -> bytes:
-    """The JSON-LD of a manifest; no more than one canvas is held twice at a time.
+    """The JSON-LD of a manifest, without two copies of more than one canvas in memory.
 
-    `max_pixels` is the most that a service gives of an image at once.
+    `max_pixels` is the limit of an image service for one answer.
     """
     head: Json = {"@context": CONTEXT, "id": manifest.address, "type": "Manifest"}
     head |= description_json(manifest.description)
@@ -114,7 +114,7 @@ def write_manifest(manifest: Manifest, max_pixels: int) -> bytes:
 
 
 def links_json(links: Links) -> Json:
-    """The properties, those left out that are empty."""
+    """The properties that are not empty."""
     properties: Json = {}
     if links.see_also:
         properties["seeAlso"] = list(links.see_also)
@@ -128,7 +128,7 @@ def links_json(links: Links) -> Json:
 
 
 def written(head: Json, items: Iterable[Json], tail: Json | None = None) -> bytes:
-    """The JSON, in UTF-8, of `head` with `items` and what is in `tail`."""
+    """The JSON, in UTF-8, of `head`, `items` and `tail` in one object."""
     stream = io.BytesIO()
     stream.write(_utf8(head)[:-1])
     stream.write(b',"items":[')
@@ -155,5 +155,5 @@ def _range_json(part: Range) -> Json:
 
 
 def _utf8(value: Json) -> bytes:
-    """JSON in UTF-8; half a surrogate pair, which UTF-8 cannot hold, becomes a question mark."""
+    """JSON in UTF-8; a lone surrogate, which UTF-8 cannot encode, becomes a question mark."""
     return _ENCODER.encode(value).encode("utf-8", "replace")

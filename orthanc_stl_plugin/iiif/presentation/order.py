@@ -1,4 +1,4 @@
-"""The order in which the images of a series are shown, and the stacks that they form."""
+"""The order of the images of a series, and the stacks that they form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-# Directions closer than this are the same (cosines); places closer than this too (mm).
+# Directions (cosines) and positions (mm) that differ by less than this are equal.
 _SAME_DIRECTION: Final = 0.01
 _SAME_PLACE_MM: Final = 0.001
 _PLANES: Final = ("Sagittal", "Coronal", "Axial")
@@ -18,7 +18,7 @@ Point = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where an image lies and when it came.
+    """The position of an image in space and in its series.
 
     Attributes:
         image_id: the image.
@@ -34,7 +34,7 @@ class Placed:
 
     @property
     def normal(self) -> Point | None:
-        """The unit vector across the image; None where it has no orientation."""
+        """The unit vector perpendicular to the image; None without an orientation."""
         if self.directions is None:
             return None
         (a, b, c), (d, e, f) = self.directions
@@ -50,8 +50,8 @@ class Stack:
     """Images that belong together.
 
     Attributes:
-        plane: Axial, Coronal, Sagittal or Oblique; empty where that is unknown.
-        image_ids: in their order, at least one.
+        plane: Axial, Coronal, Sagittal or Oblique; empty if unknown.
+        image_ids: at least one, in order.
     """
 
     plane: str
@@ -61,9 +61,9 @@ class Stack:
 def stacks(images: Sequence[Placed]) -> tuple[Stack, ...]:
     """The images of a series, parallel ones together, in the order of their acquisition.
 
-    Parallel images on different places follow each other in space, from the end where the
-    acquisition began: that is what scrolling means, whatever the instance numbers say. Images that
-    share places (times, echoes) and images without a place follow their numbers.
+    Parallel images at different positions are ordered in space, from the end where the acquisition
+    began, whatever the instance numbers say: that is how people scroll. Images that share positions
+    (times, echoes) and images without a position are ordered by number.
     """
     groups: dict[tuple[int, ...] | None, list[Placed]] = {}
     for image in sorted(images, key=_by_number):

@@ -17,7 +17,7 @@ GLB: Final = "model/gltf-binary"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A model of an assembly; all parts of a scene share its coordinates, y up, in metres.
+    """A model in a scene; all models share its coordinates, in metres with y up.
 
     Attributes:
         address: of its binary glTF.
@@ -33,11 +33,11 @@ class Scene:
     """A manifest with one scene.
 
     Attributes:
-        address: where it is served, its identifier.
-        description: what people read about it.
+        address: its identifier, at which it is served.
+        description: its descriptive properties.
         parts: at least one.
         thumbnail: a picture of the first part.
-        links: what belongs to it.
+        links: related resources.
     """
 
     address: str
