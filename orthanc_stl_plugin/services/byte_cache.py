@@ -1,4 +1,4 @@
-"""A cache bounded in bytes; what several callers want at once is made once."""
+"""A cache with a limit in bytes; a value that several callers request at once is made once."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _KEPT_ONE_OF: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class CacheCounts:
-    """What a cache has done and holds.
+    """The statistics of a cache.
 
     Attributes:
-        hits: answers without work, those included that waited for another caller's.
-        misses: answers that had to be made.
-        values: how many are held.
-        byte_count: how many bytes these have.
-        max_bytes: the most that they may have.
+        hits: requests answered without work, including those that waited for another caller's.
+        misses: requests whose value had to be made.
+        values: the number of values held.
+        byte_count: their size.
+        max_bytes: the limit of their size.
     """
 
     hits: int
@@ -33,7 +33,7 @@ class CacheCounts:
 
 @dataclass(slots=True)
 class _Entry[V]:
-    """A value, its bytes, and whether somebody has taken it since it was last looked at."""
+    """A value, its size in bytes, and whether it was used since its last chance."""
 
     value: V
     byte_count: int
@@ -41,15 +41,15 @@ class _Entry[V]:
 
 
 class ByteCache[V]:
-    """Values by key, None excepted; those that nobody asks for make room for new ones.
+    """Values by key, except None; unused ones are evicted for new ones.
 
-    They are looked at in turn, and get a second chance when somebody has asked (F. J. Corbato, A
-    paging experiment with the Multics system, 1968): so a value that is there is given without a
-    lock. Threads that queue for one would cost more than everything else a cached tile takes.
+    Eviction visits the values in turn, and gives a used one a second chance (F. J. Corbato, A
+    paging experiment with the Multics system, 1968). So a hit needs no lock: threads that queue for
+    one would cost more than everything else that a cached tile takes.
 
     Args:
-        max_bytes: the most that all values together may have; a larger value is not kept.
-        weigh: the bytes of a value.
+        max_bytes: the limit for all values together; a larger value is not kept.
+        weigh: the size of a value in bytes.
     """
 
     def __init__(self, max_bytes: int, weigh: Callable[[V], int]) -> None:
@@ -63,7 +63,7 @@ class ByteCache[V]:
         self._misses = 0
 
     def known(self, key: Hashable) -> V | None:
-        """The value of a key, if there is one."""
+        """The value of a key, or None."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -72,10 +72,10 @@ class ByteCache[V]:
         return entry.value
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """The value of a key; `make` is called, without a lock held, if there is none.
+        """The value of a key; without one, `make` is called, while no lock is held.
 
         Raises:
-            Exception: whatever `make` raises, to everyone who waited for it; nothing is kept.
+            Exception: whatever `make` raises, for everyone who waited for it; nothing is kept.
         """
         value = self.known(key)
         if value is not None:
@@ -96,11 +96,11 @@ class ByteCache[V]:
             del promised  # see _made
 
     def keep(self, key: Hashable, value: V) -> None:
-        """Keeps a value that was cheap to make, elsewhere, as it was not known.
+        """Keeps a value that was cheap to make elsewhere.
 
-        While there is room. Then only every eighth makes others go: where far more is asked for
-        than there is room for, to replace values would cost more than to know some is worth (M. K.
-        Qureshi and others, Adaptive insertion policies for high performance caching, 2007).
+        When the cache is full, only every eighth such value evicts others: if far more values are
+        requested than fit, replacing them costs more than keeping some saves (M. K. Qureshi and
+        others, Adaptive insertion policies for high performance caching, 2007).
         """
         self._misses += 1
         has_room = self._bytes + self._weigh(value) <= self._max_bytes
@@ -111,12 +111,12 @@ class ByteCache[V]:
             self._add(key, value)
 
     def forget(self, key: Hashable) -> None:
-        """Drops the value of a key, if there is one."""
+        """Removes the value of a key, if there is one."""
         with self._guard:
             self._drop(key)
 
     def counts(self) -> CacheCounts:
-        """What the cache has done and holds."""
+        """The statistics of the cache."""
         with self._guard:
             return CacheCounts(
                 self._hits, self._misses, len(self._entries), self._bytes, self._max_bytes
@@ -132,8 +132,8 @@ class ByteCache[V]:
             promised.set_exception(error)
             raise
         finally:
-            # An error refers to this frame, and the promise to the error: in a ring they, and all
-            # that was read, would wait for the next search for garbage.
+            # The error refers to this frame, and the promise to the error: in this cycle, all
+            # that was read would stay in memory until the next garbage collection.
             del promised
         with self._guard:
             del self._being_made[key]

@@ -1,4 +1,4 @@
-"""Who asks, and what they may see: the studies that are published, or all of them."""
+"""Who sends a request, and which studies they may see."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _ENTRY_BYTES: Final = 200
 
 
 class Publication:
-    """Knows staff by a header that the reverse proxy sets, and published studies by their label.
+    """Recognises staff by a header from the reverse proxy, and published studies by their label.
 
-    Everybody else is the public: a header that is absent, or wrong, opens nothing.
+    Everybody else is the public: a missing or wrong header opens nothing.
     """
 
     def __init__(self, settings: Publish, catalogue: Catalogue) -> None:
@@ -26,26 +26,26 @@ class Publication:
         self._staff_header = settings.staff_header.lower()
         self._staff_value = settings.staff_value.encode()
         self._catalogue = catalogue
-        # An identifier is made of the UIDs above it: it never moves to another study.
+        # An identifier is derived from the UIDs above it, so it never moves to another study.
         self._studies = ByteCache[str](_KNOWN_BYTES, lambda _: _ENTRY_BYTES)
 
     @property
     def is_restricted(self) -> bool:
-        """The public does not see everything."""
+        """Whether anything is hidden from the public."""
         return bool(self.label)
 
     def is_public(self, headers: Mapping[str, str]) -> bool:
-        """The request with these headers (by lower-case name) does not come from staff."""
+        """Whether a request with these headers (by lower-case name) does not come from staff."""
         if not self.is_restricted:
             return False
         told = headers.get(self._staff_header, "").encode("utf-8", "replace")
         return not hmac.compare_digest(told, self._staff_value)
 
     def check(self, level: Level, identifier: str) -> None:
-        """Nothing, if the public may see a study, series or instance now.
+        """Checks that the public may see a study, series or instance now.
 
         Raises:
-            NotFound: it may not, or there is none; which of both stays untold.
+            NotFound: it may not, or there is none; the error does not say which.
         """
         if not self._is_published(level, identifier):
             raise NotFound(f"there is nothing public with the identifier {identifier[:80]!r}")

@@ -1,4 +1,4 @@
-"""How the plugin is: what an administrator wants to see at a glance."""
+"""The status of the plugin for administrators."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Host(Protocol):
     """The server that runs the plugin."""
 
     def name(self) -> str:
-        """What its administrator calls it; may be empty."""
+        """The name that its administrator chose; may be empty."""
         ...
 
     def version(self) -> str:
@@ -25,24 +25,24 @@ class Host(Protocol):
         ...
 
     def plugins(self) -> Sequence[str]:
-        """The names of all plugins that it has loaded."""
+        """The names of all loaded plugins."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What there is to tell of the plugin.
+    """The status of the plugin.
 
     Attributes:
         host: the server.
         workers: the pool of processes.
         jobs: the queue.
-        jobs_path: where its jobs are shown.
-        caches: what each has done, and holds, by name.
-        faults: what is wrong with studies' own properties, by study.
-        viewers: versions of the third-party viewers by name; empty where none is installed.
-        official: the official plugins that are loaded and own addresses like ours.
-        published_label: the label of the studies that the public sees; empty where it sees all.
+        jobs_path: the address of its jobs.
+        caches: their statistics, by name.
+        faults: in studies' own properties, by study.
+        viewers: versions of the third-party viewers by name; empty if none is installed.
+        official: the loaded official plugins whose addresses are ours too.
+        published_label: the label of studies that the public sees; empty if it sees all.
     """
 
     host: Host

@@ -1,1 +1,1 @@
-"""What the services ask of Orthanc."""
+"""Ports: the interfaces through which the services use Orthanc."""

@@ -1,4 +1,4 @@
-"""The port to the DICOM archive: the few things that the use cases ask of Orthanc."""
+"""The port to the DICOM archive: what making models needs from Orthanc."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orthanc_stl_plugin.model.geometry import ImagePlane
 
 @dataclass(frozen=True, slots=True)
 class StoredInstance:
-    """What the archive tells of an instance that it has just stored.
+    """An instance that the archive has just stored.
 
     Attributes:
         instance_id: its Orthanc identifier.
@@ -25,13 +25,13 @@ class StoredInstance:
 
 @dataclass(frozen=True, slots=True)
 class SeriesRecord:
-    """What the archive knows of a series.
+    """A series in the archive.
 
     Attributes:
         series_id: its Orthanc identifier.
         series_instance_uid: its UID.
-        study_id: that of its study.
-        instance_ids: those of its instances.
+        study_id: the Orthanc identifier of its study.
+        instance_ids: the Orthanc identifiers of its instances.
         references: SOP class and instance UIDs of its instances.
         modality: CT, MR, ...
         description: SeriesDescription; may be empty.
@@ -49,10 +49,10 @@ class SeriesRecord:
 
 
 class Archive(Protocol):
-    """A DICOM archive. One conformance suite runs on every implementation.
+    """A DICOM archive. One conformance suite tests every implementation.
 
-    Identifiers are Orthanc's. Tags come by keyword: a text, or a list of such mappings for a
-    sequence (PS3.5 section 7.5).
+    Identifiers are Orthanc's. Tags are mapped by keyword to a text, or to a list of such mappings
+    for a sequence (PS3.5 section 7.5).
     """
 
     def study_tags(self, study_id: str) -> Mapping[str, object]:
@@ -64,7 +64,7 @@ class Archive(Protocol):
         ...
 
     def last_series_number(self, study_id: str) -> int:
-        """The highest SeriesNumber in a study; 0 where no series has one.
+        """The highest SeriesNumber in a study; 0 if no series has one.
 
         Raises:
             NotFound: no such study.
@@ -88,7 +88,7 @@ class Archive(Protocol):
         ...
 
     def series(self, series_id: str) -> SeriesRecord:
-        """What is known of a series.
+        """The series.
 
         Raises:
             NotFound: no such series.
@@ -98,8 +98,8 @@ class Archive(Protocol):
     def source_images(self, instance_id: str) -> tuple[ImagePlane, ...]:
         """The images of the series that a SEG or an RT Structure Set refers to.
 
-        That is as far as they are stored and have a position; the size, the spacing and the
-        thickness are those of the first image of a series. It is empty for other instances.
+        Only stored images with a position are included; size, spacing and thickness are those of
+        the first image of a series. It is empty for other instances.
 
         Raises:
             NotFound: no such instance.
@@ -130,7 +130,7 @@ class Archive(Protocol):
         media_type: str,
         looks: Path | None = None,
     ) -> StoredInstance:
-        """Encapsulates the file `document` in a new instance of the study `parent_study`.
+        """Stores the file `document` as a new encapsulated instance of the study `parent_study`.
 
         `looks` is a file of binary glTF that goes along in the instance, in a private element: its
         tags then have `formats.encapsulated.PRIVATE_KEYWORD`.
@@ -143,24 +143,24 @@ class Archive(Protocol):
         ...
 
     def looks(self, instance_id: str) -> bytes:
-        """The binary glTF that an instance was stored with; DICOM's padding included.
+        """The binary glTF stored with an instance, including DICOM's padding.
 
         Raises:
-            NotFound: no such instance, or it has none.
+            NotFound: no such instance, or it has no binary glTF.
         """
         ...
 
     def delete_series(self, series_instance_uid: str) -> int:
-        """Removes a series with all its instances, and tells how many; 0 where there is none.
+        """Removes a series and returns the number of its instances; 0 if there is no such series.
 
         Raises:
-            ArchiveRefused: it failed.
+            ArchiveRefused: removing failed.
         """
         ...
 
 
 def write_instance(archive: Archive, instance_id: str, folder: Path) -> Path:
-    """Writes the file of an instance into a folder; raises as `Archive.instance_file`."""
+    """Writes the DICOM file of an instance into a folder; raises as `Archive.instance_file`."""
     path = folder / f"{instance_id}.dcm"
     path.write_bytes(archive.instance_file(instance_id))
     return path

@@ -1,4 +1,4 @@
-"""The port to the catalogue: what the archive holds, and what is known of it."""
+"""The port to the catalogue: the studies, series and instances in the archive."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final, Protocol
 
 Tags = Mapping[str, object]
 
-# What the archive counts by itself, and gives with every study.
+# Tags that the archive computes for every study.
 COUNTED_KEYWORDS: Final = ("ModalitiesInStudy", "NumberOfStudyRelatedInstances")
 SERIES_COUNT_KEYWORD: Final = "NumberOfSeriesRelatedInstances"
 
 
 class Level(StrEnum):
-    """The levels of the archive, by the names that addresses give them."""
+    """The levels of the archive, as named in addresses."""
 
     PATIENT = "patients"
     STUDY = "studies"
@@ -25,14 +25,14 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StudyEntry:
-    """What the archive knows of a study. Identifiers are Orthanc's.
+    """A study in the archive. Identifiers are Orthanc's.
 
     Attributes:
         study_id: its identifier.
-        patient_id: that of its patient.
-        series_ids: those of its series, sorted.
+        patient_id: the identifier of its patient.
+        series_ids: the identifiers of its series, sorted.
         labels: Orthanc's labels, sorted.
-        tags: of the study, of its patient, and those counted: by keyword.
+        tags: of the study and its patient, and computed ones, by keyword.
         metadata: Orthanc's metadata, by name.
         instance_count: of all its series.
     """
@@ -47,19 +47,19 @@ class StudyEntry:
 
     @property
     def last_update(self) -> str:
-        """When an instance was last received: YYYYMMDDThhmmss in UTC; may be empty."""
+        """The time at which an instance was last received: YYYYMMDDThhmmss in UTC, or empty."""
         return self.metadata.get("LastUpdate", "")
 
 
 @dataclass(frozen=True, slots=True)
 class StudyChoice:
-    """Which studies, and how many of them.
+    """A selection of studies.
 
     Attributes:
-        label: Orthanc's label that they carry; empty for all.
+        label: their label in Orthanc; empty for all.
         patient_id: Orthanc's identifier of their patient; empty for all.
-        since: how many to leave out at the beginning.
-        limit: the most to give; 0 for all.
+        since: the number of studies to skip.
+        limit: the maximum number of studies; 0 for all.
     """
 
     label: str = ""
@@ -70,7 +70,7 @@ class StudyChoice:
 
 @dataclass(frozen=True, slots=True)
 class StudyState:
-    """What tells whether a study has changed.
+    """The attributes that change whenever a study does.
 
     Attributes:
         study_id: its identifier.
@@ -87,13 +87,13 @@ class StudyState:
 
 @dataclass(frozen=True, slots=True)
 class SeriesEntry:
-    """What the archive knows of a series.
+    """A series in the archive.
 
     Attributes:
         series_id: its identifier.
-        study_id: that of its study.
-        tags: of the series, and those asked for: by keyword.
-        instance_count: how many instances it has.
+        study_id: the identifier of its study.
+        tags: of the series, and requested ones, by keyword.
+        instance_count: the number of its instances.
     """
 
     series_id: str
@@ -104,15 +104,15 @@ class SeriesEntry:
 
 @dataclass(frozen=True, slots=True)
 class InstanceEntry:
-    """What the archive knows of an instance.
+    """An instance in the archive.
 
     Attributes:
         instance_id: its identifier.
-        series_id: that of its series.
-        sop_class_uid: what it is; may be empty.
-        tags: of the instance, and those asked for: by keyword.
-        transfer_syntax_uid: how it is written; may be empty.
-        has_pixel_data: the archive knows where its Pixel Data begin, which are integers.
+        series_id: the identifier of its series.
+        sop_class_uid: its SOP class; may be empty.
+        tags: of the instance, and requested ones, by keyword.
+        transfer_syntax_uid: its transfer syntax; may be empty.
+        has_pixel_data: whether the archive knows the offset of its Pixel Data, which are integers.
     """
 
     instance_id: str
@@ -124,15 +124,15 @@ class InstanceEntry:
 
 
 def modalities_of(tags: Tags) -> tuple[str, ...]:
-    """Those of a study's series; one that is empty where none is known."""
+    """The modalities of a study's series; a single empty text if none is known."""
     return tuple(str(tags.get("ModalitiesInStudy") or "").split("\\"))
 
 
 class Catalogue(Protocol):
-    """What the archive holds. One conformance suite runs on every implementation.
+    """The content of the archive. One conformance suite tests every implementation.
 
-    `keywords` are those of tags wanted beside the archive's main ones; where the archive does not
-    have them in its index, it reads them in the file of one instance of each resource.
+    `keywords` are tags to return in addition to the archive's main ones. Tags that are not in its
+    index are read from the file of one instance of each resource.
     """
 
     def study(self, study_id: str) -> StudyEntry:
@@ -144,34 +144,34 @@ class Catalogue(Protocol):
         ...
 
     def studies(self, choice: StudyChoice) -> list[StudyEntry]:
-        """The chosen studies, by StudyDate, then by StudyInstanceUID."""
+        """The selected studies, sorted by StudyDate, then by StudyInstanceUID."""
         ...
 
     def study_count(self, label: str) -> int:
-        """How many studies there are; with a label, how many carry it."""
+        """The number of studies, or of those with a label."""
         ...
 
     def study_states(self, label: str) -> list[StudyState]:
-        """The state of every study; with a label, of those that carry it."""
+        """The state of every study, or of those with a label."""
         ...
 
     def sop_classes(self, label: str) -> Mapping[str, tuple[str, ...]]:
-        """The SOP classes of the instances of every study; with a label, of those that carry it.
+        """The SOP classes of the instances of every study, or of those with a label.
 
-        One question, however many studies; but it takes some microseconds for each instance.
+        A single query for all studies, which takes some microseconds for each instance.
         """
         ...
 
     def series_of(self, study_id: str, keywords: Sequence[str] = ()) -> list[SeriesEntry]:
-        """The series of a study; none of an unknown one."""
+        """The series of a study; empty for an unknown study."""
         ...
 
     def instances_of(
         self, series_id: str, keywords: Sequence[str] = (), since: int = 0, limit: int = 0
     ) -> list[InstanceEntry]:
-        """The instances of a series in the order they were stored, or a part of them.
+        """The instances of a series in the order of storage, or a part of them.
 
-        `since` are left out at the beginning; no more come than `limit`, unless it is 0. An unknown
+        The first `since` are skipped, and at most `limit` are returned, unless it is 0. An unknown
         series has none.
         """
         ...
@@ -185,7 +185,7 @@ class Catalogue(Protocol):
         ...
 
     def study_of(self, level: Level, identifier: str) -> str:
-        """The identifier of the study that a series or an instance belongs to, or the study's own.
+        """The identifier of the study of a series or an instance; for a study, its own.
 
         Raises:
             NotFound: no such resource.
@@ -193,5 +193,5 @@ class Catalogue(Protocol):
         ...
 
     def has_label(self, study_id: str, label: str) -> bool:
-        """The study carries the label; an unknown study carries none."""
+        """Whether the study has the label; an unknown study has none."""
         ...

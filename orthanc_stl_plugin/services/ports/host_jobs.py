@@ -1,4 +1,4 @@
-"""The port to the jobs of the server itself, beside which ours are shown."""
+"""The port to Orthanc's own jobs, with which ours are listed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class HostJobRefused(Exception):
-    """The server refuses; `status` is the HTTP status that it answers itself."""
+    """The server refuses; `status` is its HTTP status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"the server answers {status}")
@@ -14,7 +14,7 @@ class HostJobRefused(Exception):
 
 
 class HostJobs(Protocol):
-    """The server's own routes below /jobs; `tail` is what follows, for example "/<id>/cancel".
+    """The server's own routes below /jobs; `tail` is the rest of the path, such as "/<id>/cancel".
 
     Every method raises HostJobRefused.
     """
@@ -28,5 +28,5 @@ class HostJobs(Protocol):
         ...
 
     def delete(self, tail: str) -> None:
-        """Removes what is there."""
+        """Deletes the resource."""
         ...

@@ -1,4 +1,4 @@
-"""The port to the image files of the archive: what serving pixels asks of Orthanc."""
+"""The port to the image files of the archive, for serving pixels."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class FileRecord:
     """The DICOM file of an instance.
 
     Attributes:
-        digest: another one for other content: its MD5, or a name that is given only once.
-        path: where exactly these bytes lie on a local disk for as long as the archive holds them;
-            None if it stores them compressed, or elsewhere.
+        digest: differs for different content: its MD5, or a unique name.
+        path: of a local file with exactly these bytes, as long as the archive holds them; None if
+            it stores them compressed, or elsewhere.
     """
 
     digest: str
@@ -25,7 +25,7 @@ class ImageArchive(Protocol):
     """The images of a DICOM archive, by Orthanc's identifiers."""
 
     def series_instances(self, series_id: str) -> tuple[str, ...]:
-        """The instances of a series, in no order.
+        """The instances of a series, in no particular order.
 
         Raises:
             NotFound: no such series.

@@ -1,4 +1,4 @@
-"""The port to the memory of jobs."""
+"""The port to the journal of jobs, which survives restarts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from orthanc_stl_plugin.model.job import JobRecord
 
 
 class Journal(Protocol):
-    """Where records are kept over a restart."""
+    """Stores job records over restarts."""
 
     def load(self) -> Sequence[JobRecord]:
-        """What was saved last, oldest first; empty when nothing can be read."""
+        """The records saved last, oldest first; empty if they cannot be read."""
         ...
 
     def save(self, records: Sequence[JobRecord]) -> None:
-        """Replaces what was saved."""
+        """Replaces the saved records."""
         ...

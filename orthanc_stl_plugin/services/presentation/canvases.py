@@ -1,4 +1,4 @@
-"""The canvases of single images and models, from what the archive knows of their instances."""
+"""The canvases of single images and models, from the attributes of their instances."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from orthanc_stl_plugin.wsi.pyramid import Pyramid
 IMAGE_KEYWORDS: Final = ("Rows", "Columns", "ImageType")
 MODEL_KEYWORDS: Final = ("ContentDescription", "DocumentTitle")
 _PREVIEW_PX: Final = 1024
-# Of all objects with rows and columns, these alone may have no Pixel Data, but Float Pixel Data or
-# Spectroscopy Data (PS3.3 C.7.6.24, C.8.14.4).
+# The only objects with rows and columns that may have Float Pixel Data or Spectroscopy Data instead
+# of Pixel Data (PS3.3 C.7.6.24, C.8.14.4).
 _WITH_OTHER_DATA: Final = (uid.ParametricMapStorage, uid.MRSpectroscopyStorage)
 
 
 def flat_range(address: str, label: Texts, canvases: Sequence[Canvas]) -> Range:
-    """A table of contents without parts."""
+    """An entry of the table of contents, without parts."""
     return Range(address, label, tuple(canvas.address for canvas in canvases))
 
 
@@ -56,7 +56,7 @@ def frame_picture(addresses: Addresses, image: InstanceEntry, frame: int) -> Pic
 
 
 def is_image(instance: InstanceEntry) -> bool:
-    """It has pixels that can be shown: no video, floating point numbers or spectra."""
+    """Whether its pixels can be shown: no video, floating point numbers or spectra."""
     has_size = all((number(instance.tags, side) or 0) > 0 for side in ("Columns", "Rows"))
     syntax = instance.transfer_syntax_uid
     is_decoded = not syntax or can_be_decoded(syntax)
@@ -98,7 +98,7 @@ def _suffixed(name: Texts, suffix: str) -> Texts:
 
 
 def model_name(model: InstanceEntry, series_label: Texts) -> Texts:
-    """The name of a model, else that of its series."""
+    """The name of a model, or else of its series."""
     for keyword in ("ContentDescription", "DocumentTitle"):
         if values := stored_values(model.tags, keyword):
             return texts(plain(values[0]))
@@ -106,7 +106,7 @@ def model_name(model: InstanceEntry, series_label: Texts) -> Texts:
 
 
 def pyramid_name(pyramid: Pyramid, ordinal: int) -> Texts:
-    """What tells a pyramid of a slide from the others."""
+    """The name of a pyramid among those of its slide."""
     path, plane = pyramid.optical_path, pyramid.focal_plane
     name = path.label or (f"Optical path {path.identifier}" if path.identifier else "")
     if plane.number:
@@ -115,12 +115,12 @@ def pyramid_name(pyramid: Pyramid, ordinal: int) -> Texts:
 
 
 def frame_count(image: InstanceEntry) -> int:
-    """At least 1."""
+    """The number of frames, at least 1."""
     return max(1, number(image.tags, "NumberOfFrames") or 1)
 
 
 def placed(image: InstanceEntry) -> Placed:
-    """Where the image lies and when it came."""
+    """The position of the image in space and in its series."""
     position = _numbers(image.tags, "ImagePositionPatient", 3)
     directions = _numbers(image.tags, "ImageOrientationPatient", 6)
     return Placed(
@@ -137,7 +137,7 @@ def _point(values: Sequence[float]) -> Point:
 
 
 def number(tags: Tags, keyword: str) -> int | None:
-    """The whole number of a keyword; None if there is none."""
+    """The integer value of a keyword, or None."""
     values = stored_values(tags, keyword)
     try:
         return int(values[0]) if values else None

@@ -1,4 +1,4 @@
-"""What people read about a study: from its DICOM attributes, the settings, and its own override."""
+"""Descriptions of studies, from DICOM attributes, the settings, and their own properties."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from orthanc_stl_plugin.services.presentation.overrides import Overrides
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much there is to see."""
+    """The numbers of series, images and models in a study."""
 
     series: int = 0
     images: int = 0
@@ -58,14 +58,14 @@ class Counts:
 
 
 class Describer:
-    """Describes studies as the settings say.
+    """Describes studies according to the settings.
 
     Attributes:
-        keywords: those of the tags that it needs.
-        overrides: what studies say of themselves.
+        keywords: of the tags that it needs.
+        overrides: the properties that studies have of their own.
 
     Raises:
-        ConfigurationError: a keyword of the settings is none of DICOM's.
+        ConfigurationError: the settings contain a keyword that DICOM does not have.
     """
 
     def __init__(self, settings: Presentation) -> None:
@@ -86,7 +86,7 @@ class Describer:
     def study(
         self, study: StudyEntry, series: Sequence[SeriesEntry], counts: Counts
     ) -> Description:
-        """What a study's manifest and collection tell; see `merged` for its tags."""
+        """The description of a study's manifest and collection; see `merged` for its tags."""
         chosen, study = self._settings, replace(study, tags=merged(study, series))
         address = filled_address(chosen.homepage_template, study.tags)
         statement = LabelledValue(chosen.required_statement_label, chosen.required_statement)
@@ -103,7 +103,7 @@ class Describer:
         return self.overrides.apply(study, description)
 
     def general(self, label: Texts, summary: Texts, pairs: Sequence[LabelledValue]) -> Description:
-        """What a collection of several studies tells: nothing of any one of them."""
+        """The description of a collection of several studies, without details of any of them."""
         chosen = self._settings
         statement = LabelledValue(chosen.required_statement_label, chosen.required_statement)
         return Description(
@@ -137,7 +137,7 @@ class Describer:
 
 
 def merged(study: StudyEntry, series: Iterable[SeriesEntry]) -> Tags:
-    """The tags of a study, and for the rest those of its first series that has each."""
+    """The tags of a study, completed by those of its series; the first series with a tag counts."""
     tags: dict[str, object] = {}
     for source in (study.tags, *(one.tags for one in series)):
         for keyword, value in source.items():
@@ -147,7 +147,7 @@ def merged(study: StudyEntry, series: Iterable[SeriesEntry]) -> Tags:
 
 
 def plain(value: str) -> str:
-    """The text, so that no viewer takes it for HTML (IIIF Presentation 3.0 section 4.5)."""
+    """The text in a form that no viewer takes for HTML (IIIF Presentation 3.0 section 4.5)."""
     return f"{value} " if value.startswith("<") and value.endswith(">") else value
 
 

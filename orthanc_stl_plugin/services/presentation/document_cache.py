@@ -1,4 +1,4 @@
-"""Answers, kept for as long as the study they tell of stays the same."""
+"""Answers about studies, kept until the study changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orthanc_stl_plugin.iiif.presentation.collection import Member
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
 from orthanc_stl_plugin.services.ports.catalogue import StudyEntry
 
-# LastUpdate has whole seconds: what was made so soon after it may miss what came a moment later.
+# LastUpdate has whole seconds: a later change within the same second would go unnoticed.
 _SETTLED: Final = dt.timedelta(seconds=2)
 _MEMBER_BYTES: Final = 2048  # roughly
 _MEMBERS_PART: Final = 4
@@ -24,7 +24,7 @@ class Document:
 
     Attributes:
         content: JSON in UTF-8.
-        digest: changes whenever a byte of it does.
+        digest: differs for different content.
     """
 
     content: bytes
@@ -32,16 +32,16 @@ class Document:
 
 
 def document(content: bytes) -> Document:
-    """The document of that content."""
+    """The document with that content."""
     return Document(content, hashlib.sha256(content).hexdigest()[:32])
 
 
 class StudyCache[V]:
-    """What was made of a study, until the study changes.
+    """Values about studies, kept until the study changes.
 
     Args:
-        max_bytes: the most that all values together may have.
-        weigh: the bytes of a value.
+        max_bytes: the limit for all values together.
+        weigh: the size of a value in bytes.
         now: the time, in UTC.
     """
 
@@ -52,11 +52,11 @@ class StudyCache[V]:
         self._now = now
 
     def counts(self) -> CacheCounts:
-        """What the cache has done and holds."""
+        """The statistics of the cache."""
         return self._values.counts()
 
     def get(self, study: StudyEntry, key: Hashable, make: Callable[[], V]) -> V:
-        """The value as it was made of the same study before, or a new one."""
+        """The value made before for the unchanged study, or a new one."""
         last_update = _time(study.last_update)
         if last_update is None or self._now() - last_update <= _SETTLED:
             return make()
@@ -64,15 +64,15 @@ class StudyCache[V]:
 
 
 class StudyMemory:
-    """What was made of studies.
+    """All caches of documents about studies.
 
     Args:
-        max_bytes: the most that everything together may have.
+        max_bytes: the limit for all values together.
         now: the time, in UTC.
 
     Attributes:
         documents: manifests, scenes and collections.
-        members: what collections tell of each study; nothing of one that shows nothing.
+        members: each study as a member of collections; none if it shows nothing.
     """
 
     def __init__(self, max_bytes: int, now: Callable[[], dt.datetime]) -> None:
@@ -82,12 +82,12 @@ class StudyMemory:
         self.members = StudyCache[tuple[Member, ...]](of_members, lambda _: _MEMBER_BYTES, now)
 
     def counts(self) -> dict[str, CacheCounts]:
-        """What its caches have done, and hold."""
+        """The statistics of its caches."""
         return {"iiif_document": self.documents.counts(), "iiif_member": self.members.counts()}
 
 
 def _revision(study: StudyEntry) -> Hashable:
-    """What changes whenever the study does, its override included."""
+    """A value that changes whenever the study does, including its own properties."""
     metadata = tuple(sorted(study.metadata.items()))
     return study.study_id, study.instance_count, study.series_ids, metadata
 

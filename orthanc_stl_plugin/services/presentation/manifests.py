@@ -1,4 +1,4 @@
-"""Manifests and scenes of what the archive holds, kept for as long as it stays the same."""
+"""Manifests and scenes of studies, series and instances, kept until the study changes."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Presenter:
     `base` is the address of the server's root, as the client sees it.
 
     Args:
-        catalogue: knows what there is.
-        describer: finds the words.
-        viewer: finds what there is to see.
-        memory: keeps what was made.
+        catalogue: of the archive.
+        describer: writes the descriptions.
+        viewer: makes the canvases.
+        memory: keeps the documents.
         collection_label: the name of the collection of all studies.
         max_pixels: the most pixels of one answer of an image service.
     """
@@ -57,7 +57,7 @@ class Presenter:
         self._max_pixels = max_pixels
 
     def study_manifest(self, study_id: str, base: str) -> Document:
-        """Everything of a study that can be seen.
+        """The manifest of all images and models of a study.
 
         Raises:
             NotFound: no such study.
@@ -78,7 +78,7 @@ class Presenter:
         return self._documents.get(study, ("study", base), make)
 
     def series_manifest(self, series_id: str, base: str, address: str = "") -> Document:
-        """One series; `address` is that of the manifest where it is not the usual one.
+        """The manifest of a series, optionally with another `address` than the usual one.
 
         Raises:
             NotFound: no such series.
@@ -103,7 +103,7 @@ class Presenter:
         return self._documents.get(study, ("series", series_id, base, address), make)
 
     def instance_manifest(self, instance_id: str, base: str) -> Document:
-        """One instance: its frames, its model; of a whole slide, the whole slide.
+        """The manifest of an instance: its frames or model; for part of a slide, the whole slide.
 
         Raises:
             NotFound: no such instance.
@@ -133,7 +133,7 @@ class Presenter:
     def frame_manifest(
         self, instance_id: str, frame_index: int, base: str, address: str
     ) -> Document:
-        """One frame, counted from 0, at that address.
+        """The manifest of a frame, counted from 0, at that address.
 
         Raises:
             NotFound: no such instance or frame.
@@ -145,7 +145,7 @@ class Presenter:
         return self._written(Manifest(address, description, (canvas,)))
 
     def scene(self, series_id: str, base: str) -> Document:
-        """The models of a series in one space.
+        """The scene of the models of a series.
 
         Raises:
             NotFound: no such series.
@@ -221,7 +221,7 @@ def _manifest(
     address: str, description: Description, views: tuple[View, ...], links: Links
 ) -> Manifest:
     contents = tuple(view.contents for view in views)
-    # The first slices of a stack are mostly air.
+    # The first slices of a stack usually show air.
     start = len(views[0].canvases) // 2 if views[0].is_stack else 0
     is_flat = len(views) == 1 and not contents[0].parts
     return Manifest(
@@ -243,7 +243,7 @@ def _counts(views: Iterable[View]) -> Counts:
 
 
 def _joined(study: Texts, series: Texts) -> Texts:
-    """The study's name in each language, with that of the series behind it."""
+    """The study's name in each language, followed by that of the series."""
     names = [value for _, values in series.by_language for value in values]
     return Texts(
         tuple((language, (", ".join((*values, *names)),)) for language, values in study.by_language)

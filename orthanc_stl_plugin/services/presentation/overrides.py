@@ -1,4 +1,4 @@
-"""What a study says of itself, in place of what its DICOM attributes and the settings say."""
+"""A study's own IIIF properties, which replace those from DICOM and the settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orthanc_stl_plugin.services.ports.catalogue import Catalogue, StudyEntry
 
 _MOST_FAULTY: Final = 20
 _GREGORIAN_CYCLE: Final = 400
-# xsd:dateTime with the time zone that Presentation 3.0 section 3.1 wants; years have 4 digits or
+# xsd:dateTime with the time zone that Presentation 3.0 section 3.1 requires; years have 4 digits or
 # more, and a minus before the common era.
 _DATE_TIME: Final = re.compile(
     r"(-?[0-9]{4,9})(-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
@@ -35,7 +35,7 @@ class Override:
 
     Attributes:
         properties: by the names of the fields of `Description`.
-        faults: sentences that tell why others are left out.
+        faults: sentences that say why others are left out.
     """
 
     properties: Mapping[str, object] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Override:
 
 
 class Overrides:
-    """The properties that studies have of their own, in one of Orthanc's metadata.
+    """The properties that studies have of their own, stored as Orthanc's metadata.
 
     Args:
         name: of that metadata.
@@ -56,7 +56,7 @@ class Overrides:
         self._faulty: dict[str, None] = {}
 
     def apply(self, study: StudyEntry, description: Description) -> Description:
-        """The description with the study's own properties; what is wrong with others is logged."""
+        """The description with the study's own properties; invalid ones are logged and left out."""
         override = self._read(study)
         for fault in override.faults:
             _log.warning("metadata %r of study %s: %s", self._name, study.study_id, fault)
@@ -65,7 +65,7 @@ class Overrides:
         return replace(description, **override.properties)  # type: ignore[arg-type]  # see _READERS
 
     def faults(self, catalogue: Catalogue) -> dict[str, list[str]]:
-        """What is wrong now with the metadata of studies that were presented, by study."""
+        """The current faults in the metadata of presented studies, by study."""
         found = {}
         for study_id in list(self._faulty):
             faults: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class Overrides:
 
 
 def read_override(text: str, language: str) -> Override:
-    """The properties of a study's own that can be used, and what is wrong with the others.
+    """A study's valid properties, and the faults of the others.
 
     Args:
         text: a JSON object with properties as IIIF writes them: label, summary, metadata,
@@ -149,7 +149,7 @@ def _is_date_time(text: str) -> bool:
     if found is None:
         return False
     year, moment, _, zone = found.groups()
-    # The calendar repeats itself; Python does not know the years before the common era.
+    # The calendar repeats; Python does not support years before the common era.
     known_year = 2000 + int(year) % _GREGORIAN_CYCLE
     try:
         dt.datetime.fromisoformat(f"{known_year}{moment}{zone}")

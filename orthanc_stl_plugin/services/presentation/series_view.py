@@ -1,4 +1,4 @@
-"""What there is to see in a series: its canvases, in their order, and its models."""
+"""The visible content of a series: its canvases in order, and its models."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from orthanc_stl_plugin.services.presentation.visibility import WITHOUT_VIEW
 from orthanc_stl_plugin.wsi.pyramid import Flavour, Slide
 
 SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
-# What is made from images: a study shows it only where it holds nothing else.
+# Objects made from images: a study shows them only if it holds nothing else.
 _DERIVED: Final = frozenset({"SEG", "RTDOSE"})
 _MODEL: Final = "M3D"
 _SLIDE: Final = "SM"
@@ -46,7 +46,7 @@ _MOST_CANVASES: Final = 50_000
 
 
 class Slides(Protocol):
-    """Gives what the images of a series of whole slides show together."""
+    """Opens the slides of series."""
 
     def slide(self, series_id: str) -> Slide:
         """The slide of a series.
@@ -54,23 +54,23 @@ class Slides(Protocol):
         Raises:
             NotFound: no such series.
             UnusableSource: it cannot be shown.
-            TooLarge: neither, as its frames are too large.
+            TooLarge: its frames are too large to be shown.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What there is to see in a series.
+    """The visible content of a series.
 
     Attributes:
         series_id: Orthanc's identifier.
         label: its name.
-        canvases: in their order.
+        canvases: in order.
         parts: its 3D models.
         contents: its table of contents.
-        is_stack: slices that follow each other in space.
-        is_derived: made from images, such as a segmentation.
+        is_stack: whether they are slices in spatial order.
+        is_derived: whether it was made from images, such as a segmentation.
     """
 
     series_id: str
@@ -83,17 +83,17 @@ class View:
 
     @property
     def renderings(self) -> tuple[Json, ...]:
-        """Its models, to download."""
+        """Its models as downloads."""
         return tuple(one for canvas in self.canvases for one in canvas.renderings)
 
 
 class Viewer:
-    """Finds out what there is to see, with two or three questions a series.
+    """Finds the visible content of series, with two or three queries for each.
 
     Args:
-        catalogue: knows the instances.
-        slides: knows the whole slides.
-        shows_slide_labels: whole slides show the picture of their paper label.
+        catalogue: of the archive.
+        slides: opens whole slides.
+        shows_slide_labels: whether the image of a slide's paper label is shown.
     """
 
     def __init__(self, catalogue: Catalogue, slides: Slides, *, shows_slide_labels: bool) -> None:
@@ -102,7 +102,7 @@ class Viewer:
         self._shows_slide_labels = shows_slide_labels
 
     def view(self, addresses: Addresses, series: SeriesEntry, label: Texts) -> View | None:
-        """What the series shows; None if nothing."""
+        """The content of the series; None if it shows nothing."""
         modality = str(series.tags.get("Modality", ""))
         if modality in WITHOUT_VIEW:
             return None
@@ -115,11 +115,11 @@ class Viewer:
         return frames or self._models(addresses, series.series_id, label)  # of another modality
 
     def first_picture(self, addresses: Addresses, series: SeriesEntry) -> Picture | Still | None:
-        """What stands for the series in a list, from a look at one instance; None if nothing."""
+        """The picture of the series in a list, from one of its instances, or None."""
         modality, series_id = str(series.tags.get("Modality", "")), series.series_id
         if modality in WITHOUT_VIEW:
             return None
-        # The first slices of a stack are mostly air.
+        # The first slices of a stack usually show air.
         middle = series.instance_count // 2
         for one in self._catalogue.instances_of(series_id, IMAGE_KEYWORDS, middle, 1):
             if one.sop_class_uid == STL_SOP_CLASS_UID:
@@ -135,12 +135,12 @@ class Viewer:
             view = self._slide(addresses, series_id, Texts())
         except Busy:  # it will be there
             raise
-        except PluginError:  # deleted just now, or its file is lost: others have pictures
+        except PluginError:  # just deleted, or its file is lost: use the picture of another
             return None
         return view.canvases[0].pictures[0] if view else None
 
     def frame(self, addresses: Addresses, instance_id: str, frame_index: int) -> Canvas:
-        """One frame, counted from 0.
+        """The content of one frame, counted from 0.
 
         Raises:
             NotFound: no such instance or frame.
@@ -154,7 +154,7 @@ class Viewer:
     def instance(
         self, addresses: Addresses, instance_id: str, series: SeriesEntry, label: Texts
     ) -> View | None:
-        """What an instance of the series shows: of a whole slide, all that the series does."""
+        """The content of an instance; for part of a whole slide, that of the series."""
         one = self._catalogue.instance(instance_id, (*IMAGE_KEYWORDS, *MODEL_KEYWORDS))
         if one.sop_class_uid == SLIDE_SOP_CLASS_UID:
             return self.view(addresses, series, label)
@@ -233,7 +233,7 @@ class Viewer:
             yield Canvas(addresses.frame_canvas(*at), name, (picture,))
 
     def _is_whole_image(self, image: InstanceEntry) -> bool:
-        """One frame that is no tile, and no paper label where these are not shown."""
+        """Whether it is a single frame, not a tile, and not a paper label that must stay hidden."""
         is_label = "LABEL" in stored_values(image.tags, "ImageType")
         return frame_count(image) == 1 and (self._shows_slide_labels or not is_label)
 
@@ -276,7 +276,7 @@ class Viewer:
 
 
 def series_in_order(catalogue: Catalogue, describer: Describer, study_id: str) -> list[SeriesEntry]:
-    """The series of a study by their numbers, models last, with the tags that describe them."""
+    """The series of a study by number, models last, with their descriptive tags."""
     return sorted(catalogue.series_of(study_id, describer.keywords), key=_series_rank)
 
 
@@ -286,7 +286,7 @@ def _check_count(frames: int) -> None:
 
 
 def _series_rank(series: SeriesEntry) -> tuple[bool, float, str]:
-    """The place of a series among those of its study: by its number, models last."""
+    """The sort key of a series in its study: by number, models last."""
     rank = number(series.tags, "SeriesNumber")
     place = math.inf if rank is None else rank
     return series.tags.get("Modality") == _MODEL, place, series.series_id

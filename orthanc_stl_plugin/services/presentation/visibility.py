@@ -1,7 +1,7 @@
-"""Whether there is anything to see in a study: one rule, for collections and for harvesters.
+"""Whether a study shows anything: the same rule for collections and for harvesters.
 
-Nothing is opened for it: that takes a slide many milliseconds, or the transfer of all its files. So
-a study of images that turn out to be damaged is told of, and its manifest is refused.
+No file is opened for it: a slide would take many milliseconds, or the transfer of all its files. So
+a study whose images turn out to be damaged is listed, and its manifest is refused.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from orthanc_stl_plugin.formats.dicom.encapsulated import STL_SOP_CLASS_UID
 from orthanc_stl_plugin.services.ports.catalogue import Catalogue, InstanceEntry, SeriesEntry
 from orthanc_stl_plugin.services.presentation.canvases import IMAGE_KEYWORDS, is_image
 
-# Series of these hold neither images nor models.
+# Series of these modalities hold neither images nor models.
 WITHOUT_VIEW: Final = frozenset(
     {
         "ANN", "AU", "DOC", "ECG", "EPS", "FID", "HD", "KO", "PLAN", "PR", "REG", "RTPLAN",
         "RTRECORD", "RTSTRUCT", "RWV", "SMR", "SR", "STAIN", "TEXTUREMAP",
     }
 )  # fmt: skip
-# Their instances have pixels, which are never video: that is of colour, and has several frames.
+# Their instances have pixels that are never video, which has colour and several frames.
 _SURE: Final = frozenset(
     {
         STL_SOP_CLASS_UID,
@@ -49,20 +49,20 @@ _SURE: Final = frozenset(
         uid.XRayRadiofluoroscopicImageStorage,
     }
 )
-# These too, but any kind of series may have them, as a picture of an ECG.
+# These too, but they occur in any kind of series, such as a picture of an ECG.
 _CAPTURE: Final = uid.SecondaryCaptureImageStorage
 
 
 def study_shows(
     catalogue: Catalogue, study_id: str, modalities: Iterable[str], sop_classes: Iterable[str] = ()
 ) -> bool:
-    """The study holds an image or a model.
+    """Whether the study holds an image or a model.
 
     Args:
-        catalogue: is asked where `sop_classes` do not tell.
+        catalogue: queried if `sop_classes` do not decide.
         study_id: Orthanc's identifier.
         modalities: of its series.
-        sop_classes: of its instances, where they are known; they spare questions, no more.
+        sop_classes: of its instances, if known, to save queries.
     """
     seen = [modality not in WITHOUT_VIEW for modality in modalities]
     if not any(seen):
@@ -74,7 +74,7 @@ def study_shows(
 
 
 def _shows(catalogue: Catalogue, series: SeriesEntry) -> bool:
-    """One instance of the series is an image or a model: as a rule the first one."""
+    """Whether an instance of the series is an image or a model; usually the first one is."""
     if str(series.tags.get("Modality", "")) in WITHOUT_VIEW:
         return False
     first = catalogue.instances_of(series.series_id, IMAGE_KEYWORDS, limit=1)
