@@ -1,16 +1,19 @@
-"""Polygons of more than three corners -> triangles."""
+"""Polygons of more than three corners -> triangles, by ear clipping."""
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
+import mapbox_earcut
 import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.formats.meshes.ears import Triangle, triangles_of
+
+type Triangle = tuple[int, int, int]
 
 MOST_CORNERS: Final = 10_000
 _NEGLIGIBLE: Final = 1e-6
@@ -27,7 +30,7 @@ def folded(
 
     Returns:
         By the number of the polygon, the positions of its corners; each triangle is wound as its
-        polygon. A polygon that crosses itself is triangulated with as little folding as possible.
+        polygon. A polygon that crosses itself has triangles too, which may overlap.
 
     Raises:
         UnusableSource: such a polygon has more than `MOST_CORNERS`.
@@ -67,4 +70,49 @@ def _cut(points: NDArray[np.float64]) -> list[Triangle]:
             f"a concave polygon has {len(points)} corners, above the limit of {MOST_CORNERS}:"
             " export triangles"
         )
-    return triangles_of(points)
+    found = mapbox_earcut.triangulate_float64(points, np.array([len(points)], dtype=np.uint32))
+    triangles: list[Triangle] = [(a, b, c) for a, b, c in found.reshape(-1, 3).tolist()]
+    if len(triangles) != len(points) - 2:
+        triangles = _with_every_corner(triangles, len(points))
+    if not _is_bounded_by_polygon(triangles, len(points)):  # it crosses itself
+        return [(0, corner, corner + 1) for corner in range(1, len(points) - 1)]
+    return triangles
+
+
+def _with_every_corner(triangles: list[Triangle], count: int) -> list[Triangle]:
+    """With the corners that earcut leaves out: they lie on the straight side of a triangle."""
+    is_used = np.zeros(count, dtype=np.bool_)
+    is_used[np.array(triangles, dtype=np.intp).ravel()] = True
+    following = dict(itertools.pairwise([*np.flatnonzero(is_used).tolist()] * 2))
+    complete: list[Triangle] = []
+    waiting = list(triangles)
+    while waiting:
+        first, second, third = waiting.pop()
+        for start, stop, apex in (
+            (first, second, third), (second, third, first), (third, first, second)
+        ):  # fmt: skip
+            if following.get(start) == stop and (start + 1) % count != stop:
+                del following[start]
+                chain = [start, *((start + 1 + n) % count for n in range((stop - start) % count))]
+                waiting += [(one, other, apex) for one, other in itertools.pairwise(chain)]
+                break
+        else:
+            complete.append((first, second, third))
+    return complete
+
+
+def _is_bounded_by_polygon(triangles: list[Triangle], count: int) -> bool:
+    """Whether the sides of the triangles cancel out, but for those of the polygon."""
+    corners = np.array(triangles, dtype=np.int64).reshape(-1, 3)
+    starts, stops = corners.ravel(), np.roll(corners, -1, axis=1).ravel()
+    low, high = np.minimum(starts, stops), np.maximum(starts, stops)
+    sides, side_of = np.unique(low * count + high, return_inverse=True)
+    balance = np.bincount(side_of, np.where(starts < stops, 1, -1), len(sides))
+    ring = np.arange(count)
+    bound = np.append(ring[:-1] * count + ring[1:], count - 1)  # the last one runs back to 0
+    way = np.append(np.ones(count - 1), -1)
+    is_open = balance != 0
+    order = np.argsort(bound)
+    return np.array_equal(sides[is_open], bound[order]) and np.array_equal(
+        balance[is_open], way[order]
+    )

@@ -1,5 +1,8 @@
 """Triangles of polygons: their areas add up to that of the polygon, none is turned round."""
 
+from collections import Counter
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -42,7 +45,7 @@ def test_an_f_is_filled_from_wherever_it_starts(start: int):
     assert len(areas) == 8
 
 
-def test_an_arrowhead_is_cut_at_its_notch():
+def test_an_arrowhead_is_cut_at_its_reflex_corner():
     arrowhead = np.array([(4.0, 0), (1, 1), (0, 4), (0, 0)])
     assert_fills(arrowhead, 4)
     assert len(signed_areas(np.roll(arrowhead, 1, axis=0))) == 0
@@ -74,7 +77,7 @@ def thin_zigzag(count: int) -> NDArray[np.float64]:
 
 
 def bowl(count: int) -> NDArray[np.float64]:
-    """A square but for a hill from its ground: two corners see all notches."""
+    """A square but for a hill from its ground: two corners see all reflex corners."""
     x = np.linspace(-1, 1, count - 2)
     return np.concatenate([[(-1, 2.0)], np.column_stack([x, 1 - x**2]), [(1, 2.0)]])
 
@@ -94,6 +97,30 @@ def test_convex_polygons_and_triangles_are_left_to_a_fan():
 def test_polygons_of_vertices_that_are_not_there_are_passed_over():
     points = in_space(F_OUTLINE)
     assert list(folded(points, [(0, 1, 2, 10), (0, -1, 2, 3), range(10)])) == [2]
+
+
+def sides_of(triangles: list[tuple[int, int, int]]) -> set[tuple[int, int]]:
+    """The sides that no other triangle has the other way round."""
+    sides = Counter(side for a, b, c in triangles for side in ((a, b), (b, c), (c, a)))
+    return {(a, b) for (a, b), count in sides.items() if count > sides[b, a]}
+
+
+def test_a_corner_that_earcut_leaves_out_is_put_back():
+    """At the tip of a spike without area: a surface would be open there."""
+    outline = np.array([(1.0, 0), (2, 0), (2, 2), (2, 1), (1, 3)])
+    [triangles] = folded(in_space(outline), [range(5)]).values()
+    assert sides_of(triangles) == {(0, 1), (1, 2), (2, 3), (3, 4), (4, 0)}
+    assert signed_areas(outline).sum() == pytest.approx(2)
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=9))
+def test_triangles_are_bounded_by_their_polygon_whatever_it_is(corners: list[tuple[int, int]]):
+    """So no surface is opened: its neighbours have the same sides."""
+    outline = np.array(corners, dtype=np.float64)
+    for triangles in folded(in_space(outline), [range(len(corners))]).values():
+        assert len(triangles) == len(corners) - 2
+        assert sides_of(triangles) == set(pairwise([*range(len(corners)), 0]))
 
 
 def test_a_polygon_that_crosses_itself_has_triangles_too():
