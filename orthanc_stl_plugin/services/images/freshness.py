@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
-import struct
 import termios
 import threading
 import weakref
@@ -17,14 +15,13 @@ from itertools import count
 from pathlib import Path
 from typing import Final, cast
 
-# inotify(7). Attributes: the number of links is one, so that a deletion shows before its own call
-# ends, even of a file that is open.
-_MODIFY, _ATTRIBUTES, _MOVED, _DELETED = 0x2, 0x4, 0x800, 0x400
-_EVENTS: Final = _MODIFY | _ATTRIBUTES | _MOVED | _DELETED
-_EVENT: Final = struct.Struct("iIII")
+from inotify_simple import Event, INotify, flags
+
+# Attributes: the number of links is one, so that a deletion shows before its own call ends, even of
+# a file that is open.
+_EVENTS: Final = flags.MODIFY | flags.ATTRIB | flags.MOVE_SELF | flags.DELETE_SELF
 _OVERFLOWN: Final = -1
-_NO_BYTES: Final = bytes(struct.calcsize("i"))
-_MOST_READ: Final = 1 << 16
+_NO_BYTES: Final = bytes(4)  # a C int, 0
 
 
 class Freshness:
@@ -72,18 +69,16 @@ class Changes:
     def __init__(self) -> None:
         self._numbers = count(1)
         self.last = 0
-        self._system = ctypes.PyDLL(None)
         self._guard = threading.Lock()
         self.is_reading = False
         self._watched: dict[int, weakref.WeakSet[Freshness]] = {}
         self._left: deque[Sequence[int]] = deque()
-        has_queue = hasattr(self._system, "inotify_init1")
-        flags = os.O_CLOEXEC | os.O_NONBLOCK
-        self._queue = self._system.inotify_init1(flags) if has_queue else -1
-        ask = partial(fcntl.ioctl, self._queue, termios.FIONREAD, _NO_BYTES)
+        self._queue = _new_queue()
+        number = -1 if self._queue is None else self._queue.fileno()
+        ask = partial(fcntl.ioctl, number, termios.FIONREAD, _NO_BYTES)
         self.waiting = cast("Callable[[], bytes]", ask)
-        if self._queue >= 0:
-            weakref.finalize(self, os.close, self._queue)
+        if self._queue is not None:
+            weakref.finalize(self, self._queue.close)
 
     def note(self) -> None:
         """The archive has told of a change: what is open has to be compared with it."""
@@ -95,11 +90,11 @@ class Changes:
         The kernel is told when the next ones are watched: what it watches, it keeps in memory.
         """
         freshness = Freshness(self, paths)
-        if self._queue < 0 or not paths:
+        if self._queue is None or not paths:
             return freshness
         with self._guard:
-            self._leave()
-            numbers = [self._added(path) for path in paths]
+            self._leave(self._queue)
+            numbers = [_added(self._queue, path) for path in paths]
             freshness.is_watched = all(number >= 0 for number in numbers)
             for number in numbers:
                 self._watched.setdefault(number, weakref.WeakSet()).add(freshness)
@@ -109,32 +104,43 @@ class Changes:
 
     def read(self) -> None:
         """Tells whose files have changed until now."""
-        with self._guard:
-            self._read()
+        if self._queue is not None:
+            with self._guard:
+                self._read(self._queue)
 
-    def _leave(self) -> None:
+    def _leave(self, queue: INotify) -> None:
         while self._left:
             for number in self._left.popleft():
                 if number in self._watched and not self._watched[number]:
                     del self._watched[number]
-                    self._system.inotify_rm_watch(self._queue, number)
+                    with suppress(OSError):  # the file is deleted, and left already
+                        queue.rm_watch(number)
 
-    def _added(self, path: Path) -> int:
-        return int(self._system.inotify_add_watch(self._queue, os.fsencode(path), _EVENTS))
-
-    def _read(self) -> None:
+    def _read(self, queue: INotify) -> None:
         self.is_reading = True  # who finds an empty queue meanwhile has to wait
-        with suppress(BlockingIOError):  # the queue is empty: all events are told
-            while True:
-                self._tell(os.read(self._queue, _MOST_READ))
+        while events := queue.read(timeout=0):
+            self._tell(events)
         self.is_reading = False
 
-    def _tell(self, events: bytes) -> None:
-        at = 0
-        while at < len(events):
-            number, _, _, name_bytes = _EVENT.unpack_from(events, at)
-            at += _EVENT.size + name_bytes
-            told = self._watched if number == _OVERFLOWN else (number,)
+    def _tell(self, events: Sequence[Event]) -> None:
+        for event in events:
+            told = self._watched if event.wd == _OVERFLOWN else (event.wd,)
             for one in told:
                 for freshness in self._watched.get(one, ()):
                     freshness.has_changed = True
+
+
+def _new_queue() -> INotify | None:
+    """None where the kernel has no inotify, or gives no more queues."""
+    try:
+        return INotify()
+    except (AttributeError, OSError):
+        return None
+
+
+def _added(queue: INotify, path: Path) -> int:
+    """The number of a watch; -1 where there is none."""
+    try:
+        return int(queue.add_watch(path, _EVENTS))
+    except OSError:
+        return -1
