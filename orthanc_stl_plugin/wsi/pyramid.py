@@ -221,5 +221,11 @@ class Slide:
             UnusableSource: the series holds no tiled image.
         """
         if not self.pyramids:
-            raise UnusableSource("the series holds no image with a total pixel matrix")
+            flavours = sorted({image.flavour for image in self.associated})
+            if not flavours or Flavour.OTHER in flavours:
+                raise UnusableSource("the series holds no image with a total pixel matrix")
+            raise UnusableSource(
+                f"the series holds no slide, but only its {' and '.join(flavours)}: each of them is"
+                " an image by its instance"
+            )
         return self.pyramids[0]

@@ -11,7 +11,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.formats.dicom.dataset import tolerating
+from orthanc_stl_plugin.formats.dicom.dataset import items, tolerating
 from orthanc_stl_plugin.formats.dicom.sample_range import StoredType
 from orthanc_stl_plugin.formats.pixels.frame_codecs import photometric_after
 from orthanc_stl_plugin.formats.pixels.greyscale import GreyScale, Spread
@@ -62,10 +62,13 @@ class Display:
                 self._samples,
             )
             self._check()
+            palette = header if self._photometric == "PALETTE COLOR" else _path_palette(header)
+            if palette is not header and palette is not None and self._photometric in _GREY:
+                self._photometric = "PALETTE COLOR"
             self._scale: GreyScale | None = None
             self._table: NDArray[np.uint8] | None = None
-            if self._photometric == "PALETTE COLOR":
-                self._table = palette_table(header, self._stored)
+            if palette is not None and self._photometric == "PALETTE COLOR":
+                self._table = palette_table(palette, self._stored)
             elif self._photometric in _GREY:
                 self._scale = GreyScale.of(header, frame or Dataset(), value_range)
                 if self._stored.bits_allocated <= _LARGEST_TABLE_BITS:
@@ -149,6 +152,14 @@ class Display:
         assert self._table is not None  # noqa: S101 -- the callers have seen it
         indices = np.ascontiguousarray(samples).view(f"u{samples.dtype.itemsize}")
         return np.asarray(self._table[indices])
+
+
+def _path_palette(header: Dataset) -> Dataset | None:
+    """The colours that the only optical path of an image asks for (PS3.3 C.8.12.5)."""
+    paths = items(header, "OpticalPathSequence")
+    if len(paths) != 1 or header.get("PixelPresentation") != "COLOR":
+        return None
+    return next(iter(items(paths[0], "PaletteColorLookupTableSequence")), None)
 
 
 def _from_ybr(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -145,7 +145,9 @@ def _grouped(
     has_several = len(frames) < len(bounds)
     if has_several and not is_closed:
         frames = frames[:-1]  # the last frame may lack fragments
-    if len(frames) - 1 > declared_count or (is_start and not is_start[0]):
+    # Nothing tells which ones of a few are not there. Where most are not, their number is wrong.
+    is_few = is_closed and 0 < declared_count - (len(frames) - 1) < len(frames)
+    if is_few or len(frames) - 1 > declared_count or (is_start and not is_start[0]):
         raise UnusableSource(
             f"{len(bounds) - 1} fragments of pixel data cannot be told apart into"
             f" {declared_count} frames"

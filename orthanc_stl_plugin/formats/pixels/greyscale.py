@@ -21,7 +21,13 @@ type Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LookupTable:
-    """A table of the Modality or VOI LUT Sequence (PS3.3 C.11.1.1, C.11.2.1.1)."""
+    """A table of the Modality or VOI LUT Sequence (PS3.3 C.11.1.1, C.11.2.1.1).
+
+    Attributes:
+        first: the value of the first entry.
+        entries: float64.
+        largest: the greatest entry that the bits of the table allow.
+    """
 
     first: int
     entries: Values
@@ -52,8 +58,15 @@ class LookupTable:
         return np.asarray(self.entries[indices.clip(0, self.entries.size - 1)])
 
     def shares(self, values: Values) -> Values:
-        """Entries as shares of full brightness."""
-        return self.apply(values) / self.largest
+        """Entries as shares of full brightness.
+
+        Where no entry needs the highest of the bits that are stated, more are stated than used:
+        the entries then go from black to white.
+        """
+        low, high = 0.0, self.largest
+        if self.entries.max() <= self.largest // 2:
+            low, high = float(self.entries.min()), float(self.entries.max())
+        return (self.apply(values) - low) / ((high - low) or 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +182,7 @@ def _voi(header: Dataset, frame: Dataset) -> LookupTable | Window | None:
 
 def _spread(modality: LookupTable | Rescale, stored: tuple[int, int]) -> Spread:
     if isinstance(modality, LookupTable):
-        return Spread(0.0, modality.largest)
+        return Spread(float(modality.entries.min()), float(modality.entries.max()))
     ends = modality.apply(np.array(stored, dtype=np.float64))
     return Spread(float(ends.min()), float(ends.max()))
 

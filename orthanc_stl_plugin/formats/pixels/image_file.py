@@ -146,11 +146,13 @@ def _header(buffer: Buffer) -> tuple[Dataset, int]:
     stream = _BufferStream(buffer)
     with tolerating("the DICOM file"):
         header = read_partial(cast("BinaryIO", stream), is_beyond, force=True)
-        # They are parsed here: what follows reads them freely.
-        is_dicom = None not in (header.get("SOPClassUID"), header.get("SOPInstanceUID"))
+        # They are parsed here: what follows reads them freely. Orthanc writes no SOP Class UID
+        # where a client makes an image of a photograph and gives none.
+        _ = header.get("SOPClassUID"), header.get("SOPInstanceUID")
+        is_image = None not in (header.get("Rows"), header.get("Columns"))
         header.buffer = None
-    if not is_dicom:
-        raise UnusableSource("the file is not DICOM: it has no SOP Class UID or SOP Instance UID")
+    if not is_image:
+        raise UnusableSource("the file is no DICOM image: it has no Rows and Columns")
     return header, stream.tell()
 
 

@@ -22,6 +22,7 @@ from orthanc_stl_plugin.wsi.slide_image import (
     SparseTiling,
 )
 
+WHOLE_SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 WHITE: Final = (255, 255, 255)
 BLACK: Final = (0, 0, 0)
 NEUTRAL: Final = (0x8080, 0x8080)
@@ -106,7 +107,7 @@ def _path_label(path: Dataset) -> str:
     return ""
 
 
-def _tiling(image: ImageFile, paths: tuple[OpticalPath, ...]) -> FullTiling | SparseTiling:
+def _tiling(image: ImageFile, paths: tuple[OpticalPath, ...]) -> FullTiling | SparseTiling | None:
     header, tiles = image.header, image.tiles
     if tiles is not None and (tiles.positions >= 0).all(axis=1).any():
         ordinals = None
@@ -121,6 +122,8 @@ def _tiling(image: ImageFile, paths: tuple[OpticalPath, ...]) -> FullTiling | Sp
     planes = max(1, int(header.get("TotalPixelMatrixFocalPlanes") or 1))
     declared = image.frames.declared_count
     if not is_full and declared not in {1, columns * rows * planes * len(paths)}:
+        if header.get("SOPClassUID") != WHOLE_SLIDE_SOP_CLASS_UID:
+            return None  # frames of their own, whatever else is said
         raise UnusableSource(f"nothing says where the {declared} frames of a tiled image are")
     measures = group_of(header, Dataset(), "PixelMeasuresSequence") or Dataset()
     origin = next(iter(items(header, "TotalPixelMatrixOriginSequence")), Dataset())
@@ -176,4 +179,4 @@ def _scan(header: Dataset) -> ScanIdentity:
 
 def _recency(header: Dataset) -> tuple[str, int, str]:
     moment = f"{header.get('ContentDate') or ''}{header.get('ContentTime') or ''}"
-    return (moment, int(header.get("InstanceNumber") or 0), str(header.SOPInstanceUID))
+    return (moment, int(header.get("InstanceNumber") or 0), str(header.get("SOPInstanceUID") or ""))

@@ -24,11 +24,11 @@ from orthanc_stl_plugin.formats.pixels.frame_index import ITEM_HEADER
 from orthanc_stl_plugin.formats.pixels.icc_profile import is_sound, profile_of, to_srgb
 from orthanc_stl_plugin.formats.pixels.image_file import ImageFile
 from orthanc_stl_plugin.formats.pixels.level_file import TileFile, halved
+from orthanc_stl_plugin.formats.pixels.slide_image import WHOLE_SLIDE_SOP_CLASS_UID
 from orthanc_stl_plugin.services.images.local_files import LocalPart, read_part
 
 type Pixels = NDArray[np.uint8]
 
-WHOLE_SLIDE_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.77.1.6"
 _JPEG_SYNTAXES: Final = (JPEGBaseline8Bit, JPEGExtended12Bit)
 _REDUCIBLE_SYNTAXES: Final = (*_JPEG_SYNTAXES, *JPEG2000TransferSyntaxes)
 _FRAMES_LOOKED_AT: Final = 16

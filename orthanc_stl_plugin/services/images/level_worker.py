@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.pixels.level_file import LevelWriter
 from orthanc_stl_plugin.services.images.frames import (
     FrameSource,
@@ -91,6 +92,12 @@ def _strips(level: Level, sources: Mapping[str, FrameSource], samples: int) -> I
                 part[:] = absent
                 continue
             seen = level.seen(column, row)
-            tile = sources[address.instance_id].pixels(address.frame_index, seen=seen)
+            try:
+                tile = sources[address.instance_id].pixels(address.frame_index, seen=seen)
+            except UnusableSource:  # as an answer draws it
+                if level.columns * level.rows == 1:
+                    raise
+                part[:] = absent
+                continue
             part[:] = tile[: part.shape[0], : part.shape[1]]
         yield strip

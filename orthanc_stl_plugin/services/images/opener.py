@@ -19,9 +19,9 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.formats.dicom.deflated import Deflated
 from orthanc_stl_plugin.formats.pixels.image_file import ImageFile
-from orthanc_stl_plugin.formats.pixels.slide_image import slide_image
+from orthanc_stl_plugin.formats.pixels.slide_image import WHOLE_SLIDE_SOP_CLASS_UID, slide_image
 from orthanc_stl_plugin.services.images.fetched_files import FetchedFiles
-from orthanc_stl_plugin.services.images.frames import WHOLE_SLIDE_SOP_CLASS_UID, StoredFrames
+from orthanc_stl_plugin.services.images.frames import StoredFrames
 from orthanc_stl_plugin.services.images.freshness import Changes, Freshness
 from orthanc_stl_plugin.services.images.local_files import local_frame, local_groups, open_local
 from orthanc_stl_plugin.services.images.open_image import OpenImage
@@ -93,7 +93,7 @@ class Opener:
                 records[instance_id] = record
                 _log.warning("instance %s is left out of its slide: %s", instance_id, error)
                 continue
-            if file.header.SOPClassUID != WHOLE_SLIDE_SOP_CLASS_UID:
+            if file.header.get("SOPClassUID") != WHOLE_SLIDE_SOP_CLASS_UID:
                 raise UnusableSource(
                     f"the series {series_id} is no whole slide: its frames are images of their own"
                 )
@@ -127,7 +127,7 @@ class Opener:
         """
         record, file = self._file(instance_id, self._archive.file_record(instance_id))
         described = slide_image(instance_id, file)
-        is_slide = file.header.SOPClassUID == WHOLE_SLIDE_SOP_CLASS_UID
+        is_slide = file.header.get("SOPClassUID") == WHOLE_SLIDE_SOP_CLASS_UID
         if is_slide and described.flavour is Flavour.LABEL and self._hides_slide_labels:
             raise NotFound("the paper labels of slides are not shown here")
         frames = self._frames(instance_id, record, file)

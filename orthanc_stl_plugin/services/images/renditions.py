@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
 import weakref
@@ -13,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.formats.pixels import jpeg
 from orthanc_stl_plugin.iiif.image.encode import MEDIA_TYPES, encode
 from orthanc_stl_plugin.iiif.image.info import ImageDescription, info_v2, info_v3
@@ -39,6 +40,7 @@ _SMALL_CANVAS_PX: Final = 16_000_000
 _CANVAS_PX_PER_LARGEST: Final = 4
 _BYTES_PER_RENDITION: Final = 2000  # roughly
 _BYTES_PER_PLACEMENT: Final = 200
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -227,7 +229,10 @@ class Renditions:
         source = image.sources[address.instance_id]
         if not source.is_there():
             raise NotFound("the image is no longer in the archive")
-        read = source.jpeg_reader(address.frame_index, shown.seen(tile.column, tile.row))
+        try:
+            read = source.jpeg_reader(address.frame_index, shown.seen(tile.column, tile.row))
+        except UnusableSource:
+            return None  # drawing it will tell
         if read is None:
             return None
         if (tile.width, tile.height) == (shown.tile_width, shown.tile_height):
@@ -264,7 +269,14 @@ class Renditions:
                 seen = level.seen(placement.column, placement.row)
                 make = partial(source.pixels, address.frame_index, drawn.reduce_by, seen)
                 key = (image.revision, address, drawn.reduce_by)
-                yield placement, self._tiles.get(key, make)
+                try:
+                    tile = self._tiles.get(key, make)
+                except UnusableSource as error:
+                    if level.columns * level.rows == 1:
+                        raise
+                    _log.warning("%s is drawn as absent: %s", address, error)
+                    continue
+                yield placement, tile
 
 
 def _lacks_levels(image: OpenImage, drawn: RenderPlan) -> bool:

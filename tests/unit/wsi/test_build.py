@@ -267,6 +267,8 @@ def test_labels_overviews_and_thumbnails_are_no_levels() -> None:
 
 def test_a_series_without_levels_has_no_default() -> None:
     with pytest.raises(UnusableSource, match="no image with a total pixel matrix"):
+        _ = slide([]).default
+    with pytest.raises(UnusableSource, match="holds no slide, but only its LABEL"):
         _ = slide([full("label", 10, 8, 1, flavour=Flavour.LABEL)]).default
 
 

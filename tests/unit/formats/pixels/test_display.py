@@ -172,6 +172,46 @@ def test_a_modality_table_replaces_values() -> None:
     assert greys(described, [0, 10, 11, 12, 200]) == [0, 0, 128, 255, 255]
 
 
+@pytest.mark.parametrize("entries", [[100, 500, 1100], [1100, 500, 100]])
+def test_without_a_window_the_entries_of_a_modality_table_go_from_black_to_white(
+    entries: list[int],
+) -> None:
+    described = header(16, 12, ModalityLUTSequence=[table(0, entries, 16)])
+    shown = greys(described, [0, 1, 2])
+    assert shown == ([0, 102, 255] if entries[0] == 100 else [255, 102, 0])
+
+
+def test_a_voi_table_that_overstates_its_bits_goes_from_black_to_white() -> None:
+    entries = [0, 1000, 4095]
+    described = header(16, 12, VOILUTSequence=[table(0, entries, 16)])
+    assert greys(described, [0, 1, 2]) == [0, 62, 255]
+    needed = header(16, 12, VOILUTSequence=[table(0, entries, 12)])
+    assert greys(needed, [0, 1, 2]) == [0, 62, 255]
+
+
+def test_a_voi_table_that_needs_its_bits_is_as_bright_as_it_says() -> None:
+    described = header(16, 12, VOILUTSequence=[table(0, [0, 1000, 3000], 12)])
+    assert greys(described, [0, 1, 2]) == [0, 62, 187]
+
+
+def path_of(red: list[int], green: list[int], blue: list[int]) -> Dataset:
+    palette = Dataset()
+    for name, entries in (("Red", red), ("Green", green), ("Blue", blue)):
+        setattr(palette, f"{name}PaletteColorLookupTableDescriptor", [len(entries), 0, 8])
+        setattr(palette, f"{name}PaletteColorLookupTableData", bytes(entries))
+    return item(OpticalPathIdentifier="1", PaletteColorLookupTableSequence=[palette])
+
+
+def test_the_palette_of_an_optical_path_gives_its_colours() -> None:
+    nothing, ramp = [0] * 256, list(range(256))
+    paths = [path_of(nothing, ramp, nothing)]
+    shown = Display(header(8, OpticalPathSequence=paths, PixelPresentation="COLOR"))
+    assert shown.samples == 3
+    samples = np.array([0, 9, 255], np.uint8).reshape(1, 3, 1)
+    assert shown.to_8bit(samples)[0].tolist() == [[0, 0, 0], [0, 9, 0], [0, 255, 0]]
+    assert Display(header(8, OpticalPathSequence=paths)).samples == 1  # MONOCHROME
+
+
 def test_a_voi_table_is_used_rather_than_the_window() -> None:
     described = window(7, 3, VOILUTSequence=[table(-1, [0, 51, 102, 255], 8)])
     described.PixelRepresentation = 1

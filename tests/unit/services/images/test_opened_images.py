@@ -1,10 +1,12 @@
 """Images are opened once, and anew as soon as the archive holds something else."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEGLSLossless
 
@@ -39,6 +41,77 @@ def test_a_slide_is_its_levels_and_a_frame_is_one(images_here: Gallery):
     slide, frame = images_here.images.open(SLIDE), images_here.images.open(FRAME)
     assert [(one.width, one.height) for one in slide.levels] == SIZES
     assert [(one.width, one.height) for one in frame.levels] == [(40, 30)]
+
+
+def test_an_image_needs_no_sop_class(images_here: Gallery):
+    dataset = dcmread(BytesIO(frame_file(PICTURE)))
+    del dataset.SOPClassUID
+    del dataset.file_meta.MediaStorageSOPClassUID
+    stream = BytesIO()
+    dataset.save_as(stream, enforce_file_format=False)
+    images_here.archive.store("bare", stream.getvalue(), "bare")
+    assert np.array_equal(
+        images_here.pixels(FrameImage("bare", 0), "full/max/0/default.png"), PICTURE
+    )
+
+
+def test_frames_with_a_matrix_and_without_places_are_frames_of_their_own(images_here: Gallery):
+    frames = np.stack([PICTURE, PICTURE[::-1]])
+    dataset = dcmread(BytesIO(frame_file(PICTURE)))
+    dataset.NumberOfFrames, dataset.PixelData = 2, frames.tobytes()
+    dataset.TotalPixelMatrixRows, dataset.TotalPixelMatrixColumns = PICTURE.shape[:2]
+    images_here.archive.store("two", file_bytes(dataset), "two")
+    for number, frame in enumerate(frames):
+        found = images_here.pixels(FrameImage("two", number), "full/max/0/default.png")
+        assert np.array_equal(found, frame)
+
+
+def items_of(frames: list[bytes]) -> bytes:
+    """Encapsulated pixel data with an empty offset table; pydicom refuses empty fragments."""
+    return b"".join(
+        b"\xfe\xff\x00\xe0" + len(frame).to_bytes(4, "little") + frame for frame in [b"", *frames]
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xd8\xff\xe0no JPEG at all!"], ids=["empty", "broken"]
+)
+@pytest.mark.parametrize("extension", ["jpg", "png"])
+def test_a_tile_that_cannot_be_decoded_is_drawn_as_absent(
+    images_here: Gallery, content: bytes, extension: str, caplog: pytest.LogCaptureFixture
+):
+    codec = Codec("1.2.840.10008.1.2.4.80", jpeg_ls)
+    [level] = written_slide([(100, 70)], LevelSample(1, 1, tile_width=32, tile_height=16), codec)
+    [file] = level.files
+    dataset = dcmread(BytesIO(file.content))
+    frames = list(file.frames)
+    frames[5] = content
+    dataset.PixelData = items_of(frames)
+    images_here.archive.store(
+        "torn", file_bytes(dataset, dataset.file_meta.TransferSyntaxUID), "torn"
+    )
+    expected = level.pixels[0, 0].copy()
+    expected[16:32, 32:64] = 255
+    found = images_here.pixels(SeriesImage("torn"), f"full/max/0/default.{extension}")
+    away = np.abs(found.astype(int) - expected)
+    assert away.mean() < (0.01 if extension == "png" else 6)
+    tile = images_here.pixels(SeriesImage("torn"), f"32,16,32,16/max/0/default.{extension}")
+    assert (tile == 255).all()
+    assert "drawn as absent" in caplog.text
+
+
+def test_one_item_too_few_is_refused_rather_than_shifted(images_here: Gallery):
+    codec = Codec("1.2.840.10008.1.2.4.80", jpeg_ls)
+    [level] = written_slide([(100, 70)], LevelSample(1, 1, tile_width=32, tile_height=16), codec)
+    [file] = level.files
+    dataset = dcmread(BytesIO(file.content))
+    frames = [frame for number, frame in enumerate(file.frames) if number != 5]
+    dataset.PixelData = items_of(frames)
+    images_here.archive.store(
+        "few", file_bytes(dataset, dataset.file_meta.TransferSyntaxUID), "few"
+    )
+    with pytest.raises(UnusableSource, match="cannot be told apart into 20 frames"):
+        images_here.images.open(FrameImage("few", 0))
 
 
 def test_what_is_open_stays_open(images_here: Gallery):
