@@ -5,6 +5,14 @@ set -euo pipefail
 readonly prefix=/opt/orthanc-stl-plugin
 readonly plugins=/usr/share/orthanc/plugins
 
+# Earlier ones die on malformed uploads, without any plugin (1.12.7 on a fragment that ends early, and on deep nesting).
+readonly oldest=1.13
+version=$(Orthanc --version | awk 'NR == 1 {print $2}')
+if [ "$(printf '%s\n' "$oldest" "$version" | sort --version-sort | head -n 1)" != "$oldest" ]; then
+    echo "finish.sh: the base has Orthanc $version: $oldest or newer is needed" >&2
+    exit 1
+fi
+
 # The index in PostgreSQL, for several replicas; images that bring an Orthanc of their own have it already.
 if dpkg-query --search "$(command -v Orthanc)" >/dev/null 2>&1; then
     apt-get update

@@ -1,7 +1,7 @@
 # An image that has Orthanc where orthancteam/orthanc has it, made of Debian's: outside the package manager, its plugins
 # in a folder that nothing is loaded from, a user of another number, and a machine's number that every container shares.
 # ServeFolders stands in for Orthanc Explorer 2, which Debian lacks.
-ARG BASE=docker.io/library/debian:trixie-slim
+ARG BASE=docker.io/library/debian:forky-slim
 FROM ${BASE}
 RUN apt-get update && \
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d && \
