@@ -11,7 +11,7 @@ ARGS =
 RUN = setpriv --pdeathsig TERM docker/root.sh
 SERVER = exec env HTTP_PORT='$(HTTP_PORT)' DICOM_PORT='$(DICOM_PORT)' DATA='$(DATA)' CONFIG='$(CONFIG)'
 
-.PHONY: help demo serve test test-deployment test-sid check bench sizing report shell clean clean-all
+.PHONY: help demo serve test test-deployment test-next check bench sizing report shell clean clean-all
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -30,8 +30,8 @@ test: ## All tests: unit, property, conformance and integration with a real Orth
 test-deployment: ## The containers of docker/compose.yaml, built and run with podman on this machine
 	@exec setpriv --pdeathsig TERM tests/deployment/run.sh $(ARGS)
 
-test-sid: ## The tests with a real Orthanc in Debian sid: the next Orthanc, the next Python
-	@exec env SUITE=sid $(RUN) python -m pytest -m '' tests/integration tests/conformance $(ARGS)
+test-next: ## The tests with a real Orthanc in Debian testing: the Orthanc and the Python of the image
+	@exec env SUITE=testing $(RUN) python -m pytest -m '' tests/integration tests/conformance $(ARGS)
 
 check: ## Format, lint, types and layers
 	@exec $(RUN) sh -euc 'ruff format --check; ruff check; mypy; lint-imports'
