@@ -96,11 +96,11 @@ def test_several_structures_become_models_of_their_own_or_one(
     watched: Watched, orthanc: OrthancServer, rtstruct: dict[str, str]
 ):
     page = watched.open(f"/stl/app/create.html?series={rtstruct['ParentSeries']}")
-    page.get_by_label("Detail").select_option("Draft (128 voxels an axis)")
+    page.get_by_label("Detail").select_option("Draft (128 voxels per axis)")
     made(page)
     expect(page.locator("#result li")).to_have_count(2)
     assert watched.seriously_inaccessible() == []
-    page.get_by_label("Several structures").select_option("One model of all")
+    page.get_by_label("Several structures").select_option("One model of all structures")
     page.get_by_label("Name").fill("Both together")
     made(page)
     expect(page.locator("#result li")).to_have_count(1)
@@ -178,7 +178,7 @@ def test_slices_can_be_turned_and_moved(watched: Watched, ct: dict[str, str]):
 
 def test_a_triangle_budget_is_kept(watched: Watched, ct: dict[str, str]):
     page = watched.open(f"/stl/app/create.html?series={ct['ParentSeries']}")
-    page.get_by_label("Most triangles").fill("2000")
+    page.get_by_label("Maximum triangles").fill("2000")
     page.get_by_label("Smoothing").select_option("None: shows the voxels")
     made(page)
     mesh = downloaded(page, "Download Surface of CT as STL")
@@ -188,7 +188,7 @@ def test_a_triangle_budget_is_kept(watched: Watched, ct: dict[str, str]):
 
 def test_an_error_of_the_server_is_a_sentence_on_the_page(watched: Watched, ct: dict[str, str]):
     page = watched.open(f"/stl/app/create.html?series={ct['ParentSeries']}")
-    page.get_by_label("Most triangles").fill("3")
+    page.get_by_label("Maximum triangles").fill("3")
     watched.expect("400")
     create(page)
     expect(page.get_by_role("alert")).to_have_text("Triangles is 3: it must be at least 100")

@@ -43,10 +43,10 @@ def test_what_was_deleted_is_told_in_the_language_of_the_page(watched: Watched):
 def test_mirador_without_images_is_a_sentence_too(watched: Watched, rtstruct: dict[str, str]):
     watched.expect("422")
     page = watched.open(f"/stl/app/mirador.html?series={rtstruct['ParentSeries']}")
-    expect(page.get_by_role("alert")).to_have_text("There are no images to look at here.")
+    expect(page.get_by_role("alert")).to_have_text("There are no images here.")
 
 
 def test_mirador_of_what_is_gone_is_a_sentence_too(watched: Watched):
     watched.expect("404")
     page = watched.open(f"/stl/app/mirador.html?series={GONE}")
-    expect(page.get_by_role("alert")).to_contain_text("nothing to see")
+    expect(page.get_by_role("alert")).to_contain_text("nothing at this address")

@@ -155,4 +155,4 @@ def test_a_file_that_is_gone_when_it_is_sent_is_told_in_a_sentence(
     page.locator("#file").set_input_files(path)
     path.unlink()
     page.get_by_role("button", name="Create the model").click()
-    expect(page.get_by_role("alert")).to_contain_text("has been moved, changed or deleted")
+    expect(page.get_by_role("alert")).to_contain_text("was moved, changed or deleted")

@@ -52,7 +52,7 @@ def test_a_slide_has_a_scale_bar_in_millimetres(watched: Watched, slide: dict[st
 def test_zooming_in_makes_the_scale_finer(watched: Watched, slide: dict[str, str]):
     page = opened(watched, f"series={slide['ParentSeries']}")
     for _ in range(5):
-        page.get_by_role("button", name="Closer").click()
+        page.get_by_role("button", name="Zoom in").click()
     expect(page.locator(".scale-bar")).to_have_text("200 µm")
     page.get_by_role("button", name="Whole image").click()
     expect(page.locator(".scale-bar")).to_have_text("2 mm")
@@ -167,7 +167,7 @@ def test_buttons_are_nearer_to_their_own_address_than_to_the_next(
 )
 def test_mirador_opens_no_manifest_of_another_server(watched: Watched, manifest: str):
     page = watched.open(f"/stl/app/mirador.html?manifest={manifest}")
-    expect(page.get_by_role("alert")).to_contain_text("Only manifests of this server")
+    expect(page.get_by_role("alert")).to_contain_text("opens manifests of this server only")
 
 
 TILES = "**/default.jpg"

@@ -46,7 +46,7 @@ def named(orthanc: OrthancServer) -> dict[str, str]:
 
 def opened(watched: Watched, named: dict[str, str]) -> Page:
     page = watched.open(f"/stl/app/create.html?series={named['ParentSeries']}")
-    page.get_by_label("Detail").select_option("Draft (128 voxels an axis)")
+    page.get_by_label("Detail").select_option("Draft (128 voxels per axis)")
     return page
 
 

@@ -16,7 +16,7 @@ from tests.support.orthanc_server import STAFF, OrthancServer
 from tests.support.slide_samples import LevelSample, written_slide
 from tools.demo import figurine
 
-NOTHING_TO_SEE = "There is nothing to see at this address: it has been deleted, or is not public."
+NOTHING_TO_SEE = "There is nothing at this address: it was deleted, or is not public."
 
 
 @dataclass

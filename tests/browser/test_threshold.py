@@ -74,7 +74,7 @@ def test_a_field_without_a_lowest_value_is_told_before_anything_is_sent(
     page.locator("#lower").fill("")
     assert inside_share(page) == 0
     page.get_by_role("button", name="Create the model").click()
-    expect(page.get_by_role("alert")).to_have_text("Give the lowest value inside: a number.")
+    expect(page.get_by_role("alert")).to_have_text("Enter the lowest value inside, as a number.")
 
 
 def test_a_field_without_a_highest_value_has_no_bound(watched: Watched, padded: str):

@@ -170,7 +170,7 @@ def test_the_start_page_counts_all_studies_where_searches_are_limited(context: B
 
 def test_the_start_page_shows_health_models_and_work(watched: Watched, models: dict[str, str]):
     page = watched.open("/stl/app/")
-    expect(page.locator("#health")).to_have_text("All is well.")
+    expect(page.locator("#health")).to_have_text("Everything works.")
     expect(page.locator("#facts")).to_contain_text("2 of 2 ready")
     expect(page.locator("#facts")).to_contain_text("three 0.")
     expect(page.locator("#caches tr")).to_have_count(5)

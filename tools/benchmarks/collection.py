@@ -28,7 +28,7 @@ _COLUMNS: Final = ("answer", "KiB", "first, ms", "median, ms", "p99, ms", "304, 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """An address to ask for, and the goal of its 99th percentile in seconds."""
+    """An address to request, and the goal for its 99th percentile in seconds."""
 
     title: str
     path: str
@@ -42,7 +42,7 @@ def print_table(only: str, *, is_quick: bool) -> bool:
     print(
         f"\n# A collection of {objects} studies, and one of {slices} slices\n\n{machine()}.\n\n"
         "One client, one request after the other. The first answer is made, the others are kept;"
-        " 304 is what a client gets that has it already.\n"
+        " a client that has it already gets 304.\n"
     )
     print(head(_COLUMNS, text_columns=1))
     is_met = True

@@ -1,4 +1,4 @@
-"""What is meshed: real masks, and generated ones of the size of a whole CT."""
+"""The inputs: real masks, and generated ones of the size of a whole CT."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _COLON, _LIVER = 20, 5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One input at one resolution.
+    """An input at a resolution.
 
     Attributes:
-        title: what it is.
+        title: its name.
         voxels: makes it, (columns, rows, slices) uint8, Fortran order; 0 is outside.
         spacing_mm: of its voxels.
         resolution: the option of both pipelines.
-        limit: what our time may be, as a part of VTK's.
-        is_labels: each number becomes a model of its own.
-        is_quick: belongs to the quick run.
+        limit: of our time, as a fraction of VTK's.
+        is_labels: whether each label becomes a model.
+        is_quick: whether it belongs to the quick run.
     """
 
     title: str
@@ -56,7 +56,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """All of them, those of the shared data where these are there."""
+    """All cases, including the shared data if present."""
     found = _real() if DATA.is_dir() else []
     for size, resolution, is_quick in ((256, 256, True), (512, 256, False), (512, 512, False)):
         for name, generate in (("organ", organ), ("body", body)):

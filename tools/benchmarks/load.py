@@ -1,4 +1,4 @@
-"""A load of requests at random, by wrk."""
+"""Random requests by wrk."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a server did under load.
+    """The performance of a server under load.
 
     Attributes:
-        requests: answered.
-        seconds: that it took.
-        p99_ms: the time in which 99 of 100 answers came.
+        requests: the number of answers.
+        seconds: the duration.
+        p99_ms: the 99th percentile of the time of an answer.
     """
 
     requests: int
@@ -55,18 +55,18 @@ def loaded(
     seed: int = 1,
     host: str = "",
 ) -> Load:
-    """Asks a server for random ones of some paths, by so many connections for so many seconds.
+    """Requests random paths from a server.
 
     Args:
         url: of the server.
         paths: below it.
-        connections: that are kept open.
-        seconds: that it lasts.
+        connections: the number of connections kept open.
+        seconds: the duration.
         seed: of the choice of paths.
-        host: by which name it is asked; empty for that in `url`.
+        host: the Host header; empty for the host in `url`.
 
     Raises:
-        RuntimeError: it did not answer, or with an error.
+        RuntimeError: it did not answer, or answered with an error.
     """
     with TemporaryDirectory() as folder:
         script, listed = Path(folder) / "random.lua", Path(folder) / "paths"

@@ -1,4 +1,4 @@
-"""What the machine itself makes others wait: a thread before all others, woken up too late."""
+"""Delays caused by the machine itself, measured by a thread of the highest priority."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-# Nothing that runs here can hold this thread up: what does is the hardware, or its other guests.
+# No other process delays this thread, only the hardware or other virtual machines.
 _FIRST_OF_ALL: Final = ("chrt", "--rr", "99")
 _TICKER: Final = """
 import select, sys, time
@@ -25,14 +25,14 @@ print(1000 * worst)
 
 @dataclass(slots=True)
 class Delay:
-    """The longest time that the machine let a thread wait which was to run, in milliseconds."""
+    """The longest time that the machine kept a ready thread waiting, in milliseconds."""
 
     worst_ms: float = 0.0
 
 
 @contextmanager
 def watched() -> Iterator[Delay]:
-    """Fills what it gives when the block ends."""
+    """A delay that is filled in when the block ends."""
     delay = Delay()
     command = [*_FIRST_OF_ALL, sys.executable, "-c", _TICKER]
     pipe = subprocess.PIPE

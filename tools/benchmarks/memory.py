@@ -1,4 +1,4 @@
-"""The most memory that a pipeline takes, looked at in a process of its own."""
+"""The peak memory of a pipeline, measured in a process of its own."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _FORGET_PEAK: Final = "5"
 
 
 def peak_mib(number: int, contender: str) -> float | None:
-    """MiB above what the process holds before; None where the system does not tell.
+    """MiB above the memory of the process before; None if the system does not report it.
 
     Args:
         number: of the case, from 0.
-        contender: which pipeline.
+        contender: the pipeline.
     """
     if not _CLEAR.exists():
         return None
@@ -32,10 +32,10 @@ def peak_mib(number: int, contender: str) -> float | None:
 
 
 def _measured(case: Case, contender: str) -> float:
-    """The greatest resident set of the run less that before it, when the input is in memory.
+    """The peak resident set of the run, minus that before it with the input in memory.
 
-    A small run comes first, so that libraries and tables do not count. It is read from the kernel's
-    mark of this process: ru_maxrss would hold that of the parent too.
+    A small run comes first, so that libraries and tables do not count. The value is the kernel's
+    high-water mark of this process: ru_maxrss would include that of the parent.
     """
     voxels = case.voxels()
     small = np.zeros((12, 12, 12), dtype=np.uint8, order="F")

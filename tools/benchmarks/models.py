@@ -1,4 +1,4 @@
-"""How long our models take, and how much memory, beside VTK as the official plugin uses it."""
+"""Time and memory for models, compared with VTK as the official plugin uses it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Measurement:
 
 
 def print_table(only: str, *, is_quick: bool) -> bool:
-    """Prints the table; whether every limit is met.
+    """Prints the table; returns whether every limit is met.
 
     Args:
-        only: inputs whose title holds this text.
+        only: inputs whose title contains this text.
         is_quick: few inputs, few runs, no memory.
     """
     if find_spec("vtk") is None:

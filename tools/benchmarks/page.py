@@ -14,7 +14,7 @@ _END: Final = "<!-- end -->\n"
 
 
 class _Tee(io.StringIO):
-    """Keeps what is printed, and prints it."""
+    """Prints the text, and keeps it."""
 
     def __init__(self, shown: TextIO) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class _Tee(io.StringIO):
 
 @contextlib.contextmanager
 def kept_output() -> Iterator[io.StringIO]:
-    """What is printed inside the block, which is printed all the same."""
+    """The text printed inside the block, which is still shown."""
     kept = _Tee(sys.stdout)
     with contextlib.redirect_stdout(kept):
         yield kept

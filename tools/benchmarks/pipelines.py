@@ -1,4 +1,4 @@
-"""The two pipelines that are compared: from voxels in memory to an STL file."""
+"""The two pipelines to compare: from voxels in memory to an STL file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VTK: Final = "VTK"
 
 
 def run(contender: str, case: Case, voxels: Voxels, folder: Path) -> int:
-    """Writes the model, or one for each label, and tells the number of triangles."""
+    """Writes the model, or one for each label, and returns the number of triangles."""
     pipeline = _ours if contender == OURS else _vtk
     return pipeline(case, voxels, folder)
 

@@ -1,4 +1,4 @@
-"""Clients that read now and then, by wrk, and how long each answer takes."""
+"""Clients that read now and then, by wrk, and the time of each answer."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ function done(summary, latency)
 end
 """
 _LONGEST_S: Final = 3600
-# A reader is somebody else's machine: it takes an answer at once, whatever this one's processors
-# do. wrk is idle but for some microseconds of each answer, so that it takes nobody's time.
+# A reader stands for another machine, which takes an answer at once even when the processors here
+# are busy. wrk works for some microseconds per answer only, so it hardly delays others.
 _AT_ONCE: Final = ("chrt", "--rr", "1")
 
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long the answers of a route took, as its readers saw it, in milliseconds."""
+    """The time of a route's answers, as seen by its readers, in milliseconds."""
 
     reads: int
     median_ms: float
@@ -46,12 +46,12 @@ class Waits:
 def reading(
     url: str, routes: Sequence[str], readers: int, pause_ms: int
 ) -> Iterator[dict[str, Waits]]:
-    """Reads each route with so many readers, which pause so long on average, until the block ends.
+    """Reads each route with that many readers and that average pause until the block ends.
 
-    The dictionary that it gives is filled then, in the order of the routes.
+    The dictionary is filled in then, in the order of the routes.
 
     Raises:
-        RuntimeError: an answer was no success.
+        RuntimeError: an answer was not successful.
     """
     found: dict[str, Waits] = {}
     with TemporaryDirectory() as folder:
@@ -65,13 +65,13 @@ def reading(
             yield found
         finally:
             for process in running.values():
-                process.send_signal(signal.SIGINT)  # wrk ends, and tells what it has measured
+                process.send_signal(signal.SIGINT)  # wrk ends and prints its measurements
             printed = {route: process.communicate()[0] for route, process in running.items()}
         found |= {route: _waits(route, text) for route, text in printed.items()}
 
 
 def at_once(url: str, routes: Sequence[str], seconds: float) -> Mapping[str, Waits]:
-    """What a single reader waits for each route in turn, who asks again and again."""
+    """The waiting time of a single reader, who requests each route in turn without pause."""
     found: dict[str, Waits] = {}
     for route in routes:
         with reading(url, [route], readers=1, pause_ms=0) as waits:

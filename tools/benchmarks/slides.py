@@ -1,4 +1,4 @@
-"""Slides to serve, written once: tissue-like JPEG tiles in a form that every server accepts."""
+"""Slides to serve, written once: tissue-like JPEG tiles in a form that both plugins accept."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SlideSample:
     """A slide of JPEG tiles, each level half of the one above.
 
     Attributes:
-        number: tells slides apart, from 1.
+        number: of the slide, from 1.
         width: pixels.
         height: pixels.
         tile_px: sides of a tile.
@@ -41,7 +41,7 @@ class SlideSample:
 
     @property
     def levels(self) -> list[tuple[int, int, int]]:
-        """(factor, width, height), the largest first, as long as the halves are whole."""
+        """(factor, width, height), the largest first, down to the last with integer sides."""
         found = [(1, self.width, self.height)]
         while max(found[-1][1:]) > self.tile_px and not (found[-1][1] | found[-1][2]) % 2:
             factor, width, height = found[-1]
@@ -57,7 +57,7 @@ class SlideSample:
         )
 
     def files(self) -> list[Path]:
-        """Its DICOM files of some 10 MB each, which are written at the first call."""
+        """Its DICOM files of about 10 MB each, written at the first call."""
         folder = CACHE / "slides" / f"{self.number}-{self.width}-{self.height}-{self.tile_px}"
         if not folder.exists():
             unfinished = folder.with_suffix(".part")
@@ -73,7 +73,7 @@ MANY_FRAMES: Final = SlideSample(6, 36_000, 28_000, 256)
 
 
 def _written(slide: SlideSample) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of its files: places are told frame by frame, as OrthancWSIDicomizer does."""
+    """(name, content) of its files; each frame states its position, as from OrthancWSIDicomizer."""
     different = [_tile(seed, slide.tile_px) for seed in range(_DIFFERENT_TILES)]
     most_frames = _INSTANCE_BYTES * _DIFFERENT_TILES // sum(map(len, different))
     tiles = cycle(different)

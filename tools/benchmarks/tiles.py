@@ -1,4 +1,4 @@
-"""How fast tiles are served, beside the official WSI plugin on the same slides."""
+"""The speed of tiles, compared with the official WSI plugin on the same slides."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Contender:
-    """A server, and where the slides lie in it.
+    """A server with its slides.
 
     Attributes:
         server: an Orthanc of its own.
         template: the base URI of the image service of a series.
         series: Orthanc's identifiers by slide.
-        at_start_mib: what it held in memory before it served anything.
+        at_start_mib: its memory before it served anything.
     """
 
     server: OrthancServer
@@ -55,13 +55,13 @@ class _Contender:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What is asked for.
+    """The requests of a row.
 
     Attributes:
-        title: what it is.
-        slides: of which slides.
+        title: its name.
+        slides: the slides to request.
         tails: the last segments of the addresses.
-        goal: our requests/s as a multiple of the official plugin's; None where it has no answer.
+        goal: our requests/s as a multiple of the official plugin's; None if it cannot answer.
     """
 
     title: str
@@ -71,10 +71,10 @@ class _Row:
 
 
 def print_table(only: str, *, is_quick: bool) -> bool:
-    """Prints the table; whether every goal is met.
+    """Prints the table; returns whether every goal is met.
 
     Args:
-        only: rows whose title holds this text.
+        only: rows whose title contains this text.
         is_quick: one short round of each row.
     """
     rows = [row for row in _rows() if only in row.title]
@@ -141,7 +141,7 @@ def _anywhere(random: np.random.Generator, side: int) -> list[str]:
 
 
 def _thumbnails(random: np.random.Generator) -> list[str]:
-    """Of many sizes, so that none is asked for twice."""
+    """Requests of many sizes, so that none is repeated."""
     return [
         f"full/{random.integers(900, 1100)},{random.integers(720, 880)}/0/default.jpg"
         for _ in range(_SAMPLES)
@@ -157,13 +157,13 @@ def _contender(server: OrthancServer, template: str, slides: Iterable[SlideSampl
 
 
 def _resident_mib(server: OrthancServer, field: str) -> float:
-    """VmRSS: what it holds in memory; VmHWM: the most that it held."""
+    """VmRSS: its memory; VmHWM: its peak memory."""
     lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
     return int(dict(one.split(":", 1) for one in lines)[field].split()[0]) / 1024
 
 
 def _opening_s(contender: _Contender) -> float:
-    """How long the first request for the slide of many frames takes."""
+    """The time of the first request for the slide with many frames."""
     (warm_up,) = contender.paths(LARGE[:1], ["info.json"])
     contender.server.get(warm_up).raise_for_status()
     (path,) = contender.paths([MANY_FRAMES], ["info.json"])
@@ -191,7 +191,7 @@ def _compared(row: _Row, ours: _Contender, peer: _Contender, *, is_quick: bool) 
 
 
 def _together(loads: Sequence[Load]) -> Load:
-    """All rounds as one, with the worst 99th percentile."""
+    """The rounds combined, with the worst 99th percentile."""
     return Load(
         sum(one.requests for one in loads),
         sum(one.seconds for one in loads),
@@ -210,7 +210,7 @@ class _Result:
 
     @property
     def is_met(self) -> bool:
-        """So many times the official plugin's requests/s, and no worse a 99th percentile."""
+        """Whether the ratio of requests/s is met and the 99th percentile is no worse."""
         if self.peer is None or self.row.goal is None:
             return True
         is_fast = self.ours.rate >= self.row.goal * self.peer.rate
@@ -249,7 +249,7 @@ def _introduction(rounds: int) -> str:
 
 
 def _ceilings(peer: _Contender, seconds: int) -> str:
-    """What Orthanc reaches where there is nothing to do, and with a handler in Python for that."""
+    """The speed of Orthanc without any work, and with a Python handler without any work."""
     script = str(Path(__file__).with_name("constant.py"))
     with OrthancServer({PLUGIN_SCRIPT: script}, is_verbose=False) as server:
         in_python = _rates(server, ["/constant"], seconds)
@@ -261,7 +261,7 @@ def _ceilings(peer: _Contender, seconds: int) -> str:
 
 
 def _published(seconds: int) -> str:
-    """How fast the public gets all tiles, where it sees published studies alone."""
+    """The speed of all tiles for the public, which sees published studies only."""
     slide = LARGE[0]
     server = OrthancServer(PUBLISHED, is_verbose=False)
     server.session.headers.update(STAFF)

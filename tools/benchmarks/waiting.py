@@ -1,4 +1,4 @@
-"""How long others wait while models are made, and what memory Orthanc keeps afterwards."""
+"""The waiting time of others while models are made, and Orthanc's memory afterwards."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ COLUMNS: Final = (
     "and 20 jobs: reads", "median", "99 %", "slowest", "by one's median", "by 16's", "limit", "met",
 )  # fmt: skip
 _PAUSE_MS: Final = 100
-# Orthanc keeps up to 128 MiB of what it has stored: that is no memory of ours.
+# Orthanc caches up to 128 MiB of stored files, which is not our memory.
 _ANY: Final = '"HttpDescribeErrors" : true,'
 _WITHOUT_CACHE: Final = {_ANY: f'{_ANY} "MaximumStorageCacheSize" : 0,'}
 _ALONE_S: Final = 2.0
 _QUIET_S: Final = 20.0
 _BUSY_S: Final = 11.0
-# As busy as a worker and as modest, but with nothing to do with Orthanc.
+# As busy as a worker and at its niceness, but unrelated to Orthanc.
 _BUSY: Final = ("nice", "-n", "10", "timeout", f"{_BUSY_S}", sys.executable, "-c", "while True: 0")
 
 type Reads = Mapping[str, Waits]
@@ -51,17 +51,17 @@ type Reads = Mapping[str, Waits]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What readers waited for each route, and what memory was taken.
+    """The waiting times of readers for each route, and the memory.
 
     Attributes:
-        one: of a single reader, who asks again and again.
-        readers: of all of them.
-        busy: of all of them beside a busy process that has nothing to do with Orthanc.
-        jobs: of all of them while models are made.
-        made_s: from the first order to the last model.
-        machine_ms: the longest time that the machine itself held somebody up, without models and
-            while they were made; see `machine`.
-        mib: resident memory of Orthanc itself before the jobs, at the most, and afterwards.
+        one: of a single reader, without pauses.
+        readers: of all readers.
+        busy: of all readers beside a busy process unrelated to Orthanc.
+        jobs: of all readers while models are made.
+        made_s: from the first request to the last model.
+        machine_ms: the longest delay caused by the machine itself, without models and while they
+            were made; see `machine`.
+        mib: resident memory of Orthanc itself before the jobs, at its peak, and afterwards.
     """
 
     one: Reads
@@ -74,7 +74,7 @@ class Found:
 
 
 def print_table(_only: str, *, is_quick: bool) -> bool:
-    """Prints the table, unless `is_quick`; whether no read took longer than its limit."""
+    """Prints the table, unless `is_quick`; returns whether every read met its limit."""
     if is_quick:
         return True
     found = measured()
@@ -96,7 +96,7 @@ def print_table(_only: str, *, is_quick: bool) -> bool:
 
 
 def measured() -> Found:
-    """One run with the settings that everybody has."""
+    """One run with the default settings."""
     with OrthancServer(_WITHOUT_CACHE, is_verbose=False) as server:
         image = server.upload(next(figurine.ct_series(figurine.scan())))
         study = image["ParentStudy"]

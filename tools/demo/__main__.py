@@ -19,7 +19,7 @@ SHARED_LIVER = (
 
 
 def main() -> None:
-    """Uploads the figurine, and makes models of it and, where it is there, of a liver."""
+    """Uploads the figurine, and makes models of it and, if the file is there, of a liver."""
     session = requests.Session()
     voxels = figurine.scan()
     study = ""

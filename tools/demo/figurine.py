@@ -1,8 +1,8 @@
 """A hollow clay figurine in a CT scanner: the sample object of the demo and of the tests.
 
-It is made from formulas alone, so it is free of rights, and it has no symmetry: one arm is raised,
-the other holds a bowl, a nose tells the front. It stands in the scanner as a small patient would,
-feet down (S is up), facing anterior, and the volume is tilted and anisotropic.
+It is made from formulas, so it is free of rights. It has no symmetry: one arm is raised, the other
+holds a bowl, and a nose marks the front. It stands in the scanner like a small patient, feet down
+(S is up), facing anterior, and the volume is tilted and anisotropic.
 """
 
 from __future__ import annotations
