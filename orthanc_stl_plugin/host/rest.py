@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import re
-import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from time import perf_counter
@@ -20,16 +18,6 @@ from orthanc_stl_plugin.web.route import Route, answer
 # orthanc-python 5.0 lets go of its callbacks after the interpreter has ended: to free one then
 # would end Orthanc with SIGSEGV, so this list keeps them for ever.
 _kept: Final[list[Callable[..., object]]] = []
-
-# As plain numbers: to compare with a member of HTTPStatus is a call of its own.
-_OK: Final = HTTPStatus.OK.value
-_METHOD_NOT_ALLOWED: Final = HTTPStatus.METHOD_NOT_ALLOWED.value
-
-# Nobody has looked yet how this release and later ones write a media type.
-_UNKNOWN_RELEASE: Final = 1, 14, 0
-_WRITES_MEDIA_TYPE_AS_IT_IS: Final = not orthanc.CheckVersionAdvanced(*_UNKNOWN_RELEASE)
-
-_thread: Final = threading.local()
 
 
 def register(routes: Iterable[Route], times: AnswerTimes) -> None:
@@ -48,8 +36,6 @@ def keep_public_out(routes: Iterable[Route], publication: Publication) -> None:
     ours = re.compile("|".join(f"(?:{route.pattern})" for route in routes))
 
     def allows(uri: str, **request: Any) -> bool:
-        if not hasattr(_thread, "is_kept"):
-            _keep_thread_state()
         return not publication.is_public(request["headers"]) or ours.fullmatch(uri) is not None
 
     _kept.append(allows)
@@ -61,8 +47,6 @@ def _callback(route: Route, times: AnswerTimes) -> Callable[..., None]:
 
     def respond(output: orthanc.RestOutput, uri: str, **request: Any) -> None:
         started_at = perf_counter()
-        if not hasattr(_thread, "is_kept"):
-            _keep_thread_state()
         method, headers = request["method"], request["headers"]
         response = recall(uri, headers) if recall is not None and method == "GET" else None
         if response is None:
@@ -76,34 +60,15 @@ def _callback(route: Route, times: AnswerTimes) -> Callable[..., None]:
     return respond
 
 
-def _keep_thread_state() -> None:
-    """Keeps what Python knows of this thread, one of Orthanc's, for its next request.
-
-    The Python plugin enters with PyGILState_Ensure and leaves with PyGILState_Release, which makes
-    and frees all of it, mapped memory included: half of the time that a small answer takes.
-    Entering once more than leaving keeps it until the interpreter ends.
-    """
-    _thread.is_kept = True
-    ctypes.pythonapi.PyGILState_Ensure()
-
-
 def send(output: orthanc.RestOutput, response: Response) -> None:
-    """Sends exactly one answer: Orthanc has a call of its own for each kind of status.
-
-    Each call lets other threads into the interpreter and then waits for its turn, so a header of
-    its own costs as much as a short answer. Orthanc writes the media type into its line as it is:
-    where that is known to be so, all headers go with it, in one call.
-    """
+    """Sends exactly one answer: Orthanc has a call of its own for each kind of status."""
     status = response.status
-    if status == _OK and _WRITES_MEDIA_TYPE_AS_IT_IS:
-        output.AnswerBuffer(response.body, response.head)
-        return
-    if status == _METHOD_NOT_ALLOWED:
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
         output.SendMethodNotAllowed(response.headers["Allow"])
         return
     for name, value in response.headers.items():
         output.SetHttpHeader(name, value)
-    if status == _OK:
+    if status == HTTPStatus.OK:
         output.AnswerBuffer(response.body, response.media_type)
     elif response.body:
         output.SendHttpStatus(status, response.body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -93,7 +93,7 @@ class _Made:
     def of(cls, answer: _Answer) -> _Made:
         """Makes it."""
         content = answer.rendition.content()
-        return cls(answer.rendition, answer.response.with_body(content))
+        return cls(answer.rendition, replace(answer.response, body=content))
 
 
 class AnswerMemory:

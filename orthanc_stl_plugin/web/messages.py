@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -71,21 +70,6 @@ class Response:
         for value in (self.media_type, *self.headers.values()):
             if "\r" in value or "\n" in value:
                 raise ValueError(f"a line break in the header {value!r}")
-
-    @cached_property
-    def head(self) -> str:
-        """The value of Content-Type, and below it the lines of the other headers.
-
-        Put together once, however often the answer is sent.
-        """
-        lines = (f"{name}: {value}" for name, value in self.headers.items())
-        return "\r\n".join((self.media_type, *lines))
-
-    def with_body(self, body: bytes) -> Response:
-        """The same with another body; the head is put together once for all of them."""
-        made = object.__new__(Response)
-        vars(made).update(vars(self), body=body, head=self.head)
-        return made
 
 
 def json_response(value: object, status: int = 200) -> Response:

@@ -3,32 +3,16 @@
 import gzip
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.frame_encoders import JPEG, jpeg_ybr
 from tests.support.frame_samples import frame_file, photograph
 from tests.support.image_service import slide_levels, stored_series
-from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
+from tests.support.orthanc_server import OrthancServer
 from tests.support.slide_samples import Codec, LevelSample
 
-# An Orthanc that is newer than all that have been tried.
-NEWER = f"""
-import runpy
-import orthanc
-orthanc.CheckVersionAdvanced = lambda *_: 1
-runpy.run_path({PLUGIN_SCRIPT!r})
-"""
 COMPRESSING = '"HttpCompressionEnabled" : true'
-
-
-@pytest.fixture(scope="module")
-def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrthancServer]:
-    script: Path = tmp_path_factory.mktemp("newer") / "plugin.py"
-    script.write_text(NEWER)
-    with OrthancServer({PLUGIN_SCRIPT: str(script)}) as server:
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -87,15 +71,6 @@ def test_what_is_answered_again_has_the_same_lines(orthanc: OrthancServer):
     for path in paths(orthanc):
         first, again = answered(orthanc, path), answered(orthanc, path)
         assert (lines(first[0]), first[1]) == (lines(again[0]), again[1])
-
-
-def test_an_orthanc_that_is_not_known_yet_answers_the_same(
-    orthanc: OrthancServer, newer: OrthancServer
-):
-    for path, same in zip(paths(orthanc), paths(newer), strict=True):
-        assert path == same
-        (head, body), (other_head, other_body) = answered(orthanc, path), answered(newer, path)
-        assert (lines(head), body) == (lines(other_head), other_body)
 
 
 def test_compression_by_orthanc_changes_its_own_lines_only(

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -31,19 +30,6 @@ def test_json_is_written_in_utf_8():
     response = json_response({"a": "é"})
     assert json.loads(response.body.decode("utf-8")) == {"a": "é"}
     assert response.media_type == "application/json"
-
-
-def test_the_head_of_an_answer_holds_all_its_headers():
-    response = Response(b"", "image/png", headers={"ETag": '"1"', "Link": "<a>, <b>"})
-    assert response.head == 'image/png\r\nETag: "1"\r\nLink: <a>, <b>'
-    assert replace(response, headers={}).head == "image/png"
-
-
-def test_another_body_leaves_the_rest_of_an_answer():
-    response = Response(b"a", "image/png", 200, {"ETag": '"1"'})
-    other = response.with_body(b"b")
-    assert other == replace(response, body=b"b")
-    assert (other.head, response.body) == (response.head, b"a")
 
 
 @pytest.mark.parametrize("value", ["a\r\nSet-Cookie: b", "a\n", "\ra"])
