@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
@@ -28,6 +29,7 @@ from orthanc_stl_plugin.formats.contours.repeated_contours import without_repeat
 
 BRIDGED_SPACINGS: Final = 2.05
 ALIKE_GAPS: Final = 0.25
+FARTHEST_MM: Final = 1e9  # beyond, squares and cubes of coordinates leave float64
 COARSEST_SPACING_MM: Final = 10.5
 DEFAULT_SPACING_MM: Final = 3.0
 MERGED_FRACTION: Final = 0.1
@@ -61,8 +63,14 @@ def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:
     """The planes of closed contours, (N, 3) LPS millimetres each; repeated contours count once.
 
     Raises:
-        UnusableSource: they enclose no area, or do not lie on parallel planes.
+        UnusableSource: they enclose no area, do not lie on parallel planes, or lie too far away.
     """
+    farthest_mm = max(float(np.abs(contour).max()) for contour in contours)
+    if farthest_mm > FARTHEST_MM:
+        raise UnusableSource(
+            f"its contours reach {farthest_mm:.3g} mm from the origin, above the limit of"
+            f" {FARTHEST_MM:g} mm"
+        )
     axes = _axes(_common_normal(contours))
     local = [contour @ axes.T for contour in contours]
     spreads = np.array([np.ptp(points[:, 2]) for points in local])
@@ -256,41 +264,39 @@ def _crossings(
     return bases[edge] + y, x
 
 
-def areas_mm2(stack: PlaneStack, lines: int = 512) -> NDArray[np.float64]:
-    """(P,) float64: the area that the contours of each plane enclose, even-odd."""
-    low, high = stack.bounds_mm
-    height = float(high[1] - low[1]) / lines
-    starts, stops, bases = _edges(stack.loops, lines)
-    scale = np.array([1.0, height])
-    shift = np.array([0.0, 0.5])
-    line, x = _crossings((starts - low) / scale - shift, (stops - low) / scale - shift, bases)
-    order = np.lexsort((x, line))
-    signs = np.where(np.arange(len(x)) % 2 == 0, -height, height)
-    return np.bincount(line[order] // lines, x[order] * signs, len(stack.loops))
+def regions(loops: Sequence[NDArray[np.float64]]) -> NDArray[np.object_]:
+    """(N,) polygons of shapely: what each closed loop, (M, 2) millimetres, encloses, even-odd."""
+    loop_of = np.repeat(np.arange(len(loops)), [len(loop) for loop in loops])
+    found = shapely.polygons(shapely.linearrings(np.concatenate(loops), indices=loop_of))
+    for number in np.flatnonzero(~shapely.is_valid(found)).tolist():
+        found[number] = _even_odd(loops[number])
+    return np.asarray(found)
 
 
-def entangled_planes(stack: PlaneStack, lines: int = 512) -> NDArray[np.intp]:
-    """The numbers of planes on which contours overlap, be it by a hair, and none holds the other.
+def _even_odd(loop: NDArray[np.float64]) -> shapely.Geometry:
+    """What a loop encloses that crosses, touches or retraces itself.
 
-    Seen along a line, one is entered within another and left behind it, or it is entered within
-    another here and not there.
+    `shapely.make_valid` tells something else of edges that are drawn twice.
     """
-    low, high = stack.bounds_mm
-    loops = [[loop] for plane in stack.loops for loop in plane]
-    plane_of = np.repeat(np.arange(len(stack.loops)), [len(plane) for plane in stack.loops])
-    starts, stops, bases = _edges(loops, lines)
-    scale, shift = np.array([1.0, float(high[1] - low[1]) / lines]), np.array([0.0, 0.5])
-    line, x = _crossings((starts - low) / scale - shift, (stops - low) / scale - shift, bases)
-    order = np.lexsort((x, line))
-    line, x = line[order], x[order]
-    entered = plane_of[line // lines]
-    along = np.lexsort((x, entered * lines + line % lines))
-    depth = np.empty(len(x), dtype=np.intp)
-    depth[along] = np.cumsum(np.where(along % 2 == 0, 1, -1))
-    first = np.unique(line[::2] // lines, return_index=True)[1]
-    differs = np.maximum.reduceat(depth[::2], first) != np.minimum.reduceat(depth[::2], first)
-    crosses = depth[::2] - 1 != depth[1::2]
-    return np.union1d(entered[::2][first][differs], entered[::2][crosses])
+    lines = shapely.node(shapely.linearrings(loop))
+    faces = shapely.get_parts(shapely.polygonize([lines]))
+    x, y = shapely.get_coordinates(shapely.point_on_surface(faces))[:, :, np.newaxis].swapaxes(0, 1)
+    (x1, y1), (x2, y2) = loop.T, np.roll(loop, -1, axis=0).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        is_crossed = ((y1 > y) != (y2 > y)) & (x1 + (y - y1) / (y2 - y1) * (x2 - x1) > x)
+    return shapely.union_all(faces[is_crossed.sum(axis=1) % 2 == 1])
+
+
+def areas_mm2(stack: PlaneStack) -> NDArray[np.float64]:
+    """(P,) float64: the area that the contours of each plane enclose, even-odd."""
+    areas = np.zeros(len(stack.loops))
+    for plane, loops in enumerate(stack.loops):
+        inside = regions(loops)
+        while len(inside) > 1:
+            pairs = shapely.symmetric_difference(inside[:-1:2], inside[1::2])
+            inside = np.append(pairs, inside[2 * len(pairs) :])
+        areas[plane] = shapely.area(inside[0])
+    return areas
 
 
 def volume_mm3(stack: PlaneStack, spacings_mm: NDArray[np.float64]) -> float:

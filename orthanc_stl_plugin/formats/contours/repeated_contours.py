@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
@@ -18,7 +19,6 @@ THINNEST_FRACTION: Final = 1e-3
 SAME_OUTLINE_MM: Final = 0.02
 THINNEST_WALL_MM: Final = 0.25
 SAME_OUTLINE_FRACTION: Final = 0.01
-_PAIRS_AT_ONCE: Final = 1 << 20
 
 
 def is_line(contour: NDArray[np.float64]) -> bool:
@@ -49,7 +49,8 @@ def without_repeats(
 
 
 def _is_one(one: NDArray[np.float64], other: NDArray[np.float64], width_mm: float) -> bool:
-    apart = max(_farthest_mm(one, other), _farthest_mm(other, one))
+    # Of the corners and of the middles of the edges.
+    apart = float(shapely.hausdorff_distance(*map(shapely.linearrings, (one, other)), densify=0.5))
     if apart <= min(SAME_OUTLINE_MM, SAME_OUTLINE_FRACTION * width_mm):
         return True
     limit = min(THINNEST_WALL_MM, SAME_OUTLINE_FRACTION * width_mm)
@@ -59,20 +60,6 @@ def _is_one(one: NDArray[np.float64], other: NDArray[np.float64], width_mm: floa
             f" far for one contour stored twice, and too near, below {limit:.2g} mm, for a wall"
         )
     return False
-
-
-def _farthest_mm(loop: NDArray[np.float64], outline: NDArray[np.float64]) -> float:
-    """How far the corners and the middles of the edges of a loop lie from an outline, at most."""
-    points = np.concatenate([loop, (loop + np.roll(loop, -1, axis=0)) / 2])
-    edges = np.roll(outline, -1, axis=0) - outline
-    squares = np.maximum((edges**2).sum(axis=1), np.finfo(np.float64).tiny)
-    farthest = 0.0
-    for part in np.array_split(points, 1 + len(points) * len(outline) // _PAIRS_AT_ONCE):
-        away = part[:, np.newaxis] - outline
-        along = np.clip((away * edges).sum(axis=2) / squares, 0, 1)
-        distances = np.linalg.norm(away - along[..., np.newaxis] * edges, axis=2).min(axis=1)
-        farthest = max(farthest, float(distances.max()))
-    return farthest
 
 
 def _edge_key(loop: NDArray[np.float64]) -> bytes:

@@ -104,6 +104,34 @@ def test_an_area_is_that_of_the_polygon() -> None:
     np.testing.assert_allclose(areas_mm2(stack), [F_AREA_MM2] * 2, rtol=2e-3)
 
 
+def test_an_area_is_exact_however_thin_the_polygon_is() -> None:
+    sliver = np.array([(0, 0), (100, 0.03), (100, 0.07), (0, 0.05), (0, 90), (-1, 90), (-1, 0)])
+    x, y = sliver.T
+    shoelace = abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2
+    [area] = areas_mm2(stack_planes([on_plane(sliver, 0)]))
+    assert area == pytest.approx(shoelace, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loop", "area"),
+    [
+        (SQUARE[[0, 2, 1, 3]], 32),
+        (np.concatenate([SQUARE, SQUARE]), 0),
+        (np.concatenate([SQUARE, SQUARE[:1], SQUARE / 2]), 64 - 16),
+    ],
+    ids=["figure of eight", "drawn twice", "half of it drawn twice"],
+)
+def test_what_a_contour_encloses_an_even_number_of_times_is_outside(
+    loop: NDArray[np.float64], area: float
+) -> None:
+    np.testing.assert_allclose(areas_mm2(stack_planes([on_plane(loop, 0)])), [area])
+
+
+def test_contours_too_far_away_to_be_measured_are_refused() -> None:
+    with pytest.raises(UnusableSource, match=r"reach 8e\+160 mm .* above the limit of 1e\+09 mm"):
+        stack_planes([on_plane(SQUARE * 1e160, 0)])
+
+
 def test_contours_of_one_plane_meet_although_their_heights_differ_a_little() -> None:
     heights = [0.0, 0.06, 3.0, 3.04, 6.0]
     stack = stack_planes([on_plane(SQUARE + 20 * i, z) for i, z in enumerate(heights)])
