@@ -7,6 +7,7 @@ from itertools import groupby
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.wsi.levels import LevelSet, level_set, plain_level
+from orthanc_stl_plugin.wsi.padding import without_padding
 from orthanc_stl_plugin.wsi.planes import Heights
 from orthanc_stl_plugin.wsi.pyramid import (
     AssociatedImage,
@@ -79,7 +80,7 @@ def _pyramids_of_path(
                 levels[at].append(each.levels[path, number])
     for at, z_mm in enumerate(planes):
         if levels[at]:
-            yield Pyramid(tuple(levels[at]), path, FocalPlane(at, z_mm), scan_number)
+            yield Pyramid(without_padding(levels[at]), path, FocalPlane(at, z_mm), scan_number)
 
 
 def _same_planes(planes: Heights, others: Heights) -> dict[int, int]:

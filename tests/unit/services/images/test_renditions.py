@@ -15,6 +15,7 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest, NotFound, NotSupported, UnusableSource
 from orthanc_stl_plugin.iiif.image.request import Version
 from orthanc_stl_plugin.services.images.opened_images import FrameImage, ImageName, SeriesImage
+from tests.support.dicom_samples import item
 from tests.support.frame_encoders import JPEG, jpeg_ybr
 from tests.support.frame_samples import frame_file, photograph
 from tests.support.open_images import Gallery, gallery
@@ -233,3 +234,27 @@ def test_what_cannot_be_answered_raises(
     store(images_here)
     with pytest.raises(error):
         images_here.rendition(SLIDE, request_)
+
+
+def test_a_region_of_a_padded_level_is_the_same_place(images_here: Gallery):
+    like = replace(LIKE, tile_width=64, tile_height=64, rgb=False)
+    [base] = written_slide([(442, 300)], like)
+    half = base.pixels[0, 0].reshape(150, 2, 221, 2).mean(axis=(1, 3))
+    padded = np.full((192, 256), 7, np.uint8)
+    padded[:150, :221] = half
+    measures = item(PixelSpacing=[20 / 300, 20 / 442])
+    shared = [item(PixelMeasuresSequence=[measures])]
+    sample = replace(
+        like, width=256, height=192, attributes={"SharedFunctionalGroupsSequence": shared}
+    )
+    level = written_level(sample, 2, pixels=padded[np.newaxis, np.newaxis])
+    for file in (base.files[0], level.files[0]):
+        images_here.archive.store(file.instance_id, file.content)
+    assert [(one.width, one.height) for one in images_here.images.open(SLIDE).levels] == [
+        (442, 300),
+        (221, 150),
+    ]
+    shown = images_here.pixels(SLIDE, "280,200,160,100/80,50/0/default.png")
+    assert np.abs(shown.astype(float) - half[100:150, 140:220]).max() < 3
+    whole = images_here.pixels(SLIDE, "full/221,150/0/default.png")
+    assert np.abs(whole.astype(float) - half).max() < 3
