@@ -25,3 +25,5 @@ touch "$staff"
 { awk -F : -v name="$1" '$1 "" != name ""' "$staff"; echo "$1:$hash"; } >"$staff.new"
 chmod 644 "$staff.new"
 mv "$staff.new" "$staff"
+# With compose.login.yaml, its accounts are these.
+[ ! -d "$folder/login" ] || "$(dirname "$folder")/make-login.sh"

@@ -2,6 +2,7 @@
 # Starts nginx: fills in its configuration, makes a certificate if none is given, and follows Orthanc's addresses.
 #
 # Variables: STAFF_HOST and PUBLIC_HOST (names), HTTPS_PORT (as clients see it), ORTHANC_SERVERS (name:port ...),
+# LOGIN_SERVER (name:port of the one in compose.login.yaml; empty: password.lua asks for passwords),
 # PUBLIC_RATE and PUBLIC_BURST (requests of one client), PUBLIC_CONNECTIONS (of one client at once), DRAWN_RATE and
 # DRAWN_BURST (turned or enlarged pictures for one client), UPLOAD_LIMIT (a request of staff), CACHE_SIZE, LOCKOUT_S
 # (see password.lua).
@@ -20,7 +21,7 @@ fail() { say "$*"; exit 1; }
 
 : "${STAFF_HOST:?}" "${PUBLIC_HOST:?}" "${HTTPS_PORT:=443}" "${ORTHANC_SERVERS:=orthanc:8042}"
 : "${PUBLIC_RATE:=200}" "${PUBLIC_BURST:=1000}" "${PUBLIC_CONNECTIONS:=100}" "${DRAWN_RATE:=5}" "${DRAWN_BURST:=20}"
-: "${UPLOAD_LIMIT:=2g}" "${CACHE_SIZE:=2g}"
+: "${LOGIN_SERVER:=}" "${UPLOAD_LIMIT:=2g}" "${CACHE_SIZE:=2g}"
 # Browsers write names in small letters.
 STAFF_HOST=${STAFF_HOST,,} PUBLIC_HOST=${PUBLIC_HOST,,}
 for name in "$STAFF_HOST" "$PUBLIC_HOST"; do
@@ -45,9 +46,10 @@ fi
 
 port=
 [ "$HTTPS_PORT" = 443 ] || port=:$HTTPS_PORT
+if [ -n "$LOGIN_SERVER" ]; then login=session; else login=password; fi
 sed -e "s|@STAFF_HOST@|$STAFF_HOST|g" -e "s|@PUBLIC_HOST@|$PUBLIC_HOST|g" -e "s|@PORT@|$port|g" \
     -e "s|@RATE@|$PUBLIC_RATE|g" -e "s|@BURST@|$PUBLIC_BURST|g" -e "s|@CACHE_SIZE@|$CACHE_SIZE|g" \
-    -e "s|@CONNECTIONS@|$PUBLIC_CONNECTIONS|g" -e "s|@DRAWN_RATE@|$DRAWN_RATE|g" \
+    -e "s|@LOGIN@|$login|g" -e "s|@CONNECTIONS@|$PUBLIC_CONNECTIONS|g" -e "s|@DRAWN_RATE@|$DRAWN_RATE|g" \
     -e "s|@DRAWN_BURST@|$DRAWN_BURST|g" -e "s|@UPLOAD_LIMIT@|$UPLOAD_LIMIT|g" \
     -e "s|@STAFF@|$(cat "$audience")|g" -e "s|@CERTIFICATE@|$certificate|g" -e "s|@KEY@|$key|g" \
     /usr/local/lib/proxy/nginx.conf >"$state/nginx.conf"
@@ -55,28 +57,40 @@ sed -e "s|@STAFF_HOST@|$STAFF_HOST|g" -e "s|@PUBLIC_HOST@|$PUBLIC_HOST|g" -e "s|
 # A container gets a new address whenever it is made again, and nginx asks for addresses only once: so names become
 # addresses here, again and again. A replica that is away keeps its last one: nginx notices by itself.
 declare -A addresses
+# write_servers FILE UPSTREAM NAME:PORT...: whether the file is another than before. It is one upstream of nginx.
 write_servers() {
-    local server address
-    for server in $ORTHANC_SERVERS; do
+    local file=$state/$1 upstream=$2 server address
+    for server in "${@:3}"; do
         address=$(getent ahostsv4 "${server%:*}" | awk '{print $1; exit}') || true
         [ -z "$address" ] || addresses[$server]=$address
         address=${addresses[$server]:-}
         [ -z "$address" ] || echo "server $address:${server##*:} max_fails=1 fail_timeout=2s;"
-    done >"$state/servers.new"
-    [ -s "$state/servers.new" ] || return 1
-    ! cmp -s "$state/servers.new" "$state/servers.conf" || return 1
-    mv "$state/servers.new" "$state/servers.conf"
+    done >"$file.new"
+    [ -s "$file.new" ] || return 1
+    [ -z "$upstream" ] || sed -i -e "1i upstream $upstream {" -e '$a }' "$file.new"
+    ! cmp -s "$file.new" "$file" || return 1
+    mv "$file.new" "$file"
 }
+write_orthanc() {
+    # shellcheck disable=SC2086 # words
+    write_servers servers.conf "" $ORTHANC_SERVERS
+}
+write_login() { [ -n "$LOGIN_SERVER" ] && write_servers login.conf login "$LOGIN_SERVER"; }
 
-until write_servers; do sleep 1; done
+until write_orthanc; do sleep 1; done
+if [ -n "$LOGIN_SERVER" ]; then
+    until write_login; do sleep 1; done
+else
+    echo 'map "" $login_account { default ""; }' >"$state/login.conf"
+fi
 nginx -c "$state/nginx.conf" -e stderr -g 'daemon off;' 2> >(while read -r line; do say "$line"; done) &
 nginx=$!
 trap 'kill -QUIT "$nginx"' TERM INT
 while kill -0 "$nginx" 2>/dev/null; do
     sleep "$interval_s" &
     wait -n || true
-    if write_servers; then
-        say "Orthanc has moved: $(tr '\n' ' ' <"$state/servers.conf")"
+    if write_orthanc || write_login; then
+        say "servers have moved: $(cat "$state"/{servers,login}.conf | tr '\n' ' ')"
         kill -HUP "$nginx"
     fi
 done

@@ -1,4 +1,4 @@
-"""docker/add-staff.sh: one account a name."""
+"""docker/add-staff.sh: one account a name; docker/make-login.sh: the same for the login."""
 
 import shutil
 import subprocess
@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "docker/add-staff.sh"
+DOCKER = Path(__file__).parents[2] / "docker"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with the script, and no accounts."""
-    shutil.copy(SCRIPT, tmp_path)
+    """A folder with the scripts, and no accounts."""
+    for name in ("add-staff.sh", "make-login.sh"):
+        shutil.copy(DOCKER / name, tmp_path)
     return tmp_path
 
 
@@ -56,3 +57,20 @@ def test_a_name_that_the_file_cannot_hold_is_refused(folder: Path, name: str) ->
 def test_a_short_password_is_refused(folder: Path) -> None:
     assert add(folder, "alice", "eleven char") != 0
     assert not (folder / "secrets/proxy/staff").exists()
+
+
+def test_the_login_has_the_accounts_of_staff_from_then_on(folder: Path) -> None:
+    script = [str(folder / "make-login.sh")]
+    assert subprocess.run(script, capture_output=True, check=False).returncode != 0
+    assert add(folder, "alice") == 0
+    assert subprocess.run(script, check=False).returncode == 0
+    login = folder / "secrets/login"
+    words = {name: (login / name).read_text() for name in ("session", "storage", "reset")}
+    assert len(set(words.values())) == 3
+    assert add(folder, "a.b") == 0
+    lines = (login / "users.yml").read_text().splitlines()
+    assert lines == ["users:"] + [
+        f'  "{name}": {{ displayname: "{name}", password: "{hashed}" }}'
+        for name, hashed in accounts(folder).items()
+    ]
+    assert {name: (login / name).read_text() for name in words} == words
