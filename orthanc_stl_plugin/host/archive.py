@@ -16,10 +16,10 @@ import orthanc
 
 from orthanc_stl_plugin.errors import ArchiveRefused, BadRequest, NotFound, PluginError
 from orthanc_stl_plugin.formats.dicom.encapsulated import (
-    LOOKS_CREATOR,
-    LOOKS_CREATOR_ELEMENT,
-    LOOKS_ELEMENT,
-    LOOKS_GROUP,
+    TEXTURED_MODEL_CREATOR,
+    TEXTURED_MODEL_CREATOR_ELEMENT,
+    TEXTURED_MODEL_ELEMENT,
+    TEXTURED_MODEL_GROUP,
 )
 from orthanc_stl_plugin.formats.dicom.icon import with_numbers
 from orthanc_stl_plugin.model.geometry import ImagePlane
@@ -152,7 +152,7 @@ class OrthancArchive:
         tags: Mapping[str, object],
         document: Path,
         media_type: str,
-        looks: Path | None = None,
+        textured_model: Path | None = None,
     ) -> StoredInstance:
         """See the port."""
         # Force allows the SeriesInstanceUID that the parts of an assembly share.
@@ -165,12 +165,21 @@ class OrthancArchive:
             fields["Parent"] = parent_study
         head = json.dumps(fields).encode()[:-1]
         pieces: list[bytes | Path] = [head, b',"Content":"', _data(media_type), document]
-        if looks is None:
+        if textured_model is None:
             pieces += [b'","Tags":', json.dumps(taken).encode(), b"}"]
         else:
-            taken[_tag(LOOKS_GROUP, LOOKS_CREATOR_ELEMENT)] = LOOKS_CREATOR
-            place = f'","Tags":{{"{_tag(LOOKS_GROUP, LOOKS_ELEMENT)}":"'.encode()
-            pieces += [place, _data(_ANY_BYTES), looks, b'",', json.dumps(taken).encode()[1:], b"}"]
+            taken[_tag(TEXTURED_MODEL_GROUP, TEXTURED_MODEL_CREATOR_ELEMENT)] = (
+                TEXTURED_MODEL_CREATOR
+            )
+            place = f'","Tags":{{"{_tag(TEXTURED_MODEL_GROUP, TEXTURED_MODEL_ELEMENT)}":"'.encode()
+            pieces += [
+                place,
+                _data(_ANY_BYTES),
+                textured_model,
+                b'",',
+                json.dumps(taken).encode()[1:],
+                b"}",
+            ]
         body = _put_together(document.with_suffix(".body"), pieces)
         try:
             answer = json.loads(orthanc.RestApiPost("/tools/create-dicom", body))
@@ -180,9 +189,13 @@ class OrthancArchive:
             raise ArchiveRefused(f"Orthanc has not stored the new instance: {answer['Status']}")
         return StoredInstance(answer["ID"], answer)
 
-    def looks(self, instance_id: str) -> bytes:
+    def textured_model(self, instance_id: str) -> bytes:
         """See the port."""
-        return _get("instances", instance_id, f"/content/{_tag(LOOKS_GROUP, LOOKS_ELEMENT)}")
+        return _get(
+            "instances",
+            instance_id,
+            f"/content/{_tag(TEXTURED_MODEL_GROUP, TEXTURED_MODEL_ELEMENT)}",
+        )
 
     def delete_series(self, series_instance_uid: str) -> int:
         """See the port."""

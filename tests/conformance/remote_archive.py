@@ -54,7 +54,7 @@ class RemoteArchive:
         tags: Mapping[str, object],
         document: Path,
         media_type: str,
-        looks: Path | None = None,
+        textured_model: Path | None = None,
     ) -> StoredInstance:
         answer = self._call(
             "create_instance",
@@ -62,12 +62,12 @@ class RemoteArchive:
             tags=dict(tags),
             document=str(document),
             media_type=media_type,
-            looks=str(looks) if looks is not None else None,
+            textured_model=str(textured_model) if textured_model is not None else None,
         )
         return StoredInstance(answer["ID"], answer)
 
-    def looks(self, instance_id: str) -> bytes:
-        return bytes(self._call("looks", instance_id=instance_id))
+    def textured_model(self, instance_id: str) -> bytes:
+        return bytes(self._call("textured_model", instance_id=instance_id))
 
     def delete_series(self, series_instance_uid: str) -> int:
         return int(self._call("delete_series", series_instance_uid=series_instance_uid))

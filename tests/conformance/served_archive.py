@@ -33,7 +33,7 @@ def plain(result):
 def call(output, uri, **request):
     order = json.loads(request["body"])
     arguments = order["arguments"]
-    for name in ("document", "looks"):
+    for name in ("document", "textured_model"):
         if arguments.get(name):
             arguments[name] = Path(arguments[name])
     try:

@@ -112,11 +112,13 @@ def stored(setting: Setting, tmp_path: Path) -> Iterator[StoredInstance]:
 
 
 def test_looks_go_along_with_the_document_to_the_byte(setting: Setting, tmp_path: Path):
-    document, looks = tmp_path / "a.stl", tmp_path / "a.glb"
+    document, textured_model = tmp_path / "a.stl", tmp_path / "a.glb"
     document.write_bytes(DOCUMENT)
-    looks.write_bytes(bytes(range(255)) * 5)
-    made = setting.archive.create_instance(setting.study_id, TAGS, document, "model/stl", looks)
-    assert setting.archive.looks(made.instance_id) == bytes(range(255)) * 5 + b"\0"
+    textured_model.write_bytes(bytes(range(255)) * 5)
+    made = setting.archive.create_instance(
+        setting.study_id, TAGS, document, "model/stl", textured_model
+    )
+    assert setting.archive.textured_model(made.instance_id) == bytes(range(255)) * 5 + b"\0"
     assert PRIVATE_KEYWORD in setting.archive.instance_tags(made.instance_id)
     padded = setting.archive.encapsulated_document(made.instance_id)
     assert padded.rstrip(b"\0") == DOCUMENT
@@ -137,7 +139,7 @@ def test_the_last_number_of_the_series_of_a_study_is_the_highest(setting: Settin
 def test_an_instance_without_looks_says_so(setting: Setting, stored: StoredInstance):
     assert PRIVATE_KEYWORD not in setting.archive.instance_tags(stored.instance_id)
     with pytest.raises(NotFound):
-        setting.archive.looks(stored.instance_id)
+        setting.archive.textured_model(stored.instance_id)
 
 
 def test_a_study_has_the_tags_of_its_patient_and_its_own(setting: Setting):

@@ -29,7 +29,7 @@ class FakeArchive:
     known_series: dict[str, SeriesRecord] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     known_source_images: dict[str, tuple[ImagePlane, ...]] = field(default_factory=dict)
-    known_looks: dict[str, bytes] = field(default_factory=dict)
+    known_textured_models: dict[str, bytes] = field(default_factory=dict)
     full_after: int = 1000
     is_locked: bool = False
 
@@ -78,7 +78,7 @@ class FakeArchive:
         tags: Mapping[str, object],
         document: Path,
         media_type: str,
-        looks: Path | None = None,
+        textured_model: Path | None = None,
     ) -> StoredInstance:
         study = self.study_tags(parent_study)
         if unknown := [keyword for keyword in tags if tag_for_keyword(keyword) is None]:
@@ -93,9 +93,9 @@ class FakeArchive:
             "MIMETypeOfEncapsulatedDocument": media_type,
             "EncapsulatedDocument": None,
         }
-        if looks is not None:
+        if textured_model is not None:
             made[PRIVATE_KEYWORD] = None
-            self.known_looks[instance_id] = looks.read_bytes()
+            self.known_textured_models[instance_id] = textured_model.read_bytes()
         self.instances[instance_id] = ({**study, **made, **tags}, document.read_bytes())
         answer = {
             "ID": instance_id,
@@ -105,10 +105,10 @@ class FakeArchive:
         }
         return StoredInstance(instance_id, answer)
 
-    def looks(self, instance_id: str) -> bytes:
-        if instance_id not in self.known_looks:
+    def textured_model(self, instance_id: str) -> bytes:
+        if instance_id not in self.known_textured_models:
             raise NotFound(f"there is no glTF of instance {instance_id!r}")
-        content = self.known_looks[instance_id]
+        content = self.known_textured_models[instance_id]
         return content + b"\0" * (len(content) % 2)
 
     def delete_series(self, series_instance_uid: str) -> int:

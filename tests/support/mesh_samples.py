@@ -7,7 +7,7 @@ import io
 from PIL import Image
 
 from orthanc_stl_plugin.formats.meshes.read import (
-    GivenModel,
+    ImportedModel,
     MeshFile,
     MeshFormat,
     MeshLimits,
@@ -24,7 +24,7 @@ def painted_picture(width: int = 4, height: int = 2, kind: str = "PNG") -> bytes
     return target.getvalue()
 
 
-def given(content: bytes, kind: MeshFormat) -> GivenModel:
+def given(content: bytes, kind: MeshFormat) -> ImportedModel:
     """The model in a file of millimetres."""
     limits = MeshLimits(triangles=100, texture_pixels=1 << 12, unpacked_bytes=1 << 20)
     return read_mesh(MeshFile(content, kind, millimetres_per_unit=1.0), limits)

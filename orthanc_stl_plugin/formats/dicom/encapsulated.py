@@ -22,10 +22,10 @@ from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 
 # DICOM has no class of instances for glTF: a private element (PS3.5 section 7.8) keeps what a model
 # looks like in the very instance that has its shape.
-LOOKS_CREATOR: Final = "orthanc_stl_plugin"
-LOOKS_GROUP: Final = 0x4D33
-LOOKS_CREATOR_ELEMENT: Final = 0x0010
-LOOKS_ELEMENT: Final = 0x1001
+TEXTURED_MODEL_CREATOR: Final = "orthanc_stl_plugin"
+TEXTURED_MODEL_GROUP: Final = 0x4D33
+TEXTURED_MODEL_CREATOR_ELEMENT: Final = 0x0010
+TEXTURED_MODEL_ELEMENT: Final = 0x1001
 # What an instance with a private element has among its tags.
 PRIVATE_KEYWORD: Final = "PrivateCreator"
 STL_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.104.3"

@@ -49,7 +49,7 @@ def check_glb(content: bytes, textures: Textures, max_triangles: int) -> Json:
     return document
 
 
-def has_looks(document: Json) -> bool:
+def is_textured(document: Json) -> bool:
     """Whether it has textures or more than one colour."""
     primitives = list(_primitives(document))
     used = {primitive.get("material") for primitive in primitives} - {None}

@@ -15,7 +15,7 @@ from trimesh.resolvers import Resolver
 
 from orthanc_stl_plugin.formats.meshes.mtl import MtlMaterial, read_mtl
 from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
-from orthanc_stl_plugin.formats.meshes.textured_glb import PaintedPart
+from orthanc_stl_plugin.formats.meshes.textured_glb import TexturedPart
 from orthanc_stl_plugin.formats.meshes.textures import Texture, Textures
 from orthanc_stl_plugin.model.mesh import Mesh
 
@@ -95,25 +95,25 @@ def no_pictures(paint: Paint) -> Resolver:
     return _Names(names.encode() if _PLY_MATERIAL not in paint.materials else pixel.getvalue())
 
 
-def painted_parts(parts: Sequence[trimesh.Trimesh], paint: Paint) -> list[PaintedPart]:
+def textured_parts(parts: Sequence[trimesh.Trimesh], paint: Paint) -> list[TexturedPart]:
     """The parts that trimesh has read with `no_pictures`, with their textures and colours."""
     return [_painted(part, paint) for part in parts if len(part.faces)]
 
 
-def _painted(part: trimesh.Trimesh, paint: Paint) -> PaintedPart:
+def _painted(part: trimesh.Trimesh, paint: Paint) -> TexturedPart:
     mesh = Mesh(part.vertices.astype(np.float32), part.faces.astype(np.int32))
     visual: Any = part.visual
     if visual.kind == "vertex":
-        return PaintedPart(mesh, colours=np.asarray(visual.vertex_colors)[:, :3].astype(np.uint8))
+        return TexturedPart(mesh, colours=np.asarray(visual.vertex_colors)[:, :3].astype(np.uint8))
     if visual.kind != "texture":
-        return PaintedPart(mesh)
+        return TexturedPart(mesh)
     name = str(visual.material.name or "").strip()
     # A PLY file has one material, whatever trimesh calls it.
     known = name if name in paint.materials else next(iter(paint.materials), "")
     material = paint.materials.get(known, MtlMaterial())
     if visual.uv is None or known not in paint.pictures:
-        return PaintedPart(mesh, rgb=material.rgb)
-    return PaintedPart(mesh, np.asarray(visual.uv, dtype=np.float32), paint.pictures[known])
+        return TexturedPart(mesh, rgb=material.rgb)
+    return TexturedPart(mesh, np.asarray(visual.uv, dtype=np.float32), paint.pictures[known])
 
 
 class _Names(Resolver):

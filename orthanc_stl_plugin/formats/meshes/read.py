@@ -18,13 +18,17 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.meshes.glb import LPS_TO_GLTF
 from orthanc_stl_plugin.formats.meshes.glb_container import Json
-from orthanc_stl_plugin.formats.meshes.import_glb import check_glb, has_looks, placed
+from orthanc_stl_plugin.formats.meshes.import_glb import check_glb, is_textured, placed
 from orthanc_stl_plugin.formats.meshes.import_obj import plain_obj
 from orthanc_stl_plugin.formats.meshes.import_ply import lowest_index, plain_ply
-from orthanc_stl_plugin.formats.meshes.materials import no_pictures, painted_parts, read_paint
+from orthanc_stl_plugin.formats.meshes.materials import no_pictures, read_paint, textured_parts
 from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions, unzipped
 from orthanc_stl_plugin.formats.meshes.stl import check_count, read_stl, welded
-from orthanc_stl_plugin.formats.meshes.textured_glb import PaintedPart, has_paint, write_painted
+from orthanc_stl_plugin.formats.meshes.textured_glb import (
+    TexturedPart,
+    has_paint,
+    write_textured_glb,
+)
 from orthanc_stl_plugin.formats.meshes.textures import Textures
 from orthanc_stl_plugin.model.mesh import Mesh
 
@@ -83,22 +87,22 @@ class MeshLimits:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class GivenModel:
+class ImportedModel:
     """A surface read from a file.
 
     Attributes:
         mesh: LPS mm; corners with equal coordinates are one vertex.
-        write_looks: writes the same with its pictures and colours, as binary glTF in metres with y
-            up, to a path; None where there is nothing to see but the shape.
+        write_textured: writes it with its textures and colours to a path, as binary glTF in metres
+            with y up; None if it has neither.
         missing: names of files that it refers to and that were not sent with it.
     """
 
     mesh: Mesh
-    write_looks: Callable[[Path], None] | None = None
+    write_textured: Callable[[Path], None] | None = None
     missing: tuple[str, ...] = ()
 
 
-def read_mesh(file: MeshFile, limits: MeshLimits) -> GivenModel:
+def read_mesh(file: MeshFile, limits: MeshLimits) -> ImportedModel:
     """The surface in a file; polygons become triangles.
 
     With z up, the axes are taken as LPS; with y up, they are turned as `glb.write_glb` writes them.
@@ -112,10 +116,10 @@ def read_mesh(file: MeshFile, limits: MeshLimits) -> GivenModel:
         file = _unpacked(file, limits)
     scale = file.millimetres_per_unit or _MILLIMETRES.get(file.kind, 1.0)
     is_y_up = file.is_y_up if file.is_y_up is not None else file.kind in _Y_UP
-    mesh, looks, missing = _read(file, limits, scale / 1000, is_y_up=is_y_up)
+    mesh, write_textured, missing = _read(file, limits, scale / 1000, is_y_up=is_y_up)
     _check_place(mesh, file.kind)
     turned = Mesh(mesh.vertices @ LPS_TO_GLTF.astype(np.float32), mesh.faces) if is_y_up else mesh
-    return GivenModel(turned.scaled(scale), looks, missing)
+    return ImportedModel(turned.scaled(scale), write_textured, missing)
 
 
 def _read(
@@ -128,30 +132,30 @@ def _read(
     if file.kind is MeshFormat.GLB:
         document = _understood(file, lambda: check_glb(file.content, textures, limits.triangles))
         mesh = _joined(_parts(file, file.content, {}), file.kind, limits.triangles)
-        is_looked_at = _understood(file, lambda: has_looks(document))
-        write = partial(_write_given, file.content, document, metres_per_unit, is_y_up)
-        return mesh, write if is_looked_at else None, ()
+        has_appearance = _understood(file, lambda: is_textured(document))
+        write = partial(_write_placed, file.content, document, metres_per_unit, is_y_up)
+        return mesh, write if has_appearance else None, ()
     plain = plain_obj if file.kind is MeshFormat.OBJ else plain_ply
     content = _understood(file, lambda: plain(file.content))
     paint = read_paint(content, file.kind == MeshFormat.PLY, file.companions, textures)
     found = _parts(file, content, {"resolver": no_pictures(paint)})
     mesh = _joined(found, file.kind, limits.triangles)
-    parts = _understood(file, lambda: painted_parts(found, paint))
+    parts = _understood(file, lambda: textured_parts(found, paint))
     rotation = np.eye(3) if is_y_up else LPS_TO_GLTF
     write_parts = partial(_write_parts, parts, rotation, metres_per_unit)
     return mesh, write_parts if has_paint(parts) else None, paint.missing
 
 
-def _write_given(
+def _write_placed(
     content: bytes, document: Json, metres_per_unit: float, is_y_up: bool, path: Path
 ) -> None:
     path.write_bytes(placed(content, document, metres_per_unit, is_y_up=is_y_up))
 
 
 def _write_parts(
-    parts: list[PaintedPart], rotation: NDArray[np.floating], metres_per_unit: float, path: Path
+    parts: list[TexturedPart], rotation: NDArray[np.floating], metres_per_unit: float, path: Path
 ) -> None:
-    write_painted(parts, path, rotation, metres_per_unit)
+    write_textured_glb(parts, path, rotation, metres_per_unit)
 
 
 def _understood[T](file: MeshFile, read: Callable[[], T]) -> T:

@@ -32,7 +32,7 @@ _WHITE: Final = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PaintedPart:
+class TexturedPart:
     """A part of a surface that has one material.
 
     Attributes:
@@ -50,7 +50,7 @@ class PaintedPart:
     colours: NDArray[np.uint8] | None = None
 
 
-def has_paint(parts: Sequence[PaintedPart]) -> bool:
+def has_paint(parts: Sequence[TexturedPart]) -> bool:
     """Whether it has textures or more than one colour."""
     return (
         any(part.texture is not None or part.colours is not None for part in parts)
@@ -58,8 +58,11 @@ def has_paint(parts: Sequence[PaintedPart]) -> bool:
     )
 
 
-def write_painted(
-    parts: Sequence[PaintedPart], path: Path, rotation: NDArray[np.floating], metres_per_unit: float
+def write_textured_glb(
+    parts: Sequence[TexturedPart],
+    path: Path,
+    rotation: NDArray[np.floating],
+    metres_per_unit: float,
 ) -> None:
     """Writes the parts as one mesh of binary glTF, y up.
 
@@ -101,7 +104,7 @@ class _Turned:
 
 
 def _primitive(
-    part: PaintedPart, number: int, turned: _Turned, target: tuple[BinaryChunk, list[Json]]
+    part: TexturedPart, number: int, turned: _Turned, target: tuple[BinaryChunk, list[Json]]
 ) -> Json:
     binary, accessors = target
 
@@ -143,7 +146,7 @@ def _colour_accessor(binary: BinaryChunk, colours: NDArray[np.uint8]) -> Json:
     }
 
 
-def _material(part: PaintedPart, pictures: list[Texture]) -> Json:
+def _material(part: TexturedPart, pictures: list[Texture]) -> Json:
     shine: Json = {"metallicFactor": 0.0, "roughnessFactor": ROUGHNESS}
     if part.texture is not None:
         shine["baseColorTexture"] = {"index": pictures.index(part.texture)}

@@ -235,7 +235,7 @@ class Encoder:
             show_storing(watch, len(stored), len(models))
             all_tags = stl_tags(_description(model, number), series) | dict(tags)
             instance = self._archive.create_instance(
-                study_id, all_tags, model.path, stl.MEDIA_TYPE, model.looks
+                study_id, all_tags, model.path, stl.MEDIA_TYPE, model.textured_model
             )
             name = str(tags.get("ContentDescription") or model.segment.name)
             stored.append(NamedInstance(name, instance, model.warnings))

@@ -101,7 +101,7 @@ class ModelFiles:
         return stored_model(self._archive, instance_id)
 
     def stored_glb(self, instance_id: str) -> GlbDocument | None:
-        """The binary glTF file that was stored with its looks; see `glb_document`."""
+        """The binary glTF file that was stored with its textures; see `glb_document`."""
         return glb_document(self._archive, instance_id)
 
     def glb(self, model: StoredModel) -> bytes:

@@ -117,7 +117,7 @@ def stored_model(archive: Archive, instance_id: str) -> StoredModel:
 
 
 def glb_document(archive: Archive, instance_id: str) -> GlbDocument | None:
-    """What the model of an instance looks like, or None where there is only its shape.
+    """The binary glTF of a textured model, or None if the instance holds the shape only.
 
     Raises:
         NotFound: no such instance.
@@ -126,7 +126,7 @@ def glb_document(archive: Archive, instance_id: str) -> GlbDocument | None:
     if PRIVATE_KEYWORD not in tags:
         return None
     try:
-        padded = archive.looks(instance_id)
+        padded = archive.textured_model(instance_id)
     except NotFound:  # it is of other software
         return None
     if not is_glb(padded):

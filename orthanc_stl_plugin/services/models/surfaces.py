@@ -67,8 +67,8 @@ class Surface:
         modality: of the images that were measured, or None where it is not known.
         note: how the surface was found, for people to read; may be empty.
         is_given: the source held the surface itself: it may be open, and nothing was computed.
-        write_looks: see `GivenModel`.
-        missing: see `GivenModel`.
+        write_textured: see `ImportedModel`.
+        missing: see `ImportedModel`.
         notes: see `ImageVolume`, `Roi` and `notes_on`.
     """
 
@@ -79,7 +79,7 @@ class Surface:
     modality: str | None = None
     note: str = ""
     is_given: bool = False
-    write_looks: Callable[[Path], None] | None = None
+    write_textured: Callable[[Path], None] | None = None
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -114,7 +114,7 @@ def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
         Segment(1, source.title),
         given.mesh,
         is_given=True,
-        write_looks=given.write_looks,
+        write_textured=given.write_textured,
         missing=given.missing,
     )
 

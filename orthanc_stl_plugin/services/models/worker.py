@@ -33,12 +33,12 @@ class ConversionTask:
 
 @dataclass(frozen=True, slots=True)
 class MadeModel:
-    """A model in a file, and what is to be told of it; see `Surface`.
+    """A model in a file, and its description; see `Surface`.
 
-    `parameters` tells how the surface was made; it is empty for one that was given. `looks` is the
-    same with its pictures and colours, as binary glTF; None where there is nothing but the shape.
-    `missing` names files of pictures and materials that did not come along; `notes` tells what of
-    the source was left out or filled in.
+    `parameters` says how the surface was made; it is empty for an attached model.
+    `textured_model` is the model with its textures and colours, as binary glTF; None if it has
+    neither. `missing` names missing files of textures and materials; `notes` says what was left out
+    of the source or filled in.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class MadeModel:
     modality: str | None
     parameters: str
     icon: Mapping[str, str]
-    looks: Path | None = None
+    textured_model: Path | None = None
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -94,9 +94,9 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
     path = task.folder / f"{number}.stl"
     measured = report(mesh) if surface.is_given else _checked(mesh, name)
     write_stl(mesh, path)
-    looks = path.with_suffix(".glb") if surface.write_looks is not None else None
-    if surface.write_looks is not None and looks is not None:
-        surface.write_looks(looks)
+    textured_model = path.with_suffix(".glb") if surface.write_textured is not None else None
+    if surface.write_textured is not None and textured_model is not None:
+        surface.write_textured(textured_model)
     note = f"{surface.note}, " if surface.note else ""
     return MadeModel(
         path=path,
@@ -107,7 +107,7 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
         modality=surface.modality,
         parameters="" if surface.is_given else note + parameters_text(task.options),
         icon=icon_item(shaded(mesh, size_px=ICON_PX, rgb=surface.segment.rgb)),
-        looks=looks,
+        textured_model=textured_model,
         missing=surface.missing,
         notes=surface.notes,
     )

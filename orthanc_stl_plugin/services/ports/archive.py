@@ -128,12 +128,12 @@ class Archive(Protocol):
         tags: Mapping[str, object],
         document: Path,
         media_type: str,
-        looks: Path | None = None,
+        textured_model: Path | None = None,
     ) -> StoredInstance:
         """Stores the file `document` as a new encapsulated instance of the study `parent_study`.
 
-        `looks` is a file of binary glTF that goes along in the instance, in a private element: its
-        tags then have `formats.encapsulated.PRIVATE_KEYWORD`.
+        `textured_model` is a file of binary glTF to store in a private element of the instance,
+        whose tags then have `formats.encapsulated.PRIVATE_KEYWORD`.
 
         Raises:
             NotFound: no such study.
@@ -142,7 +142,7 @@ class Archive(Protocol):
         """
         ...
 
-    def looks(self, instance_id: str) -> bytes:
+    def textured_model(self, instance_id: str) -> bytes:
         """The binary glTF stored with an instance, including DICOM's padding.
 
         Raises:

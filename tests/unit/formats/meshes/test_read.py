@@ -12,7 +12,7 @@ from PIL import Image
 
 from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.meshes.read import (
-    GivenModel,
+    ImportedModel,
     MeshFile,
     MeshFormat,
     MeshLimits,
@@ -38,7 +38,7 @@ KINDS = (MeshFormat.STL, MeshFormat.OBJ, MeshFormat.PLY, MeshFormat.GLB)
 
 def read(
     content: bytes, kind: MeshFormat, max_triangles: int = 100, **further: object
-) -> GivenModel:
+) -> ImportedModel:
     """The model in a file, of millimetres unless `further` says otherwise."""
     limits = MeshLimits(max_triangles, texture_pixels=1 << 12, unpacked_bytes=1 << 20)
     told: dict[str, Any] = {"millimetres_per_unit": 1.0, **further}
@@ -146,16 +146,16 @@ def companions(**files: bytes) -> Companions:
     return Companions.of({"My Statue.mtl": MTL, "textures/my skin.png": painted_picture(), **files})
 
 
-def looks(model: GivenModel, folder: Path) -> trimesh.Scene:
-    assert model.write_looks is not None
-    model.write_looks(folder / "a.glb")
+def textured(model: ImportedModel, folder: Path) -> trimesh.Scene:
+    assert model.write_textured is not None
+    model.write_textured(folder / "a.glb")
     return trimesh.load_scene(folder / "a.glb")
 
 
 def test_an_obj_keeps_the_picture_of_its_material(tmp_path: Path):
     model = read(PAINTED_OBJ, MeshFormat.OBJ, companions=companions())
     assert model.missing == ()
-    [part] = looks(model, tmp_path).geometry.values()
+    [part] = textured(model, tmp_path).geometry.values()
     texture = part.visual.material.baseColorTexture
     assert texture.size == (4, 2)
     # trimesh counts from below, as OBJ does: the corner at x = 0 is red.
@@ -166,7 +166,7 @@ def test_an_obj_keeps_the_picture_of_its_material(tmp_path: Path):
 
 def test_what_lies_on_the_floor_still_lies_on_it_in_gltf(tmp_path: Path):
     model = read(PAINTED_OBJ, MeshFormat.OBJ, companions=companions())
-    low, high = looks(model, tmp_path).bounds
+    low, high = textured(model, tmp_path).bounds
     assert low == pytest.approx((0, 0, -0.001))  # metres; y is up, the back is -z
     assert high == pytest.approx((0.001, 0, 0))
     assert report(model.mesh).bounds_mm == ((0, 0, 0), (1, 1, 0))
@@ -174,20 +174,22 @@ def test_what_lies_on_the_floor_still_lies_on_it_in_gltf(tmp_path: Path):
 
 def test_an_obj_whose_y_axis_is_up_stands(tmp_path: Path):
     model = read(PAINTED_OBJ, MeshFormat.OBJ, companions=companions(), is_y_up=True)
-    assert looks(model, tmp_path).bounds[1] == pytest.approx((0.001, 0.001, 0))
+    assert textured(model, tmp_path).bounds[1] == pytest.approx((0.001, 0.001, 0))
     assert report(model.mesh).bounds_mm == ((0, 0, 0), (1, 0, 1))
 
 
 def test_a_picture_in_another_format_becomes_png(tmp_path: Path):
     tiff = companions(**{"My Skin.PNG": painted_picture(kind="TIFF")})
-    [part] = looks(read(PAINTED_OBJ, MeshFormat.OBJ, companions=tiff), tmp_path).geometry.values()
+    [part] = textured(
+        read(PAINTED_OBJ, MeshFormat.OBJ, companions=tiff), tmp_path
+    ).geometry.values()
     assert part.visual.material.baseColorTexture.format == "PNG"
 
 
 def test_a_picture_that_is_missing_is_told():
     alone = Companions.of({"my statue.mtl": MTL})
     model = read(PAINTED_OBJ, MeshFormat.OBJ, companions=alone)
-    assert model.write_looks is None
+    assert model.write_textured is None
     assert model.missing == ("-s 1 1 1 C:\\scans\\My Skin.PNG",)
 
 
@@ -203,7 +205,7 @@ def test_colours_of_two_materials_are_kept(tmp_path: Path):
     model = read(content, MeshFormat.OBJ, companions=Companions.of({"a.mtl": mtl}))
     factors = [
         part.visual.material.baseColorFactor.tolist()
-        for part in looks(model, tmp_path).geometry.values()
+        for part in textured(model, tmp_path).geometry.values()
     ]
     # 0.5 of sRGB is 0.214 of light (IEC 61966-2-1), 55 of 255.
     assert sorted(factors) == [[0, 55, 0, 255], [255, 0, 0, 255]]
@@ -213,7 +215,7 @@ def test_the_colours_of_vertices_are_kept_as_light(tmp_path: Path):
     box = BOX.copy()
     box.visual.vertex_colors = (255, 188, 0, 255)
     model = read(exported(box, MeshFormat.PLY), MeshFormat.PLY)
-    [part] = looks(model, tmp_path).geometry.values()
+    [part] = textured(model, tmp_path).geometry.values()
     # 188 of sRGB is half of the light; trimesh gives 8 of the 16 bits.
     assert part.visual.vertex_attributes["color"][0][:3] / 65535 == pytest.approx(
         (1, 0.5, 0), abs=0.01
@@ -238,7 +240,7 @@ PACKED = {
 
 def test_an_archive_holds_a_model_and_what_it_needs(tmp_path: Path):
     model = read(archive(**PACKED), MeshFormat.ZIP)
-    [part] = looks(model, tmp_path).geometry.values()
+    [part] = textured(model, tmp_path).geometry.values()
     assert part.visual.material.baseColorTexture.size == (4, 2)
 
 
@@ -304,13 +306,13 @@ def rewritten(content: bytes, **changes: object) -> bytes:
 def test_a_painted_glb_is_kept_to_the_byte(tmp_path: Path):
     content = painted_glb()
     model = read(content, MeshFormat.GLB, millimetres_per_unit=None)
-    looks(model, tmp_path)
+    textured(model, tmp_path)
     assert (tmp_path / "a.glb").read_bytes() == content
 
 
 def test_a_painted_glb_in_another_unit_is_given_in_metres(tmp_path: Path):
     model = read(painted_glb(), MeshFormat.GLB, is_y_up=False)
-    scene = looks(model, tmp_path)
+    scene = textured(model, tmp_path)
     assert scene.bounds[1] == pytest.approx((0.001, 0, 0))
     assert report(model.mesh).bounds_mm == ((0, 0, 0), (1, 1, 0))
     [part] = scene.geometry.values()
@@ -318,7 +320,7 @@ def test_a_painted_glb_in_another_unit_is_given_in_metres(tmp_path: Path):
 
 
 def test_a_glb_of_one_colour_has_nothing_but_its_shape():
-    assert read(exported(BOX, MeshFormat.GLB), MeshFormat.GLB).write_looks is None
+    assert read(exported(BOX, MeshFormat.GLB), MeshFormat.GLB).write_textured is None
 
 
 def test_a_glb_with_an_index_that_is_not_there_is_refused():

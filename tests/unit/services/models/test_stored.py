@@ -139,7 +139,7 @@ GLB = b"glTF" + (2).to_bytes(4, "little") + (13).to_bytes(4, "little") + b"x"
 
 def test_looks_come_back_without_padding():
     archive = holding(BINARY, **{PRIVATE_KEYWORD: None, "SeriesDescription": "Vase"})
-    archive.known_looks["i"] = GLB
+    archive.known_textured_models["i"] = GLB
     document = glb_document(archive, "i")
     assert document is not None
     assert (document.content, document.file_name) == (GLB, "Vase.glb")
@@ -153,5 +153,5 @@ def test_a_model_without_looks_has_only_its_shape():
 def test_a_private_element_of_other_software_is_left_alone(content: bytes):
     archive = holding(BINARY, **{PRIVATE_KEYWORD: "somebody"})
     assert glb_document(archive, "i") is None
-    archive.known_looks["i"] = content
+    archive.known_textured_models["i"] = content
     assert glb_document(archive, "i") is None
