@@ -26,6 +26,11 @@ VERSIONS = {"3.0": "3", "2.0": "2"}
 # other sizes are asked for in test_iiif_images.py.
 LEFT_OUT = frozenset({"format_jp2", "format_pdf", "format_webp", "size_up"})
 
+# It wants 400 for a box !w,h larger than the image. By Image API 3.0 section 4.2 the image is "as
+# large as possible but not larger than the extracted region": the answer is the image itself. The
+# validator then fails to make its own error, of which it has forgotten the arguments.
+CONTRADICTS_THE_TEXT = {("3.0", "size_noup")}
+
 SUITE = Suite(ValidationInfo())
 
 
@@ -87,11 +92,19 @@ def test_no_test_of_level_2_is_left_out(version: str, at_level_2: int):
     assert all(levels[name] == 3 for name in LEFT_OUT & levels.keys())
 
 
+def assert_passes(bases: Bases, prefix: str, version: str, name: str) -> None:
+    if (version, name) in CONTRADICTS_THE_TEXT:
+        with pytest.raises(TypeError, match="ValidatorError"):
+            fault(bases, prefix, version, name)
+    else:
+        assert fault(bases, prefix, version, name) is None
+
+
 @pytest.mark.parametrize(("version", "name"), CASES)
 def test_a_pyramid_passes(bases: Bases, version: str, name: str):
-    assert fault(bases, bases.pyramid, version, name) is None
+    assert_passes(bases, bases.pyramid, version, name)
 
 
 @pytest.mark.parametrize(("version", "name"), CASES)
 def test_a_single_frame_passes(bases: Bases, version: str, name: str):
-    assert fault(bases, bases.frame, version, name) is None
+    assert_passes(bases, bases.frame, version, name)

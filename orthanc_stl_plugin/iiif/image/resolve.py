@@ -201,14 +201,9 @@ def _other_side(given: int, along: int, across: int) -> int:
 def _largest(width: int, height: int, size: Size, limits: Limits) -> Extent:
     """The largest size within the box of `!w,h` and the limits, with the ratio kept.
 
-    Section 4.2 of version 3 could mean that a region smaller than the box keeps its size. The IIIF
-    consortium's validator takes it as enlarging, which requires a `^`.
+    A region smaller than the box keeps its size without a `^`: "as large as possible but not larger
+    than the extracted region" (3.0 section 4.2).
     """
-    if not size.upscaling and size.width > width and size.height > height:
-        raise BadRequest(
-            f"the box {size.width} x {size.height} is larger than a region of {width} x {height}"
-            " pixels, which takes a ^ before the size, or max"
-        )
     within = Limits(
         min(size.width, limits.max_width or size.width),
         min(size.height, limits.max_height or limits.max_width or size.height),

@@ -179,7 +179,14 @@ def test_version_2_enlarges_by_itself() -> None:
     assert shows_all_squares(image)
 
 
-@pytest.mark.parametrize("size", ["1500,1500", ",1500", "1500,", "pct:200", "!2000,3000", "full"])
+def test_version_3_gives_the_image_for_a_larger_box() -> None:
+    """The validator wants 400 here; section 4.2: "not larger than the extracted region"."""
+    image = fetched(V3, "full/!2000,3000/0/default.jpg")
+    assert image.size == (1000, 1000)
+    assert shows_all_squares(image)
+
+
+@pytest.mark.parametrize("size", ["1500,1500", ",1500", "1500,", "pct:200", "full"])
 def test_version_3_refuses_to_enlarge_without_a_caret(size: str) -> None:
     with pytest.raises(BadRequest):
         fetched(V3, f"full/{size}/0/default.jpg")
