@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -12,12 +13,21 @@ import orthanc
 
 from orthanc_stl_plugin.host.metrics import AnswerTimes
 from orthanc_stl_plugin.services.publication import Publication
+from orthanc_stl_plugin.web.cross_site import is_forged
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.route import Route, answer
 
 # orthanc-python 5.0 lets go of its callbacks after the interpreter has ended: to free one then
 # would end Orthanc with SIGSEGV, so this list keeps them for ever.
 _kept: Final[list[Callable[..., object]]] = []
+
+_GET: Final = orthanc.HttpMethod.GET
+_METHODS: Final = {
+    orthanc.HttpMethod.POST: "POST",
+    orthanc.HttpMethod.PUT: "PUT",
+    orthanc.HttpMethod.DELETE: "DELETE",
+}
+_log = logging.getLogger(__name__)
 
 
 def register(routes: Iterable[Route], times: AnswerTimes) -> None:
@@ -28,15 +38,21 @@ def register(routes: Iterable[Route], times: AnswerTimes) -> None:
         orthanc.RegisterRestCallback(route.pattern, callback)
 
 
-def keep_public_out(routes: Iterable[Route], publication: Publication) -> None:
-    """Has Orthanc answer 403 to the public at every address but those of `routes`.
+def filter_requests(routes: Iterable[Route], publication: Publication, public_url: str) -> None:
+    """Has Orthanc answer 403, at its own addresses too, to what other sites make browsers change.
 
-    Only what comes over HTTP is concerned, not what plugins ask of each other.
+    Where not everything is public, also to the public at every address but those of `routes`.
+    Only what comes over HTTP is concerned, not what plugins ask of each other. Orthanc-python
+    itself answers 500 where a header or the path is no UTF-8, before any of this is asked.
     """
     ours = re.compile("|".join(f"(?:{route.pattern})" for route in routes))
 
     def allows(uri: str, **request: Any) -> bool:
-        return not publication.is_public(request["headers"]) or ours.fullmatch(uri) is not None
+        method, headers = request["method"], request["headers"]
+        if method != _GET and is_forged(_METHODS[method], headers, public_url):
+            _log.warning("%s %s refused: another site asks for it", _METHODS[method], uri)
+            return False
+        return not publication.is_public(headers) or ours.fullmatch(uri) is not None
 
     _kept.append(allows)
     orthanc.RegisterIncomingHttpRequestFilter(allows)

@@ -20,7 +20,7 @@ from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.metrics import AnswerTimes, cache_figures, job_figures, publish
 from orthanc_stl_plugin.host.official import STL_PLUGIN, free_routes, official_plugins
 from orthanc_stl_plugin.host.presenting import compose_presentation
-from orthanc_stl_plugin.host.rest import keep_public_out, register
+from orthanc_stl_plugin.host.rest import filter_requests, register
 from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.jobs.task_folders import Spool
@@ -80,8 +80,7 @@ def _compose() -> None:
     open_routes = guarded(free_routes(routes, official), publication)
     times = AnswerTimes()
     register(open_routes, times)
-    if publication.is_restricted:
-        keep_public_out(open_routes, publication)
+    filter_requests(open_routes, publication, settings.public_url)
     if STL_PLUGIN not in official:
         extend_explorer(EXPLORER_SCRIPT.read_text(encoding="utf-8"))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
+from urllib.parse import urlsplit
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest
@@ -35,6 +36,16 @@ def base_url(headers: Mapping[str, str], settings: Settings) -> str:
     if _PROXIES_TELL.isdisjoint(headers):
         return _direct(host)
     return _told(*(headers.get(name, "") for name in _TOLD_BY_PROXIES), host)
+
+
+def forwarded_host(headers: Mapping[str, str]) -> str:
+    """The host, and the port if it is told, that a client has asked: from the same headers.
+
+    Raises:
+        BadRequest: a header is no host, scheme or path.
+    """
+    told = (headers.get(name, "") for name in _TOLD_BY_PROXIES)
+    return urlsplit(_told(*told, headers.get("host", ""))).netloc
 
 
 @lru_cache(maxsize=256)

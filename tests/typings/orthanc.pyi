@@ -21,6 +21,12 @@ class ChangeType:
     ORTHANC_STARTED: int
     ORTHANC_STOPPED: int
 
+class HttpMethod:
+    GET: int
+    POST: int
+    PUT: int
+    DELETE: int
+
 class MetricsType:
     DEFAULT: int
     TIMER: int
