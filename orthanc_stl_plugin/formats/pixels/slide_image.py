@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
@@ -44,14 +45,18 @@ def slide_image(instance_id: str, image: ImageFile) -> SlideImage:
         paths = _optical_paths(header, image)
         tiling = _tiling(image, paths) if min(matrix) > 0 else None
         width, height = matrix if tiling is not None else tile
+        count, declared = len(image.frames), image.frames.declared_count
+        if tiling is not None and free_places(image) is not None:
+            tiling = FullTiling()  # of tiles that are drawn of the frames: see OverlaidFrames
+            count = declared = -(-width // tile[0]) * -(-height // tile[1])
         return SlideImage(
             instance_id,
             _flavour(header),
             width,
             height,
             *tile,
-            len(image.frames),
-            image.frames.declared_count,
+            count,
+            declared,
             tiling,
             paths,
             _spacing(header),
@@ -60,6 +65,23 @@ def slide_image(instance_id: str, image: ImageFile) -> SlideImage:
             _scan(header),
             _recency(header),
         )
+
+
+def free_places(image: ImageFile) -> NDArray[np.int32] | None:
+    """(N, 2) column and row, from 0, of frames that lie beside a grid of tiles; None on a grid.
+
+    Negative ones are unknown. Frames of several optical paths, focal planes or files are not
+    looked at: these have to lie on a grid.
+    """
+    header, tiles = image.header, image.tiles
+    if tiles is None or header.get("ConcatenationUID") or len(tiles.path_identifiers) > 1:
+        return None
+    if tiles.z_mm is not None and len(np.unique(tiles.z_mm)) > 1:
+        return None
+    positions = tiles.positions[: len(image.frames)]
+    tile = (int(header.Columns), int(header.Rows))
+    is_beside = (positions >= 0).all(axis=1) & (positions % tile != 0).any(axis=1)
+    return positions if is_beside.any() else None
 
 
 def _flavour(header: Dataset) -> Flavour:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import lru_cache, partial
 from io import BytesIO
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from orthanc_stl_plugin.formats.pixels.frame_index import ITEM_HEADER
 from orthanc_stl_plugin.formats.pixels.icc_profile import is_sound, profile_of, to_srgb
 from orthanc_stl_plugin.formats.pixels.image_file import ImageFile
 from orthanc_stl_plugin.formats.pixels.level_file import TileFile, halved
-from orthanc_stl_plugin.formats.pixels.slide_image import WHOLE_SLIDE_SOP_CLASS_UID
+from orthanc_stl_plugin.formats.pixels.slide_image import WHOLE_SLIDE_SOP_CLASS_UID, free_places
 from orthanc_stl_plugin.services.images.local_files import LocalPart, read_part
 
 type Pixels = NDArray[np.uint8]
@@ -211,6 +211,70 @@ class StoredFrames:
     def _new_display(self, value_range: tuple[int, int] | None, frame_index: int) -> Display:
         group = self._groups(frame_index) if self._groups else None
         return Display(self._header, group, value_range)
+
+
+class OverlaidFrames(StoredFrames):
+    """The tiles of a grid, drawn of frames that lie beside it; a later one covers earlier ones.
+
+    It takes what StoredFrames takes, and what is drawn where no frame is.
+
+    Args:
+        absent_rgb: of the places without a frame.
+        taken: for StoredFrames.
+    """
+
+    def __init__(
+        self, absent_rgb: tuple[int, int, int], image: ImageFile, *taken: Any, **choices: Any
+    ) -> None:
+        super().__init__(image, *taken, **choices)
+        self._absent_rgb = absent_rgb
+        with tolerating("the places of the frames"):
+            positions = free_places(image)
+            columns = -(-int(image.header.TotalPixelMatrixColumns) // self._decoder.shape[1])
+        if positions is None:
+            raise UnusableSource("the frames lie on a grid")
+        self._positions, self._columns = positions, columns
+        self.decodes_reduced = False
+
+    def seen_range(
+        self,
+        frame_indices: Sequence[int],  # noqa: ARG002  # of tiles, and the frames are looked at
+        seen: Callable[[int], tuple[int, int]] | None = None,  # noqa: ARG002
+    ) -> tuple[int, int]:
+        """See StoredFrames."""
+        return super().seen_range(range(len(self._frames)))
+
+    def jpeg_reader(
+        self,
+        frame_index: int,  # noqa: ARG002  # no tile is stored
+        seen: tuple[int, int] | None = None,  # noqa: ARG002
+    ) -> Callable[[], bytes] | None:
+        """See FrameSource."""
+        return None
+
+    def pixels(
+        self,
+        frame_index: int,
+        reduce_by: int = 1,
+        seen: tuple[int, int] | None = None,  # noqa: ARG002  # tiles have all rows and columns
+    ) -> Pixels:
+        """See FrameSource."""
+        rows, columns, _ = self._decoder.shape
+        row, column = divmod(frame_index, self._columns)
+        left, top = column * columns, row * rows
+        tile = np.empty((rows, columns, self.samples), np.uint8)
+        tile[:] = np.array(self._absent_rgb[: self.samples], np.uint8)
+        offsets = self._positions - (left, top)
+        meets = (offsets > (-columns, -rows)).all(axis=1) & (offsets < (columns, rows)).all(axis=1)
+        meets &= (self._positions >= 0).all(axis=1)
+        for number in np.flatnonzero(meets).tolist():
+            x, y = offsets[number].tolist()
+            frame = super().pixels(number)
+            part = frame[max(0, -y) : rows - max(0, y), max(0, -x) : columns - max(0, x)]
+            tile[max(0, y) : max(0, y) + len(part), max(0, x) : max(0, x) + part.shape[1]] = part
+        while reduce_by > 1:
+            tile, reduce_by = halved(tile), reduce_by // 2
+        return tile
 
 
 def _is_lossy(image: ImageFile) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,10 @@ import numpy as np
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.pixels.level_file import LevelWriter
+from orthanc_stl_plugin.formats.pixels.slide_image import free_places
 from orthanc_stl_plugin.services.images.frames import (
     FrameSource,
+    OverlaidFrames,
     Pixels,
     StoredFrames,
     tile_encoder,
@@ -66,7 +68,10 @@ def make_levels(task: MakingTask) -> None:
 
 def _frames(task: MakingTask, path: Path) -> StoredFrames:
     file = open_local(path)
-    frames = StoredFrames(
+    make: Callable[..., StoredFrames] = StoredFrames
+    if task.level.columns * task.level.rows > 1 and free_places(file) is not None:
+        make = partial(OverlaidFrames, task.level.absent_rgb)
+    frames = make(
         file,
         partial(local_frame, path, file),
         partial(local_groups, path, file),

@@ -19,9 +19,13 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import NotFound, UnusableSource
 from orthanc_stl_plugin.formats.dicom.deflated import Deflated
 from orthanc_stl_plugin.formats.pixels.image_file import ImageFile
-from orthanc_stl_plugin.formats.pixels.slide_image import WHOLE_SLIDE_SOP_CLASS_UID, slide_image
+from orthanc_stl_plugin.formats.pixels.slide_image import (
+    WHOLE_SLIDE_SOP_CLASS_UID,
+    free_places,
+    slide_image,
+)
 from orthanc_stl_plugin.services.images.fetched_files import FetchedFiles
-from orthanc_stl_plugin.services.images.frames import StoredFrames
+from orthanc_stl_plugin.services.images.frames import OverlaidFrames, StoredFrames
 from orthanc_stl_plugin.services.images.freshness import Changes, Freshness
 from orthanc_stl_plugin.services.images.local_files import local_frame, local_groups, open_local
 from orthanc_stl_plugin.services.images.open_image import OpenImage
@@ -101,7 +105,9 @@ class Opener:
         shown = slide([slide_image(instance_id, file) for instance_id, file in files.items()])
         pyramids = (shown.default, *shown.pyramids[1:])  # refused without any
         frames = {
-            instance_id: self._frames(instance_id, records[instance_id], files[instance_id])
+            instance_id: self._frames(
+                instance_id, records[instance_id], files[instance_id], level.absent_rgb
+            )
             for pyramid in pyramids
             for level in pyramid.levels
             for instance_id in level.instance_ids
@@ -152,7 +158,14 @@ class Opener:
                 return record, open_local(record.path)
         return replace(record, path=None), self._fetched.open(instance_id, record)
 
-    def _frames(self, instance_id: str, record: FileRecord, file: ImageFile) -> StoredFrames:
+    def _frames(
+        self,
+        instance_id: str,
+        record: FileRecord,
+        file: ImageFile,
+        absent_rgb: tuple[int, int, int] | None = None,
+    ) -> StoredFrames:
+        """The frames of a file; those of a slide, which has a colour for absent ones, as tiles."""
         read: Callable[[int], bytes]
         groups: Callable[[int], Dataset]
         if record.path is None:
@@ -161,9 +174,10 @@ class Opener:
         else:
             read = partial(local_frame, record.path, file)
             groups = partial(local_groups, record.path, file)
-        return StoredFrames(
-            file, read, groups, record.path, converts_colours=self._converts_colours
-        )
+        make: Callable[..., StoredFrames] = StoredFrames
+        if absent_rgb is not None and free_places(file) is not None:
+            make = partial(OverlaidFrames, absent_rgb)
+        return make(file, read, groups, record.path, converts_colours=self._converts_colours)
 
     def _freshness(self, records: Mapping[str, FileRecord]) -> Freshness:
         paths = [record.path for record in records.values() if record.path is not None]

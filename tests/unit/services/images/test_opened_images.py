@@ -363,3 +363,37 @@ def test_a_frame_of_a_file_that_ends_before_its_last_pixel_is_unusable(images_he
     images_here.archive.store("cut", content[:-2], "series of its own")
     with pytest.raises(UnusableSource, match="none of its 1 frames"):
         images_here.images.open(FrameImage("cut", 0))
+
+
+@pytest.mark.parametrize("rgb", [True, False])
+def test_tiles_beside_a_grid_are_drawn_later_ones_over_earlier_ones(
+    images_here: Gallery, rgb: bool
+):
+    sample = LevelSample(64, 48, tile_width=32, tile_height=16, is_full=False, rgb=rgb)
+    (file,) = written_level(sample).files
+    dataset = dcmread(BytesIO(file.content))
+    places = [(0, 0), (25, 3), (20, 10), (-40, 5), (31, 30), (60, 47)]
+    count = len(places)
+    shape = (count, 16, 32, 3) if rgb else (count, 16, 32)
+    frames = np.random.default_rng(3).integers(0, 256, shape).astype(np.uint8)
+    groups = list(dataset.PerFrameFunctionalGroupsSequence)[:count]
+    for group, (x, y) in zip(groups, places, strict=True):
+        [plane] = group.PlanePositionSlideSequence
+        plane.ColumnPositionInTotalImagePixelMatrix = x + 1
+        plane.RowPositionInTotalImagePixelMatrix = y + 1
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(groups)
+    dataset.NumberOfFrames, dataset.PixelData = count, frames.tobytes()
+    images_here.archive.store("free", file_bytes(dataset), "free")
+    expected = np.full((48 + 16, 64 + 32, *shape[3:]), 255 if rgb else 0, np.uint8)
+    for frame, (x, y) in zip(frames, places, strict=True):
+        if x >= 0:
+            expected[y : y + 16, x : x + 32] = frame
+    expected = expected[:48, :64]
+    shown = images_here.pixels(SeriesImage("free"), "full/max/0/default.png")
+    assert np.array_equal(shown, expected)
+    part = images_here.pixels(SeriesImage("free"), "20,9,30,20/max/0/default.png")
+    assert np.array_equal(part, expected[9:29, 20:50])
+    alone = images_here.pixels(FrameImage("free", 2), "full/max/0/default.png")
+    assert alone.shape == frames[2].shape
+    if rgb:  # grey of a lone frame is spread over all greys it has
+        assert np.array_equal(alone, frames[2])
