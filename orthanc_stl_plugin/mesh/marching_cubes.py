@@ -26,7 +26,8 @@ class Crossings:
         axis: (V,) uint8 axis 0-2 along which the edge runs.
         is_lower_inside: (V,) bool whether the inside node is the lower one.
         faces: (F, 3) int32 vertices, counter-clockwise from outside in right-handed axes.
-        shape: (F,) uint16 shapes of the faces, see `shapes`.
+        shape: (F,) uint16 `MAX_TRIANGLES * code + number` of the triangle `number` in a cell
+            with `code`.
     """
 
     lower: NDArray[np.int32]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.block_means import Voxels, block_factors, block_means, block_occupancy
+from orthanc_stl_plugin.mesh.constrained_smoothing import constrained
 from orthanc_stl_plugin.mesh.decimate import simplify
-from orthanc_stl_plugin.mesh.edge_net import Net, make_net
+from orthanc_stl_plugin.mesh.laplacian_smoothing import laplacian, taubin
 from orthanc_stl_plugin.mesh.marching_cubes import (
     Box,
     Crossings,
@@ -20,13 +20,15 @@ from orthanc_stl_plugin.mesh.marching_cubes import (
     crossings,
     memory_order,
 )
-from orthanc_stl_plugin.mesh.smooth import (
-    MARGIN,
-    smooth,
-    smooth_lightly,
-    smooth_shrinking,
+from orthanc_stl_plugin.mesh.marching_cubes_tables import MAX_TRIANGLES, cell_tables
+from orthanc_stl_plugin.mesh.room import MARGIN, make_room, untangled
+from orthanc_stl_plugin.mesh.shape_interpolation import interpolated_slices
+from orthanc_stl_plugin.mesh.surface_operators import (
+    Floats,
+    SurfaceOperators,
+    enclosed_volume,
+    surface_operators,
 )
-from orthanc_stl_plugin.mesh.sparse_products import Floats
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
 
@@ -45,26 +47,30 @@ class RawSurface:
         crossings: its faces, and the edges of the grid that its vertices lie on.
         start: (V,) float32 positions on these edges.
         grid: of the voxels.
-        reach: how far smoothing may move a vertex, as a fraction of its edge; None where it is free
-            to go along all of it, which is so where `start` is the middle of every edge.
+        reach: how far constrained smoothing may move a vertex along its normal, as a fraction of
+            the shortest edge; None where it is free.
+        volume_voxels: what the surface should enclose, or None: what it encloses at the start or,
+            where that is the middle of every edge, the voxels within.
     """
 
     crossings: Crossings
     start: Floats
     grid: Grid
     reach: float | None
+    volume_voxels: float | None = None
 
 
 def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: MeshOptions) -> Mesh:
     """The closed surface around the non-zero voxels of a (columns, rows, slices) mask.
 
-    Every voxel centre of the mask lies inside, every other one outside, and the volume is that of
-    the voxels, unless the mask had to be reduced to `options.resolution`.
+    No vertex lies farther than half a voxel, along each axis, from where marching cubes put it. By
+    default the volume is that of the voxels, unless the mask had to be reduced to
+    `options.resolution`.
 
     Raises:
         UnusableSource: the mask is empty, or float32 cannot tell neighbouring vertices apart.
     """
-    raw = raw_mask_surface(mask, grid, options.resolution)
+    raw = raw_mask_surface(mask, grid, options)
     return reduced(smoothed(raw, options), options.triangles)
 
 
@@ -90,7 +96,7 @@ def isosurface(
 
 
 def raw_mask_surface(
-    mask: NDArray[np.bool_ | np.integer], grid: Grid, resolution: int
+    mask: NDArray[np.bool_ | np.integer], grid: Grid, options: MeshOptions
 ) -> RawSurface:
     """The first step of `mask_surface`.
 
@@ -101,8 +107,11 @@ def raw_mask_surface(
     box = bounding_box(volume)
     # A mask of bool is taken as it lies in memory: a copy of a large one costs much.
     inside, grid = np.asarray(volume[box], dtype=np.bool_), _window(grid, box)
-    factors = block_factors(inside.shape, resolution)
+    factors = block_factors(inside.shape, options.resolution)
     if max(factors) == 1:
+        finer = interpolated_slices(inside, grid) if options.is_smooth else None
+        if finer is not None:
+            return _raw_of_slices(*finer, np.count_nonzero(inside) * grid.voxel_volume_mm3)
         surface = crossings(inside)
         return _raw(surface, np.full(surface.axis.size, 0.5, dtype=np.float32), grid, None)
     occupancy = block_occupancy(inside, factors)
@@ -110,6 +119,14 @@ def raw_mask_surface(
     surface = crossings(occupancy >= level)
     start = _interpolated(surface, occupancy, level, None)
     return _raw(surface, start, grid.reduced(factors), BLOCK_REACH)
+
+
+def _raw_of_slices(distances_mm: Voxels, grid: Grid, volume_mm3: float) -> RawSurface:
+    """The surface of a mask whose slices are interpolated: it is as large as the mask."""
+    surface = crossings(distances_mm >= 0)
+    start = _interpolated(surface, distances_mm, 0, None)
+    _check_resolution(grid)
+    return RawSurface(surface, start, grid, None, volume_mm3 / grid.voxel_volume_mm3)
 
 
 def within(values: Voxels, level: float, upper: float | None) -> NDArray[np.bool_]:
@@ -163,10 +180,9 @@ def raw_isosurface(
 def smoothed(raw: RawSurface, options: MeshOptions) -> Mesh:
     """The mesh of a surface, smoothed as the options tell, with all of its triangles."""
     surface, grid = raw.crossings, raw.grid
-    with ThreadPoolExecutor(1) as helper:
-        positions = _smoothed(make_net(surface, grid.affine[:3, :3], helper), raw, options)
+    points = _smoothed(raw, options)
     faces = surface.faces.take([0, 2, 1], axis=1) if grid.is_mirrored else surface.faces
-    return Mesh(_vertices_mm(surface, positions, grid), faces)
+    return Mesh(_in_mm(points, grid), faces)
 
 
 def joined(meshes: Sequence[Mesh]) -> Mesh:
@@ -197,25 +213,43 @@ def _raw(surface: Crossings, start: Floats, grid: Grid, reach: float | None) -> 
     return RawSurface(surface, start, grid, reach)
 
 
-def _vertices_mm(surface: Crossings, positions: Floats, grid: Grid) -> Floats:
+def _in_mm(points: Floats, grid: Grid) -> Floats:
     """(V, 3) float32 LPS mm, computed in float64 column by column, which is fastest."""
-    vertices = np.empty((positions.size, 3), dtype=np.float32)
-    indices = [surface.lower[:, axis] + positions * (surface.axis == axis) for axis in range(3)]
+    vertices = np.empty(points.shape, dtype=np.float32)
+    indices = [points[:, axis].astype(np.float64) for axis in range(3)]
     for row in range(3):
         first, second, third, offset = grid.affine[row]
         vertices[:, row] = first * indices[0] + second * indices[1] + third * indices[2] + offset
     return vertices
 
 
-def _smoothed(net: Net, raw: RawSurface, options: MeshOptions) -> Floats:
-    """(V,) float32 positions."""
-    if options.method is SmoothingMethod.NONE or not options.iterations:
-        return raw.start
+def _smoothed(raw: RawSurface, options: MeshOptions) -> Floats:
+    """(V, 3) float32 points in voxel indices."""
+    surface, iterations = raw.crossings, options.iterations
+    room = make_room(surface, raw.start)
+    if not options.is_smooth:
+        return room.start
+    operators = surface_operators(surface.faces, raw.grid.affine[:3, :3])
+    match options.method:
+        case SmoothingMethod.LAPLACIAN:
+            points = room.confined(laplacian(room.start, operators.mean, iterations))
+        case SmoothingMethod.TAUBIN:
+            points = room.confined(taubin(room.start, operators.mean, iterations))
+        case _:
+            missing = _missing_volumes(raw, operators, room.start)
+            points = constrained(operators, room, missing, iterations, raw.reach)
+    return untangled(operators, points, room)
+
+
+def _missing_volumes(raw: RawSurface, operators: SurfaceOperators, start: Floats) -> Floats:
+    """(F,) float32 volume, in voxels, that is enclosed too little at the start near each face."""
+    shape = raw.crossings.shape
+    if raw.volume_voxels is not None:
+        missing = raw.volume_voxels - enclosed_volume(operators, start)
+        return np.full(shape.size, missing / shape.size, dtype=np.float32)
     if raw.reach is not None:
-        return smooth_lightly(net, raw.start, options.iterations, raw.reach)
-    if options.method is SmoothingMethod.LAPLACIAN:
-        return smooth_shrinking(net, raw.start, options.iterations)
-    return smooth(net, raw.start, options.iterations)
+        return np.zeros(shape.size, dtype=np.float32)
+    return cell_tables().missing_volume.take(shape // MAX_TRIANGLES)
 
 
 def _interpolated(surface: Crossings, values: Voxels, level: float, upper: float | None) -> Floats:

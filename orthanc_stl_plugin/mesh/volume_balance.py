@@ -7,71 +7,85 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.sparse import csgraph
 
-from orthanc_stl_plugin.mesh.edge_net import Net, local_mean, parts_of_faces
-from orthanc_stl_plugin.mesh.sparse_products import Floats
-from orthanc_stl_plugin.mesh.triangle_shapes import shape_tables
+from orthanc_stl_plugin.mesh.surface_operators import (
+    Floats,
+    Normals,
+    SurfaceOperators,
+    swept_volumes,
+)
 
-REACH: Final = 20
+REACH: Final = 8
+"""How wide a neighbourhood is that is to keep its volume, in edges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Balance:
-    """Compares the volume within a net, place by place, with that of the voxels.
+class VolumeBalance:
+    """Compares the volume within a surface, place by place, with what it should be.
 
     Attributes:
-        net: the surface.
-        area_mm2: (V,) float32 a third of the area of the faces around each vertex, then, averaged
-            over the neighbourhood.
+        operators: of the surface.
+        start: (V, 3) float32 points that enclose too little by
+        missing: (F,) float32 volumes near each face, in voxels.
         component: (V,) int32 number of the connected surface that a vertex belongs to.
-        component_mm2: (C,) float64 area of each connected surface.
     """
 
-    net: Net
-    area_mm2: Floats
+    operators: SurfaceOperators
+    start: Floats
+    missing: Floats
     component: NDArray[np.int32]
-    component_mm2: NDArray[np.float64]
 
-    def local_shift_mm(self, positions: Floats) -> Floats:
-        """(V,) float32 shift along the normals that gives each neighbourhood its volume."""
-        wanting = self._wanting_mm3(positions)
-        return local_mean(self.net, wanting, REACH) / self.area_mm2
+    def shifted_locally(self, points: Floats) -> tuple[Floats, Normals]:
+        """(V, 3) float32 points with the volume of each neighbourhood, and their normals."""
+        wanting_mm3, areas_mm2, normals = self._state(points)
+        mean = self.operators.mean
+        area_mm2 = np.maximum(_local_mean(mean, areas_mm2), areas_mm2 / np.float32(4))
+        shift_mm: Floats = _local_mean(mean, wanting_mm3) / area_mm2
+        points = np.asarray(points + normals.along * shift_mm[:, np.newaxis])
+        return points, normals
 
-    def component_shift_mm(self, positions: Floats) -> Floats:
-        """(V,) float32 the same for each connected surface as a whole."""
-        wanting = np.bincount(self.component, self._wanting_mm3(positions))
-        return (wanting / self.component_mm2).astype(np.float32).take(self.component)
+    def shifted(self, points: Floats) -> Floats:
+        """(V, 3) float32 points with the volume of each connected surface as a whole."""
+        wanting_mm3, areas_mm2, normals = self._state(points)
+        wanting = np.bincount(self.component, wanting_mm3)
+        shift_mm = wanting / np.maximum(np.bincount(self.component, areas_mm2), 1e-30)
+        of_vertex = shift_mm.astype(np.float32).take(self.component)
+        return points + normals.along * of_vertex[:, np.newaxis]
 
-    def _wanting_mm3(self, positions: Floats) -> Floats:
-        """(V,) volume that is enclosed too little, a third of that at each face around a vertex."""
-        net = self.net
-        slides = positions - np.float32(0.5)
-        wanting = np.empty(net.shape.size, dtype=np.float32)
-        table = shape_tables().wanting * np.float32(abs(net.determinant) / 3)
-        for part in parts_of_faces(net):
-            a, b, c = (slides.take(corner) for corner in net.corners[:, part])
-            shape = net.shape[part].astype(np.intp)
-            one, of_a, of_b, of_ab, of_c, of_ac, of_bc, of_abc = (
-                coefficients.take(shape) for coefficients in table
-            )
-            one += a * (of_a + b * of_ab)
-            one += b * of_b
-            one += c * (of_c + a * (of_ac + b * of_abc) + b * of_bc)
-            wanting[part] = one
-        return net.around @ wanting
+    def _state(self, points: Floats) -> tuple[Floats, Floats, Normals]:
+        """What is missing and the area, a third of a face's for each corner, and the normals."""
+        operators = self.operators
+        area_vectors = operators.area_vectors(points)
+        wanting = self.missing - swept_volumes(operators, self.start, points)
+        wanting *= np.float32(operators.voxel_mm3 / 3)
+        areas_mm2 = operators.areas_mm2(area_vectors) / np.float32(3)
+        around = operators.around
+        return around @ wanting, around @ areas_mm2, operators.normals(area_vectors)
 
 
-def make_balance(net: Net) -> Balance:
-    """The balance of a net."""
-    normals = net.determinant * np.linalg.inv(net.matrix).T
-    sizes = np.linalg.norm(shape_tables().area_vectors @ normals.T, axis=1)
-    area = net.around @ (sizes / 3).astype(np.float32).take(net.shape)
+def volume_balance(operators: SurfaceOperators, start: Floats, missing: Floats) -> VolumeBalance:
+    """The balance of a surface; see there for the arguments."""
     # Neighbours are mutual; looking for strong components is faster than for undirected ones.
-    _, component = csgraph.connected_components(net.mean.matrix, connection="strong")
-    return Balance(
-        net=net,
-        area_mm2=np.maximum(local_mean(net, area, REACH), area / 4),
-        component=component,
-        component_mm2=np.bincount(component, area),
-    )
+    _, component = csgraph.connected_components(operators.mean, connection="strong")
+    return VolumeBalance(operators, start, missing, component)
+
+
+def _local_mean(mean: sparse.csr_array, values: Floats) -> Floats:
+    """(V,) float32 averages of (V,) values over a wide neighbourhood.
+
+    Repeated means would spread over the square root of their number of edges; the Fejer sum of
+    Chebyshev polynomials of the mean spreads over a distance in proportion to it.
+    """
+    before: Floats = values
+    current: Floats = mean @ values
+    total = np.float32(0.5) * values + np.float32(1 - 1 / REACH) * current
+    for step in range(2, REACH):
+        following = mean @ current
+        following *= np.float32(2)
+        following -= before
+        before, current = current, following
+        total += np.float32(1 - step / REACH) * current
+    total *= np.float32(2 / REACH)
+    return np.asarray(total)

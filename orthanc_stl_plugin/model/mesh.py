@@ -61,6 +61,7 @@ class MeshReport:
 class SmoothingMethod(StrEnum):
     """The methods of smoothing away the voxel staircase of a surface."""
 
+    CONSTRAINED = "Constrained"
     TAUBIN = "Taubin"
     LAPLACIAN = "Laplacian"
     NONE = "None"
@@ -87,7 +88,7 @@ class MeshOptions:
     """
 
     resolution: int = 256
-    method: SmoothingMethod = SmoothingMethod.TAUBIN
+    method: SmoothingMethod = SmoothingMethod.CONSTRAINED
     iterations: int = 15
     triangles: int | None = None
 
@@ -98,3 +99,8 @@ class MeshOptions:
             raise BadRequest(f"Iterations is {self.iterations}: it must be 0-{MAX_ITERATIONS}")
         if self.triangles is not None and self.triangles < MIN_TRIANGLES:
             raise BadRequest(f"Triangles is {self.triangles}: it must be at least {MIN_TRIANGLES}")
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the surface is to be anything but that of the voxels."""
+        return self.method is not SmoothingMethod.NONE and self.iterations > 0

@@ -4,8 +4,8 @@ import { byId } from './dom.js';
 import { text } from './i18n.js';
 
 const SMOOTHINGS = {
-  standard: { Smooth: true, Smoothing: { Method: 'Taubin', Iterations: 15 } },
-  strong: { Smooth: true, Smoothing: { Method: 'Taubin', Iterations: 50 } },
+  standard: { Smooth: true, Smoothing: { Method: 'Constrained', Iterations: 15 } },
+  strong: { Smooth: true, Smoothing: { Method: 'Constrained', Iterations: 50 } },
   round: { Smooth: true, Smoothing: { Method: 'Laplacian', Iterations: 15 } },
   none: { Smooth: false },
 };

@@ -212,7 +212,7 @@ def _mask_mesh(
     mask: NDArray[np.bool_ | np.integer], grid: Grid, options: MeshOptions, progress: WorkerProgress
 ) -> Mesh:
     progress.begin(Stage.SURFACE)
-    return _finished(raw_mask_surface(mask, grid, options.resolution), options, progress)
+    return _finished(raw_mask_surface(mask, grid, options), options, progress)
 
 
 def _finished(raw: RawSurface, options: MeshOptions, progress: WorkerProgress) -> Mesh:

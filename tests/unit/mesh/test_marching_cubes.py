@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.marching_cubes import bounding_box, crossings
-from orthanc_stl_plugin.mesh.triangle_shapes import shape_tables
+from orthanc_stl_plugin.mesh.marching_cubes_tables import MAX_TRIANGLES, cell_tables
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int16, np.uint16, np.int64])
@@ -48,5 +48,5 @@ def test_one_voxel_is_surrounded_by_an_octahedron() -> None:
 def test_the_volume_that_the_triangles_miss_is_accounted_for() -> None:
     surface = crossings(np.ones((1, 1, 1), dtype=np.bool_))
     octahedron = 4 / 3 * 0.5**3
-    missing = shape_tables().wanting[0].take(surface.shape)
+    missing = cell_tables().missing_volume.take(surface.shape // MAX_TRIANGLES)
     assert missing.sum() == pytest.approx(1 - octahedron, abs=1e-6)

@@ -36,6 +36,8 @@ def test_an_organ_is_closed_and_keeps_volume_place_and_voxels(
     found = report(mesh)
     centre = grid.to_world(np.argwhere(mask).mean(axis=0, keepdims=True))[0]
     assert found.is_watertight
-    assert found.volume_mm3 == pytest.approx(mask.sum() * grid.voxel_volume_mm3, rel=0.03)
+    assert found.volume_mm3 == pytest.approx(mask.sum() * grid.voxel_volume_mm3, rel=0.003)
     assert np.linalg.norm(centre - found.centroid_mm) < 1.0
-    assert np.array_equal(winding_numbers(mesh, grid), mask)
+    back = winding_numbers(mesh, grid)
+    assert set(np.unique(back)) <= {0, 1}
+    assert 2 * np.count_nonzero(back & mask) / (back.sum() + mask.sum()) > 0.94

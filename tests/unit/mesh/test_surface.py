@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.measure import report
@@ -54,12 +55,87 @@ def test_an_f_is_not_mirrored(is_left_handed: bool) -> None:
     assert found.centroid_mm == pytest.approx(solid.centroid_mm, abs=0.3)
 
 
+@pytest.mark.parametrize("method", set(SmoothingMethod) - {SmoothingMethod.NONE})
 @pytest.mark.parametrize("name", SOLIDS)
-def test_every_voxel_centre_stays_on_its_side(name: str) -> None:
+def test_no_vertex_lies_farther_than_half_a_voxel_from_where_marching_cubes_put_it(
+    name: str, method: SmoothingMethod
+) -> None:
     solid, extent_mm = SOLIDS[name]
-    grid = tilted_grid(THICK_SLICES, extent_mm)
+    grid = tilted_grid((1.0, 1.3, 2.0), extent_mm, is_left_handed=True)
     mask = sampled(solid, grid)
-    assert np.array_equal(winding_numbers(mask_surface(mask, grid, SMOOTH), grid), mask)
+    raw, smooth = (
+        grid.to_index(mask_surface(mask, grid, how).vertices)
+        for how in (RAW, MeshOptions(method=method, iterations=200))
+    )
+    assert np.abs(smooth - raw).max() <= 0.5
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_nearly_every_voxel_centre_stays_on_its_side(name: str) -> None:
+    solid, extent_mm = SOLIDS[name]
+    grid = tilted_grid((1.0, 1.3, 2.0), extent_mm)
+    mask = sampled(solid, grid)
+    found = winding_numbers(mask_surface(mask, grid, SMOOTH), grid)
+    assert np.count_nonzero(found != mask) < 0.05 * np.count_nonzero(mask)
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_the_triangles_are_even(name: str) -> None:
+    solid, extent_mm = SOLIDS[name]
+    grid = tilted_grid(ISOTROPIC, extent_mm)
+    angles = smallest_angles_degrees(mask_surface(sampled(solid, grid), grid, SMOOTH))
+    assert np.percentile(angles, 5) > 30
+    assert angles.min() > 5
+
+
+def smallest_angles_degrees(mesh: Mesh) -> NDArray[np.float64]:
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    angles = []
+    for k in range(3):
+        first, second = corners[:, k - 1] - corners[:, k], corners[:, k - 2] - corners[:, k]
+        sizes = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+        angles.append(np.arccos(np.clip((first * second).sum(axis=1) / sizes, -1, 1)))
+    return np.asarray(np.degrees(np.min(angles, axis=0)))
+
+
+@pytest.mark.parametrize("name", SOLIDS)
+def test_smoothing_keeps_the_volume_of_the_voxels(name: str) -> None:
+    solid, extent_mm = SOLIDS[name]
+    grid = tilted_grid((1.0, 1.3, 2.0), extent_mm)
+    mask = sampled(solid, grid)
+    volume_mm3 = np.count_nonzero(mask) * grid.voxel_volume_mm3
+    assert report(mask_surface(mask, grid, SMOOTH)).volume_mm3 == pytest.approx(
+        volume_mm3, rel=2e-3
+    )
+
+
+def test_the_methods_of_smoothing_differ() -> None:
+    mask = sampled(sphere(4, (6, 5, 4)), UNIT_GRID)
+    for how in (512, 5):
+        found = [
+            mask_surface(mask, UNIT_GRID, MeshOptions(resolution=how, method=method)).vertices
+            for method in SmoothingMethod
+        ]
+        for number, one in enumerate(found):
+            assert not any(np.allclose(one, other, atol=1e-3) for other in found[:number])
+
+
+def test_one_step_of_laplacian_smoothing_goes_half_of_the_way_to_the_mean_of_the_neighbours() -> (
+    None
+):
+    mask = np.zeros(UNIT_GRID.shape, dtype=np.bool_)
+    mask[5, 5, 5] = True
+    options = MeshOptions(method=SmoothingMethod.LAPLACIAN, iterations=1)
+    vertices = mask_surface(mask, UNIT_GRID, options).vertices - 5
+    assert np.abs(vertices).max(axis=1) == pytest.approx([0.25] * 6)
+
+
+def test_one_step_of_taubins_filter_is_one_forward_and_one_back() -> None:
+    mask = np.zeros(UNIT_GRID.shape, dtype=np.bool_)
+    mask[5, 5, 5] = True
+    options = MeshOptions(method=SmoothingMethod.TAUBIN, iterations=1)
+    vertices = mask_surface(mask, UNIT_GRID, options).vertices - 5
+    assert np.abs(vertices).max(axis=1) == pytest.approx([0.5 * 0.5 * 1.53] * 6, abs=1e-6)
 
 
 @pytest.mark.parametrize("spacing_mm", [ISOTROPIC, THICK_SLICES])
@@ -132,12 +208,42 @@ def test_no_iterations_leave_the_surface_as_extracted() -> None:
     assert np.array_equal(plain.vertices, still.vertices)
 
 
-def test_laplacian_smoothing_shrinks_but_keeps_voxel_centres_inside() -> None:
+def test_laplacian_smoothing_shrinks() -> None:
     mask = sampled(sphere(4, (6, 5, 4)), UNIT_GRID)
     options = MeshOptions(method=SmoothingMethod.LAPLACIAN, iterations=50)
     mesh = mask_surface(mask, UNIT_GRID, options)
     assert report(mesh).volume_mm3 < 0.95 * mask.sum()
-    assert np.array_equal(winding_numbers(mesh, UNIT_GRID), mask)
+    assert report(mesh).is_watertight
+
+
+@pytest.mark.parametrize("method", SmoothingMethod)
+@pytest.mark.parametrize("iterations", [1, 15, 200])
+def test_masks_that_nothing_can_be_cut_off_stay_closed(
+    method: SmoothingMethod, iterations: int
+) -> None:
+    one = np.zeros(UNIT_GRID.shape, dtype=np.bool_)
+    one[5, 5, 5] = True
+    edge, corner, plane, full = (one.copy() for _ in range(4))
+    edge[6, 6, 5] = corner[6, 6, 6] = True
+    plane[5] = full[:] = True
+    for mask in (one, edge, corner, plane, full):
+        mesh = mask_surface(mask, UNIT_GRID, MeshOptions(method=method, iterations=iterations))
+        assert report(mesh).is_watertight
+        assert report(mesh).volume_mm3 > 0
+
+
+def test_thick_slices_are_interpolated_by_their_shape() -> None:
+    radius_mm, tilt = 1.5, np.radians(30)
+    grid = Grid((50, 14, 12), np.diag([0.7, 0.7, 5.0, 1.0]))
+    x, y, z = np.moveaxis(grid.to_world(np.argwhere(np.ones(grid.shape)).astype(float)), 1, 0)
+    across = (x - 17) * np.cos(tilt) - (z - 27) * np.sin(tilt)
+    inside = (np.hypot(across, y - 4.5) < radius_mm).reshape(grid.shape)
+    inside[:, :, [0, -1]] = False
+    mesh = mask_surface(inside, grid, SMOOTH)
+    volume_mm3 = np.count_nonzero(inside) * grid.voxel_volume_mm3
+    assert report(mesh).is_watertight
+    assert report(mesh).volume_mm3 == pytest.approx(volume_mm3, rel=0.01)
+    assert np.ptp(mesh.vertices[:, 2]) > 48
 
 
 def test_the_order_of_the_array_in_memory_changes_nothing() -> None:

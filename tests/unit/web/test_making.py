@@ -12,7 +12,7 @@ def options(**body: object) -> MeshOptions:
 
 
 def test_the_defaults_are_those_of_the_official_plugin():
-    assert options() == MeshOptions(resolution=256, method=SmoothingMethod.TAUBIN)
+    assert options() == MeshOptions(resolution=256, method=SmoothingMethod.CONSTRAINED)
 
 
 def test_smoothing_can_be_switched_off():
@@ -25,7 +25,9 @@ def test_a_method_and_its_steps_can_be_chosen():
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones():
-    with pytest.raises(BadRequest, match="'Gauss': it is one of Taubin, Laplacian, None"):
+    with pytest.raises(
+        BadRequest, match="'Gauss': it is one of Constrained, Taubin, Laplacian, None"
+    ):
         options(Smoothing={"Method": "Gauss"})
 
 

@@ -141,7 +141,7 @@ def test_a_name_that_dicom_could_not_hold_is_made_safe():
 def test_the_parameters_can_be_read_by_a_person():
     options = MeshOptions(resolution=128, iterations=7, triangles=5000)
     assert parameters_text(options) == (
-        "resolution 128, smoothing Taubin x 7, at most 5000 triangles"
+        "resolution 128, smoothing Constrained x 7, at most 5000 triangles"
     )
 
 

@@ -99,6 +99,20 @@ def test_every_way_gives_the_surface_of_the_object(way: Callable[[Path], Source]
     assert away.mean() < np.mean(VOXEL_MM) / 4
 
 
+@pytest.mark.parametrize("resolution", [256, 20])
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_every_way_honours_the_method_of_smoothing(
+    way: Callable[[Path], Source], resolution: int, tmp_path: Path
+):
+    source = way(tmp_path)
+    found = [
+        only(source, MeshOptions(resolution=resolution, method=method)).mesh.vertices
+        for method in SmoothingMethod
+    ]
+    for number, one in enumerate(found):
+        assert all(np.abs(one - other).max() > 0.01 for other in found[:number])
+
+
 def test_the_threshold_of_otsu_finds_the_object(tmp_path: Path):
     source = as_series(tmp_path)
     assert isinstance(source, SeriesSource)

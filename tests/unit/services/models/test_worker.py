@@ -43,7 +43,7 @@ def test_each_structure_becomes_a_file_with_its_report(tmp_path: Path):
 def test_each_model_has_an_icon_and_its_parameters(tmp_path: Path):
     model = make_models(task(tmp_path, two_blocks()))[0]
     assert (model.icon["Rows"], model.icon["Columns"]) == ("64", "64")
-    assert model.parameters == "resolution 256, smoothing Taubin x 15"
+    assert model.parameters == "resolution 256, smoothing Constrained x 15"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,74 @@
+"""How far smoothing may move each vertex of a surface, and what mends it when it goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from orthanc_stl_plugin.mesh.marching_cubes import Crossings
+from orthanc_stl_plugin.mesh.surface_operators import Floats, SurfaceOperators
+
+MARGIN: Final = 0.03
+"""How near to a voxel centre a vertex may come along its edge, as a fraction of the edge."""
+
+HALVINGS: Final = 3
+FLATTEST: Final = 1e-3
+"""Area of a face, in voxel faces, that rounding to float32 may close."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Room:
+    """A box around each of V vertices, in voxel indices: less than half a voxel to each side.
+
+    Along its own edge of the grid a vertex stays between the two voxel centres.
+
+    Attributes:
+        start: (V, 3) float32 where marching cubes put the vertices.
+        lowest: (V, 3) float32 how far down they may go, and
+        highest: (V, 3) float32 how far up.
+    """
+
+    start: Floats
+    lowest: Floats
+    highest: Floats
+
+    def confined(self, points: Floats) -> Floats:
+        """The same array, each point moved into its box."""
+        np.maximum(points, self.lowest, out=points)
+        return np.minimum(points, self.highest, out=points)
+
+
+def make_room(surface: Crossings, positions: Floats) -> Room:
+    """The room of a surface whose vertices lie at these (V,) fractions of their edges."""
+    rows = np.arange(positions.size)
+    edge = surface.lower.astype(np.float32)
+    start = edge.copy()
+    start[rows, surface.axis] += positions
+    half = np.float32(0.5 - MARGIN)
+    lowest, highest = start - half, start + half
+    beside = edge[rows, surface.axis]
+    for bound, limit, choose in (
+        (lowest, beside + np.float32(MARGIN), np.maximum),
+        (highest, beside + np.float32(1 - MARGIN), np.minimum),
+    ):
+        bound[rows, surface.axis] = choose(bound[rows, surface.axis], limit)
+    return Room(start, lowest, highest)
+
+
+def untangled(operators: SurfaceOperators, points: Floats, room: Room) -> Floats:
+    """(V, 3) float32 points, nearer to their start where faces have turned over or vanished."""
+    before = operators.area_vectors(room.start) @ operators.inverse_metric_per_mm2
+    moved = points - room.start
+    share = np.ones(len(points), dtype=np.float32)
+    for attempt in range(HALVINGS + 2):
+        now = operators.area_vectors(points)
+        is_turned = np.einsum("fi,fi->f", now, before) <= 0
+        is_flat = np.einsum("fi,fi->f", now, now) < FLATTEST**2
+        bad = np.flatnonzero(is_turned | is_flat)
+        if not bad.size:
+            break
+        share[np.unique(operators.corners[:, bad])] *= np.float32(attempt < HALVINGS) / 2
+        points = room.start + moved * share[:, np.newaxis]
+    return points
