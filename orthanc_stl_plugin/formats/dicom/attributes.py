@@ -1,7 +1,7 @@
-"""DICOM attributes as people read them, from the simplified tags that Orthanc gives.
+"""DICOM attributes as readable texts, from Orthanc's simplified tags.
 
-Tags come by keyword: a text with backslashes between values, a list of such mappings for a
-sequence, or nothing. A path is a keyword, or keywords of nested sequences with dots between them.
+Tags are mapped by keyword to a text with backslashes between values, to a list of such mappings for
+a sequence, or to nothing. A path is a keyword, or keywords of nested sequences joined by dots.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 Tags = Mapping[str, object]
 
-# One value each, in which a backslash is a backslash (PS3.5 section 6.2).
+# These have a single value, in which a backslash is plain text (PS3.5 section 6.2).
 _UNDIVIDED: Final = frozenset({"LT", "ST", "UR", "UT"})
 _BRACED: Final = re.compile(r"\{([A-Za-z0-9.]+)\}")
 _DATE: Final = re.compile(r"(\d{4})\.?(\d\d)\.?(\d\d)")
@@ -26,12 +26,12 @@ _AGE: Final = re.compile(r"0*(\d{1,3})([DWMY])")
 
 
 def is_known(path: str) -> bool:
-    """Every part of the path is a keyword of the DICOM dictionary."""
+    """Whether every part of the path is a keyword of the DICOM dictionary."""
     return all(tag_for_keyword(keyword) is not None for keyword in path.split("."))
 
 
 def stored_values(tags: Tags, path: str) -> tuple[str, ...]:
-    """The values at a path as they are stored, trimmed; empty ones are left out."""
+    """The values at a path as stored, trimmed, without empty ones."""
     keyword, _, rest = path.partition(".")
     found = tags.get(keyword)
     if rest:
@@ -46,14 +46,14 @@ def stored_values(tags: Tags, path: str) -> tuple[str, ...]:
 
 
 def readable_values(tags: Tags, path: str) -> tuple[str, ...]:
-    """The values at a path as people write them: dates as in ISO 8601, names without carets."""
+    """The values at a path in readable form: ISO 8601 dates, names without carets."""
     make = _READABLE.get(_vr(path.rpartition(".")[2]))
     values = stored_values(tags, path)
     return tuple(text for value in values for text in make(value)) if make else values
 
 
 def filled(template: str, tags: Tags) -> str | None:
-    """The template with readable values for its keywords in braces; None if one has no value."""
+    """The template, its keywords in braces replaced by readable values; None if one has none."""
     return _filled(template, lambda path: ", ".join(readable_values(tags, path)))
 
 
@@ -82,9 +82,9 @@ def midnight(tags: Tags, path: str) -> str | None:
 
 
 def dicom_json(tags: Tags, paths: Sequence[str]) -> dict[str, object]:
-    """The attributes at these paths, as the DICOM JSON Model has them (PS3.18 F.2).
+    """The attributes at these paths in the DICOM JSON Model (PS3.18 F.2).
 
-    Items of sequences have only what a path names inside them: others may tell who the patient is.
+    Items of sequences contain only what a path names: other attributes may identify the patient.
     """
     paths_inside: dict[str, list[str]] = {}
     for path in paths:

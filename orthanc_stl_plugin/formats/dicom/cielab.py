@@ -1,4 +1,4 @@
-"""CIELab as DICOM writes it <-> sRGB."""
+"""Conversion between DICOM's CIELab values and sRGB."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ CIE_DELTA: Final = 6 / 29
 def rgb_from_cielab(encoded: Sequence[int]) -> tuple[int, int, int]:
     """The sRGB colour, 0-255 each, of a Recommended Display CIELab Value (PS3.3 C.10.7.1.1).
 
-    The three unsigned 16-bit values span L* 0 to 100, a* and b* -128 to 127. White is D65, as
-    everyone writes it; colours outside of sRGB are clipped.
+    The three unsigned 16-bit values span L* 0 to 100, a* and b* -128 to 127. White is D65, as all
+    software has it; colours outside sRGB are clipped.
     """
     lightness, a, b = np.asarray(encoded, dtype=np.float64)[:3] / 65535
     y = (lightness * 100 + 16) / 116

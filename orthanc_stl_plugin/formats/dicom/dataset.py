@@ -1,4 +1,4 @@
-"""DICOM files -> data sets: tolerant of odd values, strict about what is missing."""
+"""Reading DICOM files: tolerant of odd values, strict about missing parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from orthanc_stl_plugin.errors import UnusableSource
 
 type DicomSource = bytes | str | os.PathLike[str]
-"""The bytes of a DICOM file, or where the file is."""
+"""The bytes of a DICOM file, or its path."""
 
 MALFORMED = (
     BytesLengthException,
@@ -35,15 +35,15 @@ MALFORMED = (
     struct.error,
     zlib.error,
 )
-"""What pydicom raises on bytes that are not the DICOM they claim to be."""
+"""What pydicom raises for bytes that are not valid DICOM."""
 
 ELEMENT_HEADER_BYTES = 8
 
 
 class _WatchedStream:
-    """A stream that remembers whether it ended in the middle of something.
+    """A stream that remembers whether a read went beyond its end.
 
-    pydicom takes a file that ends within an element for a complete one.
+    pydicom accepts a file that ends within an element as complete.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
@@ -69,10 +69,10 @@ class _WatchedStream:
 
 @contextmanager
 def tolerating(what: str) -> Iterator[None]:
-    """Values out of the ordinary are accepted in silence; what cannot be parsed is refused.
+    """Accepts unusual values silently, and refuses what cannot be parsed.
 
     Raises:
-        UnusableSource: pydicom could not make sense of `what`.
+        UnusableSource: pydicom cannot parse `what`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -85,10 +85,10 @@ def tolerating(what: str) -> Iterator[None]:
 
 
 def read_dataset(source: DicomSource, *, stop_before_pixels: bool = False) -> Dataset:
-    """The data set of a DICOM file, which may lack preamble and file meta information.
+    """The data set of a DICOM file, with or without preamble and file meta information.
 
     Raises:
-        UnusableSource: the source is not DICOM, or ends too early.
+        UnusableSource: the source is not DICOM, or is truncated.
         OSError: the file cannot be opened.
     """
     with _opened(source) as stream, tolerating("the DICOM file"):
@@ -112,12 +112,12 @@ def _opened(source: DicomSource) -> Iterator[IO[bytes]]:
 
 
 def uid_of(dataset: Dataset, keyword: str) -> str | None:
-    """The UID of that name, or None when it is absent or empty."""
+    """The UID with that keyword; None if it is absent or empty."""
     with tolerating(keyword):
         value = dataset.get(keyword)
         return str(value) if value else None
 
 
 def items(dataset: Dataset, keyword: str) -> Sequence[Dataset]:
-    """The items of a sequence, none when it is absent or empty."""
+    """The items of a sequence; empty if it is absent."""
     return dataset.get(keyword) or ()

@@ -25,14 +25,14 @@ SHORT_VRS: Final = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()
 )
 DEEPEST_NESTING: Final = 32
-# The end of a sequence that is followed by an element of a group above 5200, as the Per-Frame
-# Functional Groups Sequence is and what lies inside of it hardly ever.
+# The end of a sequence followed by an element of a group above 5200: true of the Per-Frame
+# Functional Groups Sequence, and hardly ever of sequences inside it.
 LIKELY_END: Final = re.compile(rb"\xfe\xff\xdd\xe0\0{4}(?=[\0-\xff][\x52-\x7f])", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How elements are written (PS3.5 section 7.1)."""
+    """The encoding of elements (PS3.5 section 7.1)."""
 
     is_implicit: bool = False
     is_little_endian: bool = True
@@ -49,8 +49,8 @@ class Element:
 
     Attributes:
         tag: group << 16 | element.
-        vr: b"" where none is written.
-        value_at: where the value begins in the buffer.
+        vr: b"" if none is written.
+        value_at: offset of the value in the buffer.
         length: bytes, or UNDEFINED_LENGTH.
     """
 
@@ -61,7 +61,7 @@ class Element:
 
 
 def element_at(buffer: Buffer, at: int, encoding: Encoding) -> Element:
-    """The element whose tag is at `at`.
+    """The element whose tag starts at `at`.
 
     Raises:
         UnusableSource: the buffer ends within its header.
@@ -83,10 +83,10 @@ def element_at(buffer: Buffer, at: int, encoding: Encoding) -> Element:
 
 
 def end_of(buffer: Buffer, element: Element, encoding: Encoding, depth: int = 0) -> int:
-    """Where what follows an element begins.
+    """The offset after an element.
 
     Raises:
-        UnusableSource: it reaches beyond the buffer, or is nested too deeply.
+        UnusableSource: it extends beyond the buffer, or is nested too deeply.
     """
     if element.length != UNDEFINED_LENGTH:
         return _inside(buffer, element.value_at + element.length)
@@ -99,10 +99,10 @@ def end_of(buffer: Buffer, element: Element, encoding: Encoding, depth: int = 0)
 def items_of(
     buffer: Buffer, sequence: Element, encoding: Encoding, depth: int = 0
 ) -> Iterator[tuple[int, int]]:
-    """Where the content of each item of a sequence begins, and where what follows the item does.
+    """The offsets of the content of each item of a sequence, and those after the items.
 
     Raises:
-        UnusableSource: something else than an item is there.
+        UnusableSource: the sequence contains something other than items.
     """
     if depth > DEEPEST_NESTING:
         raise UnusableSource(f"sequences are nested more than {DEEPEST_NESTING} deep")
@@ -134,14 +134,14 @@ def _inside(buffer: Buffer, at: int) -> int:
 
 
 def elements_up_to(buffer: Buffer, at: int, encoding: Encoding, last: int) -> dict[int, Element]:
-    """The elements from `at` on by their tags, in ascending order, until the one tagged `last`.
+    """The elements from `at` to the one tagged `last`, by tag, in ascending order.
 
-    The value of `last` itself may be cut off or absent. The items of a Per-Frame Functional Groups
-    Sequence without a length are not walked through, which takes a second for 20,000 of them; it
-    gets the length that it has, with its delimiter.
+    The value of `last` may be truncated or absent. The items of a Per-Frame Functional Groups
+    Sequence of undefined length are not visited, which would take a second for 20,000 of them; its
+    actual length, including its delimiter, is filled in.
 
     Raises:
-        UnusableSource: what is there are no such elements.
+        UnusableSource: the bytes are not such elements.
     """
     found: dict[int, Element] = {}
     previous = -1
@@ -162,7 +162,7 @@ def elements_up_to(buffer: Buffer, at: int, encoding: Encoding, last: int) -> di
 def _from_open_groups(
     buffer: Buffer, groups: Element, encoding: Encoding, last: int
 ) -> dict[int, Element]:
-    """A sequence without a length, and what follows; its end is guessed, and the guess checked."""
+    """A sequence of undefined length and the element after it; its end is guessed and checked."""
     guess = LIKELY_END.search(buffer, groups.value_at) if encoding.is_little_endian else None
     if guess is not None:
         with suppress(UnusableSource):

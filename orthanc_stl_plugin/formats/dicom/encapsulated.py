@@ -1,7 +1,7 @@
 """Encapsulated STL: the tags of a conforming instance (PS3.3 A.85.1) for /tools/create-dicom.
 
-Orthanc itself fills in the patient and study of the parent, the UIDs that are not given, and the
-SOP class and modality M3D, from the media type.
+Orthanc fills in the patient and study of the parent, missing UIDs, and, from the media type, the
+SOP class and the modality M3D.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Code, Segment
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 
-# DICOM has no class of instances for glTF: a private element (PS3.5 section 7.8) keeps what a model
-# looks like in the very instance that has its shape.
+# DICOM has no SOP class for glTF: a private element (PS3.5 section 7.8) holds the textured model in
+# the same instance as the shape.
 TEXTURED_MODEL_CREATOR: Final = "orthanc_stl_plugin"
 TEXTURED_MODEL_GROUP: Final = 0x4D33
 TEXTURED_MODEL_CREATOR_ELEMENT: Final = 0x0010
 TEXTURED_MODEL_ELEMENT: Final = 0x1001
-# What an instance with a private element has among its tags.
+# Present among the tags of an instance with a private element.
 PRIVATE_KEYWORD: Final = "PrivateCreator"
 STL_SOP_CLASS_UID: Final = "1.2.840.10008.5.1.4.1.1.104.3"
 MANUFACTURER: Final = "orthanc_stl_plugin"
@@ -49,7 +49,7 @@ _NAMES_IN_DESCRIPTION: Final = 3
 _UTF_8: Final = "ISO_IR 192"  # PS3.3 C.12.1.1.2
 _NO_TEXT: Final = re.compile(r"[\x00-\x1f\x7f]+")
 
-# What a client may not choose: it belongs to the parent, or to what is being made.
+# Clients may not choose these: they are determined by the parent or by the model.
 RESERVED_TAGS: Final = frozenset(
     {
         "AccessionNumber",
@@ -80,7 +80,7 @@ RESERVED_TAGS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SeriesIdentity:
-    """What the models of one request share.
+    """The attributes that all models of a request share.
 
     Attributes:
         number: of their series.
@@ -99,16 +99,16 @@ class SeriesIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ModelDescription:
-    """What is to be told of one model.
+    """The attributes of a single model.
 
     Attributes:
         segment: its identity.
-        number: its place in the series, from 1.
-        frame_of_reference_uid: of the source, or None where it is unknown: a new one is made.
+        number: its Instance Number, from 1.
+        frame_of_reference_uid: of the source; None if unknown, for a new one.
         references: the instances that it was made from.
-        modality: of the images that were measured, or None.
-        algorithm_parameters: how the surface was made, for people to read; empty for one that was
-            not made here.
+        modality: of the source images, or None.
+        algorithm_parameters: a readable text on how the surface was made; empty for an attached
+            model.
         document_bytes: the length of the STL file.
         icon: an item of the Icon Image Sequence.
     """
@@ -170,7 +170,7 @@ def stl_tags(model: ModelDescription, series: SeriesIdentity) -> dict[str, objec
 
 
 def series_description(names: Sequence[str]) -> str:
-    """What a series of models of these names is called."""
+    """The description of a series of models with these names."""
     if len(names) == 1:
         return names[0]
     listed = ", ".join(names[:_NAMES_IN_DESCRIPTION])
@@ -178,14 +178,14 @@ def series_description(names: Sequence[str]) -> str:
 
 
 def lost_letters(name: str, kept: str) -> str:
-    """The letters of a ContentDescription that are not in what was kept of it."""
+    """The letters of a ContentDescription that were lost when it was stored."""
     return "".join(
         letter for letter in name[:_LONGEST_LO] if not letter.isascii() and letter not in kept
     )
 
 
 def parameters_text(options: MeshOptions) -> str:
-    """The options of a surface in one line."""
+    """The options of a surface as one line of text."""
     smoothing = (
         "none"
         if options.method is SmoothingMethod.NONE
@@ -224,7 +224,7 @@ def _by_series(references: Sequence[Reference]) -> list[dict[str, object]]:
 
 
 def _text(text: str, longest: int) -> str:
-    """A text that any representation takes: no control characters, no backslash, not too long."""
+    """The text made valid for any VR: no control characters, no backslash, not too long."""
     return _NO_TEXT.sub(" ", text).replace("\\", "/").strip()[:longest].strip()
 
 

@@ -1,4 +1,4 @@
-"""Icon images (PS3.3 F.7): a small palette picture, as /tools/create-dicom takes it."""
+"""Icon images (PS3.3 F.7): a small palette picture in the form for /tools/create-dicom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that people gave, in the character set that they were written in."""
+"""Names from data sets, decoded with the character set in which they were written."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _RAW: Final = re.compile("[\x80-\xff]+")
 
 
 def name_of(dataset: Dataset, keyword: str) -> str:
-    """The text of an element, without spaces around it; "" where it is absent or empty.
+    """The trimmed text of an element; "" if it is absent or empty.
 
-    Without a Specific Character Set, or with a wrong one, bytes come as Latin-1. What is certain to
-    be UTF-8 or Shift-JIS is read as that. Other bytes that are no text in Latin-1 are shown as
-    such: "[8A CC]".
+    Without a Specific Character Set, or with a wrong one, pydicom decodes bytes as Latin-1. Bytes
+    that are certain to be UTF-8 or Shift-JIS are decoded as such. Others that are not text in
+    Latin-1 are shown as bytes: "[8A CC]".
     """
     value = dataset.get(keyword)
     if not value:
@@ -34,7 +34,7 @@ def _repaired(text: str) -> str:
     try:
         content = text.encode("latin-1")
     except UnicodeEncodeError:
-        return text  # a character set was given, and followed
+        return text  # the stated character set was used
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""The values that a stored sample can have (PS3.3 C.7.6.3.1)."""
+"""The range of stored sample values (PS3.3 C.7.6.3.1)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 
 @dataclass(frozen=True, slots=True)
 class StoredType:
-    """How many bits a sample has, and whether they have a sign."""
+    """The number of bits of a sample, and whether it is signed."""
 
     bits_allocated: int
     bits_stored: int
@@ -20,10 +20,10 @@ class StoredType:
 
     @classmethod
     def of(cls, header: Dataset) -> Self:
-        """That of an image.
+        """The range of an image.
 
         Raises:
-            AttributeError, TypeError, ValueError: it is not told, or no number.
+            AttributeError, TypeError, ValueError: an attribute is missing or not a number.
         """
         allocated = int(header.BitsAllocated)
         return cls(
@@ -34,21 +34,21 @@ class StoredType:
 
     @property
     def lowest(self) -> int:
-        """The least value that fits into the bits stored."""
+        """The smallest value that fits into Bits Stored."""
         return -(1 << (self.bits_stored - 1)) if self.is_signed else 0
 
     @property
     def highest(self) -> int:
-        """The greatest value that fits into the bits stored."""
+        """The largest value that fits into Bits Stored."""
         return (1 << (self.bits_stored - self.is_signed)) - 1
 
     def all_values(self) -> NDArray[np.integer]:
-        """(2 ** bits_allocated,) every value, ordered by its bits read as unsigned."""
+        """(2 ** bits_allocated,) all values, in the order of their bits as unsigned numbers."""
         size = self.bits_allocated // 8
         unsigned = np.arange(1 << self.bits_allocated).astype(f"u{size}")
         return unsigned.view(f"i{size}") if self.is_signed else unsigned
 
     def as_8bit(self, values: NDArray[np.integer]) -> NDArray[np.uint8]:
-        """The range of the bits stored, spread over 0 to 255."""
+        """The samples scaled from the range of Bits Stored to 0 to 255."""
         share = (values.astype(np.float64) - self.lowest) / (self.highest - self.lowest)
         return np.rint(share.clip(0, 1) * 255).astype(np.uint8)

@@ -1,1 +1,1 @@
-"""Frames of DICOM images: where they lie, how they are decoded and displayed."""
+"""Frames of DICOM images: finding, decoding and displaying them."""

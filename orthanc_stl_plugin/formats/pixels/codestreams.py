@@ -1,4 +1,4 @@
-"""How large an image a codestream says it holds, read before anything is allocated for it."""
+"""Headers of codestreams: the size of the image, read before memory is allocated for it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _JXL_SIZE_BITS: Final = (9, 13, 18, 30)
 
 @dataclass(frozen=True, slots=True)
 class Codestream:
-    """What a codestream says of its image.
+    """The header of a codestream.
 
-    `samples` and `precision_bits` are 0 where only a decoder can tell (JPEG XL). `reductions` is
-    how many times the decoder can leave out half of the rows and columns.
+    `samples` and `precision_bits` are 0 if only a decoder can find them (JPEG XL). `reductions` is
+    the number of times that the decoder can halve rows and columns.
     """
 
     rows: int
@@ -35,17 +35,17 @@ class Codestream:
 
 
 def read_jpeg(frame: bytes) -> Codestream:
-    """Of any JPEG or JPEG-LS.
+    """The header of a JPEG or JPEG-LS.
 
     Raises:
-        UnusableSource: it has no header that makes sense.
+        UnusableSource: it has no valid header.
     """
     header = read_header(frame)
     return Codestream(header.rows, header.columns, len(header.component_ids), header.precision_bits)
 
 
 def bare_jpeg2000(frame: bytes) -> bytes:
-    """The JPEG 2000 codestream alone: some encoders wrap it into a JP2 file (PS3.5 A.4.4).
+    """The bare JPEG 2000 codestream: some encoders wrap it in a JP2 file (PS3.5 A.4.4).
 
     Raises:
         UnusableSource: there is none.
@@ -57,7 +57,7 @@ def bare_jpeg2000(frame: bytes) -> bytes:
 
 
 def read_jpeg2000(codestream: bytes) -> Codestream:
-    """Of a bare JPEG 2000 or HTJ2K codestream (ITU-T T.800 A.5.1).
+    """The header of a bare JPEG 2000 or HTJ2K codestream (ITU-T T.800 A.5.1).
 
     Raises:
         UnusableSource: it is truncated, or its components differ in size, precision or sign.
@@ -97,7 +97,7 @@ def _decomposition_levels(codestream: bytes) -> int:
 
 
 def read_jpeg_xl(frame: bytes) -> Codestream:
-    """Of a JPEG XL codestream, bare or in its container (ISO 18181-1 D.2).
+    """The header of a JPEG XL codestream, bare or in its container (ISO 18181-1 D.2).
 
     Raises:
         UnusableSource: there is none.

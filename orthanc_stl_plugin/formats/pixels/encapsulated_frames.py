@@ -37,13 +37,13 @@ def encapsulated_index(
     declared_count: int,
     extended_table: Element | None = None,
 ) -> FrameIndex:
-    """The frames, by the first offset table that holds true (extended, basic), else by walking.
+    """The frames by the first valid offset table (extended, basic), or else by visiting all items.
 
-    Of a large table a sample is checked, so that opening a file does not read all of it; a frame
-    whose offset is wrong all the same is noticed when it is unwrapped.
+    Only a sample of a large table is checked, so that opening a file does not read all of it. A
+    frame with a wrong offset is still detected when it is unwrapped.
 
     Raises:
-        UnusableSource: no frame is there, or the fragments cannot be told apart into frames.
+        UnusableSource: there is no frame, or the fragments cannot be assigned to frames.
     """
     basic_length = _item_length(buffer, pixel_data.value_at)
     if basic_length is None:
@@ -68,7 +68,7 @@ def _offsets(buffer: Buffer, at: int, length: int, kind: str) -> Offsets:
 
 
 def _bounds(buffer: Buffer, starts: Offsets) -> Offsets | None:
-    """(N + 1,) where each frame starts, then where the last one ends; None when untrue."""
+    """(N + 1,) the start of each frame and the end of the last; None if the table is wrong."""
     if (np.diff(starts) < ITEM_HEADER.size).any() or not 0 <= starts[-1] < len(buffer):
         return None
     end = _end_of_items(buffer, int(starts[-1]), len(buffer))
@@ -85,7 +85,7 @@ def _bounds(buffer: Buffer, starts: Offsets) -> Offsets | None:
 
 
 def _are_one_item(buffer: Buffer, begins: Offsets, stops: Offsets) -> NDArray[np.bool_]:
-    """(N,) whether one item fills the bytes from here to there."""
+    """(N,) whether a single item fills each range of bytes."""
     content = np.frombuffer(buffer, np.uint8)
     headers = content[begins[:, np.newaxis] + np.arange(ITEM_HEADER.size)].view(_ITEM_HEADERS)[:, 0]
     is_item = (headers["group"] == ITEM_TAG[0]) & (headers["number"] == ITEM_TAG[1])
@@ -94,7 +94,7 @@ def _are_one_item(buffer: Buffer, begins: Offsets, stops: Offsets) -> NDArray[np
 
 
 def _end_of_items(buffer: Buffer, at: int, limit: int) -> int:
-    """Where the items that begin at `at` and end no later than at `limit`, end."""
+    """The ends of the items from `at` to `limit`."""
     while at < limit:
         length = _item_length(buffer, at)
         if length is None or at + ITEM_HEADER.size + length > limit:
@@ -104,7 +104,7 @@ def _end_of_items(buffer: Buffer, at: int, limit: int) -> int:
 
 
 def _item_length(buffer: Buffer, at: int, tag: tuple[int, int] = ITEM_TAG) -> int | None:
-    """The length of the item or delimiter at `at`, None when there is none."""
+    """The length of the item or delimiter at `at`, or None."""
     if not 0 <= at <= len(buffer) - ITEM_HEADER.size:
         return None
     group, number, length = ITEM_HEADER.unpack_from(buffer, at)
@@ -134,7 +134,7 @@ def _walked(buffer: Buffer, first: int, declared_count: int) -> FrameIndex:
 def _grouped(
     buffer: Buffer, bounds: Offsets, declared_count: int, *, is_closed: bool
 ) -> FrameIndex:
-    """Frames of fragments that are more or fewer than they: the codec's start markers decide."""
+    """Frames from fragments of another number: the codec's start markers decide."""
     is_start = [
         bytes(buffer[at : at + LONGEST_MARKER]).startswith(START_MARKERS)
         for at in (bounds[:-1] + ITEM_HEADER.size).tolist()

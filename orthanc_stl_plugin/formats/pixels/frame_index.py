@@ -1,4 +1,4 @@
-"""Where each frame lies in a file."""
+"""The offsets of frames in a file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ type Offsets = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameIndex:
-    """The frames that are wholly there; those of a truncated file that are not, are left out.
+    """The complete frames of a file; incomplete ones of a truncated file are left out.
 
     Attributes:
-        offsets: (N,) int64 where each frame's span begins in the file.
-        lengths: (N,) int64 bytes of each span: pixels, or the items of the fragments with their
-            headers when encapsulated (`unwrapped` takes them off).
-        declared_count: NumberOfFrames; more than N when frames are missing at the end.
+        offsets: (N,) int64 offset of each frame's span in the file.
+        lengths: (N,) int64 bytes of each span: pixels, or, if encapsulated, the items of fragments
+            with their headers (which `unwrapped` removes).
+        declared_count: NumberOfFrames; more than N if frames are missing at the end.
         is_encapsulated: whether spans are items. Native frames of one-bit pixels follow each other
-            without padding: a span then covers the bytes that hold bits of the frame.
+            without padding: a span then covers all bytes with bits of the frame.
     """
 
     offsets: Offsets
@@ -54,10 +54,10 @@ class FrameIndex:
         return self.offsets.item(frame_index), self.lengths.item(frame_index)
 
     def unwrapped(self, span: bytes) -> bytes:
-        """The frame in the bytes of its span: the fragments put together when encapsulated.
+        """The frame in the bytes of its span; fragments are joined if encapsulated.
 
         Raises:
-            UnusableSource: the span holds something else than items.
+            UnusableSource: the span contains something other than items.
         """
         if not self.is_encapsulated:
             return span
@@ -74,7 +74,7 @@ class FrameIndex:
         return fragments[0] if len(fragments) == 1 else b"".join(fragments)
 
     def frame_bytes(self, buffer: Buffer, frame_index: int) -> bytes:
-        """The bytes of a frame, counted from 0, as a decoder takes them.
+        """The bytes of a frame, counted from 0, for a decoder.
 
         Raises:
             UnusableSource: the frame is not in the file, or is malformed.
@@ -86,10 +86,10 @@ class FrameIndex:
 def native_index(
     buffer: Buffer, pixel_data: Element, declared_count: int, bits_per_frame: int
 ) -> FrameIndex:
-    """The frames of native pixel data (PS3.5 8.1.1): one after the other, bit by bit.
+    """The frames of native pixel data (PS3.5 8.1.1), which follow each other bit by bit.
 
     Raises:
-        UnusableSource: no frame is wholly there, or there are too many.
+        UnusableSource: no frame is complete, or there are too many.
     """
     there = min(pixel_data.length, max(0, len(buffer) - pixel_data.value_at))
     count = checked_count(min(declared_count, there * 8 // bits_per_frame))
@@ -102,10 +102,10 @@ def native_index(
 
 
 def checked_count(count: int) -> int:
-    """The number of frames, when it is a sane one.
+    """The number of frames, checked.
 
     Raises:
-        UnusableSource: it is not.
+        UnusableSource: there are more than `MOST_FRAMES`.
     """
     if count > MOST_FRAMES:
         raise UnusableSource(f"the image has {count} frames, more than {MOST_FRAMES}")

@@ -20,7 +20,7 @@ _COLOUR_SPACE: Final = slice(16, 20)
 
 
 def profile_of(header: Dataset) -> bytes | None:
-    """The RGB profile of the image or of its first optical path, None without a sound one."""
+    """The RGB profile of the image or of its first optical path; None if missing or invalid."""
     with tolerating("the ICC profile"):
         holders = [header, *items(header, "OpticalPathSequence")[:1]]
         profiles = [bytes(one.ICCProfile) for one in holders if one.get("ICCProfile")]
@@ -28,12 +28,12 @@ def profile_of(header: Dataset) -> bytes | None:
 
 
 def is_sound(profile: bytes) -> bool:
-    """Whether it is one of RGB that colours can be converted from."""
+    """Whether it is an RGB profile from which colours can be converted."""
     return _transform(profile) is not None
 
 
 def to_srgb(image: NDArray[np.uint8], profile: bytes) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 sRGB of RGB in the profile's space; unchanged when the profile is broken."""
+    """(H, W, 3) uint8 sRGB from RGB in the profile's space; unchanged if the profile is broken."""
     transform = _transform(profile)
     if transform is None or image.shape[2] != 3:
         return image

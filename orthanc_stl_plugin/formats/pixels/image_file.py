@@ -1,4 +1,4 @@
-"""DICOM image files, opened without reading pixels: header, index of frames, places of tiles."""
+"""DICOM image files, opened without reading pixels: header, frame index, tile positions."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ NATIVE_SYNTAXES: Final = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, Explic
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageFile:
-    """What has to be known of an image to serve its frames; it keeps no hold of the buffer.
+    """All that is needed to serve the frames of an image; it keeps no reference to the buffer.
 
     Attributes:
         header: everything before the Per-Frame Functional Groups Sequence, with the file meta
-            information as `header.file_meta` where the file has any.
-        transfer_syntax_uid: as stated, else as found.
-        encoding: how its elements are written.
-        frames: where each frame lies in the file.
-        tiles: where each frame lies in the total pixel matrix; None when the image has no such
-            matrix, its frames have no places of their own, or it is TILED_FULL.
+            information, if any, as `header.file_meta`.
+        transfer_syntax_uid: as stated, or as detected.
+        encoding: of its elements.
+        frames: the offset of each frame in the file.
+        tiles: the position of each frame in the total pixel matrix; None if the image has no such
+            matrix, its frames have no positions, or it is TILED_FULL.
     """
 
     header: Dataset
@@ -59,7 +59,7 @@ class ImageFile:
     _groups: Element | None
 
     def frame_bytes(self, buffer: Buffer, frame_index: int) -> bytes:
-        """The bytes of a frame, counted from 0, as a decoder takes them.
+        """The bytes of a frame, counted from 0, for a decoder.
 
         Raises:
             UnusableSource: the frame is not in the file, or is malformed.
@@ -67,7 +67,7 @@ class ImageFile:
         return self.frames.frame_bytes(buffer, frame_index)
 
     def frame_groups(self, buffer: Buffer, frame_index: int) -> Dataset:
-        """The functional groups of a frame, counted from 0; empty when it has none of its own.
+        """The functional groups of a frame, counted from 0; empty if it has none.
 
         Raises:
             UnusableSource: they are malformed.
@@ -78,14 +78,14 @@ class ImageFile:
 
 
 class _BufferStream:
-    """What pydicom needs of a stream, on a buffer that is not copied."""
+    """A stream for pydicom over a buffer that is not copied."""
 
     def __init__(self, buffer: Buffer) -> None:
         self._buffer = buffer
         self._at = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        if size < 0:  # only to inflate the rest, however large it gets
+        if size < 0:  # pydicom calls this only to inflate the rest, without a limit
             raise Deflated("the image is deflated: it has to be inflated first")
         content = bytes(self._buffer[self._at : self._at + size])
         self._at += len(content)
@@ -101,13 +101,13 @@ class _BufferStream:
 
 
 def open_image(buffer: Buffer) -> ImageFile:
-    """The image in a DICOM file, which may lack preamble and file meta information.
+    """The image in a DICOM file, with or without preamble and file meta information.
 
-    Neither pixels nor functional groups are parsed: the time is that of finding them.
+    Pixels and functional groups are located but not parsed.
 
     Raises:
         Deflated: see there.
-        UnusableSource: it is no DICOM image, or not one frame of it is there.
+        UnusableSource: it is not a DICOM image, or has no complete frame.
     """
     header, end_of_header = _header(buffer)
     encoding = Encoding(*header.original_encoding)
@@ -146,7 +146,7 @@ def _header(buffer: Buffer) -> tuple[Dataset, int]:
     stream = _BufferStream(buffer)
     with tolerating("the DICOM file"):
         header = read_partial(cast("BinaryIO", stream), is_beyond, force=True)
-        # They are parsed here: what follows reads them freely. Orthanc writes no SOP Class UID
+        # Parsed here, so that later code reads without errors. Orthanc writes no SOP Class UID
         # where a client makes an image of a photograph and gives none.
         _ = header.get("SOPClassUID"), header.get("SOPInstanceUID")
         is_image = None not in (header.get("Rows"), header.get("Columns"))
@@ -170,7 +170,7 @@ def _bits_per_frame(header: Dataset, pixel_data: Element, count: int) -> int:
     with tolerating("the description of the pixels"):
         samples = int(header.get("SamplesPerPixel") or 1)
         bits = int(header.Rows) * int(header.Columns) * samples * int(header.BitsAllocated)
-        # PS3.3 C.7.6.3.1.2: two pixels share their colour differences. Some writers only say so.
+        # PS3.3 C.7.6.3.1.2: two pixels share their chrominance. Some files only claim so.
         shared = ("YBR_FULL_422", "YBR_PARTIAL_422")
         is_halved = (
             samples == 3

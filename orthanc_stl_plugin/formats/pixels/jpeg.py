@@ -1,8 +1,8 @@
-"""JPEG, 8 bits: decoded, made, cropped without loss, and given the right colours without decoding.
+"""8-bit JPEG: decoding, encoding, lossless cropping, and right colours without decoding.
 
-PS3.5 8.2.1 lets a DICOM frame be an RGB JPEG that only Photometric Interpretation tells from a
-YCbCr one. `displayable` writes the answer into the JPEG, where browsers and libjpeg-turbo look for
-it; whatever is decoded here has passed through it, so stored and decoded tiles agree in colour.
+By PS3.5 8.2.1 a DICOM frame may be an RGB JPEG that only Photometric Interpretation distinguishes
+from a YCbCr one. `displayable` writes this into the JPEG, where browsers and libjpeg-turbo look for
+it. Everything decoded here has passed through it, so stored and decoded tiles agree in colour.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ type Shape = tuple[int, int, int]
 
 
 def is_baseline_8bit(jpeg: bytes, shapes: tuple[Shape, ...] = ()) -> bool:
-    """A browser can show it: 8 bits, Huffman-coded, sequential or progressive, grey or colour.
+    """Whether browsers show it: 8 bits, Huffman-coded, sequential or progressive, grey or colour.
 
-    With `shapes`, it has to be an image of one of these too.
+    With `shapes`, its shape must be one of these too.
     """
     try:
         header = read_header(jpeg)
@@ -61,10 +61,10 @@ def decode(jpeg: bytes, photometric: str = "", reduce_by: int = 1) -> NDArray[np
     """(ceil(rows / reduce_by), ceil(columns / reduce_by), 1 or 3) uint8 grey or RGB.
 
     `photometric` is the image's Photometric Interpretation; without it the JPEG alone decides.
-    `reduce_by` is 1, 2, 4 or 8: the smaller image is decoded in less time.
+    `reduce_by` is 1, 2, 4 or 8: a smaller image takes less time.
 
     Raises:
-        UnusableSource: it is no complete 8-bit JPEG with one or three components.
+        UnusableSource: it is not a complete 8-bit JPEG with one or three components.
     """
     header = read_header(jpeg)
     _check(jpeg, header)
@@ -80,18 +80,18 @@ def encode(
 ) -> bytes:
     """The JFIF JPEG of an (H, W, 1 or 3) uint8 grey or RGB image.
 
-    Colours keep their resolution: on a stained slide at quality 90 this takes a fifth more bytes
-    than half of it, and the mean error is a third.
+    Chrominance is not subsampled: on a stained slide at quality 90, files are a fifth larger than
+    with half the resolution, and the mean error is a third.
     """
     jpeg = libturbojpeg.compress(image, quality)
     return _with_profile(jpeg, icc_profile) if icc_profile else jpeg
 
 
 def crop(jpeg: bytes, width: int, height: int) -> bytes:
-    """Its top left corner, the coefficients unchanged: no generation is lost.
+    """Its top left corner with unchanged coefficients, so without loss.
 
     Raises:
-        UnusableSource: it is no complete 8-bit JPEG, or smaller than that.
+        UnusableSource: it is not a complete 8-bit JPEG, or is smaller than that.
     """
     header = read_header(jpeg)
     _check(jpeg, header)
@@ -103,19 +103,18 @@ def crop(jpeg: bytes, width: int, height: int) -> bytes:
 
 
 def displayable(jpeg: bytes, photometric: str, icc_profile: bytes | None = None) -> bytes:
-    """The same JPEG, such that browsers show the pixels as they are meant; not re-encoded.
+    """The same JPEG with markers that make browsers show it correctly; it is not re-encoded.
 
-    Exif, XMP, IPTC and comments are left out: browsers would turn the picture, which its size does
-    not expect, and they may hold where and by whom it was taken. Of a DICOM image, its attributes
-    say all that.
+    Exif, XMP, IPTC and comments are left out: browsers would rotate the picture against its stated
+    size, and they may contain its place and author. A DICOM image has attributes for all that.
 
     Args:
         jpeg: one with `is_baseline_8bit`.
         photometric: the image's Photometric Interpretation.
-        icc_profile: embedded, in place of any that the JPEG has: made tiles get the same one.
+        icc_profile: to embed in place of any in the JPEG; encoded tiles get the same one.
 
     Raises:
-        UnusableSource: these bytes are no JPEG, or end before the first scan.
+        UnusableSource: these bytes are not a JPEG, or end before the first scan.
     """
     plain = _without_metadata(jpeg)
     recoloured = _recoloured(plain, read_header(plain), photometric)
@@ -128,16 +127,16 @@ def browser_jpeg(
     icc_profile: bytes | None = None,
     shapes: tuple[Shape, ...] = (),
 ) -> bytes | None:
-    """`displayable`, or None without `is_baseline_8bit`: fast where tiles share their header.
+    """`displayable`, fast for tiles that share their header; None without `is_baseline_8bit`.
 
-    None too of one that is truncated: browsers would show the half of it.
+    Also None for a truncated JPEG, of which browsers would show a part.
     """
     scan = jpeg.find(_SCAN)
     if scan < 0 or not is_complete(jpeg):
         return None
     header = jpeg[:scan]
     shown = _browser_header(header, photometric, icc_profile, shapes)
-    if shown is None:  # or these two bytes are part of something else, as of a thumbnail
+    if shown is None:  # otherwise these two bytes belong to something else, such as a thumbnail
         is_shown = is_baseline_8bit(jpeg, shapes)
         return displayable(jpeg, photometric, icc_profile) if is_shown else None
     return jpeg if shown == header else b"".join((shown, memoryview(jpeg)[scan:]))
@@ -147,7 +146,7 @@ def browser_jpeg(
 def _browser_header(
     header: bytes, photometric: str, icc_profile: bytes | None, shapes: tuple[Shape, ...]
 ) -> bytes | None:
-    """What stands before the scan of a displayable JPEG; None if `header` is no such part of it."""
+    """The part of a displayable JPEG before its scan; None if `header` is not that part."""
     jpeg = header + _EMPTY_SCAN
     if not is_baseline_8bit(jpeg, shapes):
         return None
@@ -155,10 +154,10 @@ def _browser_header(
 
 
 def embedded_profile(jpeg: bytes) -> bytes | None:
-    """The ICC profile in a JPEG, put together of its chunks (ICC.1 annex B.4), if it has one.
+    """The ICC profile in a JPEG, joined from its chunks (ICC.1 annex B.4), or None.
 
     Raises:
-        UnusableSource: these bytes are no JPEG, or end before the first scan.
+        UnusableSource: these bytes are not a JPEG, or end before the first scan.
     """
     chunks = [
         jpeg[segment.start + 4 + len(_ICC) : segment.end]
@@ -173,12 +172,12 @@ def _has_profile(jpeg: bytes, segment: Segment) -> bool:
 
 
 def _with_profile(jpeg: bytes, icc_profile: bytes) -> bytes:
-    """The JPEG, which has no profile, with that ICC profile in it (ICC.1 annex B.4)."""
+    """A JPEG without a profile, with that ICC profile added (ICC.1 annex B.4)."""
     at = len(START)
     for segment in segments(jpeg):
         body = jpeg[segment.start + 4 : segment.end]
         if segment.marker == APP0 and body.startswith(JFIF):
-            at = segment.end  # JFIF comes first of all
+            at = segment.end  # JFIF must come first
     return b"".join((jpeg[:at], _profile_segments(icc_profile), jpeg[at:]))
 
 
@@ -223,7 +222,7 @@ def _without_metadata(jpeg: bytes) -> bytes:
 
 
 def _is_metadata(jpeg: bytes, segment: Segment) -> bool:
-    """It says nothing that the pixels and their colours need, but for a profile."""
+    """Whether pixels and colours do not need the segment, profiles apart."""
     sign = {APP0: JFIF, APP14: ADOBE}.get(segment.marker)
     if sign is not None:
         return not jpeg.startswith(sign, segment.start + 4, segment.end)

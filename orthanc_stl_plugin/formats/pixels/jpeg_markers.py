@@ -1,4 +1,4 @@
-"""The marker segments of a JPEG (ITU-T T.81 annex B): what it holds, and which colours it means."""
+"""The marker segments of a JPEG (ITU-T T.81 annex B): its size, coding and colour space."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RGB_IDS: Final = ((82, 71, 66), (114, 103, 98))  # "RGB", "rgb"
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A marker segment: bytes `start` to `end` of the JPEG, from the marker's 0xFF on."""
+    """A marker segment: bytes `start` to `end` of the JPEG, including the marker's 0xFF."""
 
     marker: int
     start: int
@@ -38,11 +38,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class JpegHeader:
-    """What stands before the first scan.
+    """The header of a JPEG, before its first scan.
 
     `process` is the n of SOFn (T.81 table B.1): 0 baseline, 1 extended, 2 progressive, 3 lossless,
     55 JPEG-LS. `component_ids` and `samplings` have one entry for each component; a sampling is
-    (horizontal, vertical). `adobe_transform` is that of the Adobe APP14 segment, None without one.
+    (horizontal, vertical). `adobe_transform` is from the Adobe APP14 segment, or None.
     """
 
     process: int
@@ -56,7 +56,7 @@ class JpegHeader:
 
     @property
     def is_baseline_8bit(self) -> bool:
-        """Every browser shows it: Huffman-coded DCT, sequential or progressive, grey or colour."""
+        """Whether browsers show it: Huffman-coded DCT, sequential or progressive, any colour."""
         has_colours = len(self.component_ids) in (1, 3)
         return self.process in (0, 1, 2) and self.precision_bits == 8 and has_colours
 
@@ -67,12 +67,12 @@ class JpegHeader:
 
     @property
     def is_lossless(self) -> bool:
-        """Coded by prediction, not by DCT."""
+        """Whether it is coded by prediction instead of DCT."""
         return self.process in _LOSSLESS
 
     @property
     def has_oblong_samplings(self) -> bool:
-        """Chrominance is subsampled in one direction: an eighth of it has half the resolution."""
+        """Whether chrominance is subsampled in one direction: at 1/8 it keeps half its width."""
         return any(
             across * self.samplings[0][1] != down * self.samplings[0][0]
             for across, down in self.samplings
@@ -80,7 +80,7 @@ class JpegHeader:
 
     @property
     def looks_rgb(self) -> bool:
-        """Decoders that know nothing but the JPEG, as libjpeg, take three components for RGB."""
+        """Whether decoders that see the JPEG only, such as libjpeg, take its components for RGB."""
         if len(self.component_ids) != 3 or self.has_jfif:
             return False
         if self.adobe_transform is not None:
@@ -88,11 +88,12 @@ class JpegHeader:
         return self.component_ids == _RGB_IDS[0]
 
     def is_rgb(self, photometric: str) -> bool:
-        """The three components are red, green and blue, not luminance and chrominance.
+        """Whether the three components are red, green and blue, not luminance and chrominance.
 
-        PS3.5 8.2.1 wants `photometric`, the Photometric Interpretation, to tell; but files say RGB
-        for what their encoder made YCbCr. So the JPEG's own signs come first: nobody subsamples
-        RGB; JFIF has YCbCr only; Adobe's transform tells. It decides when there is no sign.
+        By PS3.5 8.2.1, `photometric`, the Photometric Interpretation, decides; but some files say
+        RGB although their encoder wrote YCbCr. So the JPEG's own signs come first: RGB is never
+        subsampled, JFIF is always YCbCr, and Adobe's transform says which. Without a sign,
+        `photometric` decides.
         """
         if len(self.component_ids) != 3 or len(set(self.samplings)) > 1:
             return False
@@ -105,10 +106,10 @@ class JpegHeader:
 
 
 def segments(jpeg: bytes) -> Iterator[Segment]:
-    """The marker segments up to the first start of scan, which comes last.
+    """The marker segments up to and including the first start of scan.
 
     Raises:
-        UnusableSource: these bytes are no JPEG, or end before the first scan.
+        UnusableSource: these bytes are not a JPEG, or end before the first scan.
     """
     if not jpeg.startswith(START):
         raise UnusableSource("the frame is no JPEG: it does not start with FF D8")
@@ -134,10 +135,11 @@ def segments(jpeg: bytes) -> Iterator[Segment]:
 
 
 def read_header(jpeg: bytes) -> JpegHeader:
-    """What the segments before the first scan say.
+    """The header of a JPEG.
 
     Raises:
-        UnusableSource: these bytes are no JPEG, end before the first scan, or have no frame header.
+        UnusableSource: these bytes are not a JPEG, end before the first scan, or lack a frame
+            header.
     """
     frame: tuple[int, bytes] | None = None
     adobe_transform: int | None = None
@@ -171,7 +173,7 @@ def read_header(jpeg: bytes) -> JpegHeader:
 
 
 def is_complete(jpeg: bytes) -> bool:
-    """Its end marker is there, with a little padding after it, or with zeros."""
+    """Whether it has an end marker, followed by a little padding or by zeros."""
     return END in jpeg[-_MOST_PADDING:] or jpeg.rstrip(b"\0").endswith(END)
 
 

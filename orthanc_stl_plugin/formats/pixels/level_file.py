@@ -1,6 +1,6 @@
-"""The levels that were made of a large image: encoded tiles one after the other in a file.
+"""Levels made from a large image: files of encoded tiles.
 
-A level is a pair of files: `N.tiles`, the tiles row by row, and `N.npy`, where each begins.
+A level is a pair of files: `N.tiles`, the tiles row by row, and `N.npy`, their offsets.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TileFile:
-    """One level: `columns` x `rows` encoded tiles of at most TILE_PX x TILE_PX pixels.
+    """A level: `columns` x `rows` encoded tiles of at most TILE_PX x TILE_PX pixels.
 
     Attributes:
         path: the file of the tiles.
         width: pixels of the level.
         height: pixels of the level.
-        offsets: (tiles + 1,) int64, where each begins and the last one ends.
+        offsets: (tiles + 1,) int64, the start of each tile and the end of the last.
     """
 
     path: Path
@@ -49,21 +49,21 @@ class TileFile:
 
 
 def halved_sizes(width: int, height: int) -> Iterator[tuple[int, int]]:
-    """The sizes of the levels below one of this size: halves, rounded up, until one is small."""
+    """The sizes of the levels below one of this size: halves, rounded up, down to a small one."""
     while max(width, height) > _SMALLEST_PX:
         width, height = -(-width // 2), -(-height // 2)
         yield width, height
 
 
 class LevelWriter:
-    """Takes an image in strips from top to bottom; writes it as tiles, and its halves below it.
+    """Takes an image in strips from top to bottom; writes its tiles and those of smaller levels.
 
     Args:
-        folder: receives the files.
-        encode: of one tile, (height, width, samples) uint8.
+        folder: for the files.
+        encode: encodes a tile, (height, width, samples) uint8.
         size: width and height of the image in pixels.
-        number: of this level; those below have the next ones.
-        writes_itself: without it, only the levels below are written.
+        number: of this level; smaller levels have the next numbers.
+        writes_itself: if false, only the smaller levels are written.
     """
 
     def __init__(
@@ -98,13 +98,13 @@ class LevelWriter:
             self._waiting_rows -= whole
 
     def close(self) -> None:
-        """Writes what is left, and where each tile begins."""
+        """Writes the remaining tiles and the offsets."""
         if self._waiting_rows:
             self._pass_on(np.concatenate(self._waiting))
         if self._writes_itself:
             size = np.array([self._width, self._height], np.int64)
             offsets = np.array(self._offsets, np.int64)
-            stream = BytesIO()  # numpy itself hides why a disk takes no more
+            stream = BytesIO()  # numpy hides the reason when a disk is full
             np.save(stream, np.concatenate([size, offsets]))
             self._path.with_suffix(".npy").write_bytes(stream.getvalue())
         if self._below is not None:
@@ -127,7 +127,7 @@ class LevelWriter:
 
 
 def halved(pixels: Pixels) -> Pixels:
-    """Half the size, rounded up: means of 2 x 2 pixels; an odd last row or column counts twice."""
+    """The strip at half size, rounded up, by means of 2 x 2 pixels; odd edges count twice."""
     rows, columns = pixels.shape[:2]
     if rows % 2 or columns % 2:
         pixels = np.pad(pixels, ((0, rows % 2), (0, columns % 2), (0, 0)), mode="edge")
@@ -141,7 +141,7 @@ def read_levels(folder: Path) -> list[TileFile]:
     """The levels that a LevelWriter has written, the largest first.
 
     Raises:
-        OSError, ValueError: they are not there, or damaged.
+        OSError, ValueError: they are missing or damaged.
     """
     levels: list[TileFile] = []
     for number in count(0 if _tiles_path(folder, 0).exists() else 1):

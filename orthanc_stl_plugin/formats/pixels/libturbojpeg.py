@@ -1,7 +1,8 @@
-"""The few calls of the TurboJPEG API that we need, of the libjpeg-turbo that the system has.
+"""Bindings for the few functions of the TurboJPEG API that we need, from the system's library.
 
-Every call releases the interpreter's lock. PyTurboJPEG is no choice: it tells of damaged JPEGs by
-Python's warnings, which threads share; its version 2 wants libjpeg-turbo 3, which Debian 13 lacks.
+Every call releases the interpreter lock. PyTurboJPEG is not an option: it reports damaged JPEGs
+through Python's warnings, which threads share, and its version 2 requires libjpeg-turbo 3, which
+Debian 13 lacks.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _INT = ctypes.c_int
 _POINTER = ctypes.c_void_p
 _BYTES = ctypes.c_char_p
 _SIZE = ctypes.c_ulong
-_ALLOCATED = (ctypes.POINTER(_POINTER), ctypes.POINTER(_SIZE))  # where it puts its answer
+_ALLOCATED = (ctypes.POINTER(_POINTER), ctypes.POINTER(_SIZE))  # the output parameter
 _SIGNATURES: Final = {
     "tjInitCompress": (_POINTER, ()),
     "tjInitDecompress": (_POINTER, ()),
@@ -91,7 +92,7 @@ def _handle(kind: str) -> Iterator[int]:
 
 @contextmanager
 def _written(kind: str) -> Iterator[tuple[int, ctypes.c_void_p, ctypes.c_ulong]]:
-    """A handle, the buffer that libjpeg-turbo makes for what it writes, and the size of that."""
+    """A handle, the output buffer that libjpeg-turbo allocates, and its size."""
     buffer, size = ctypes.c_void_p(), ctypes.c_ulong()
     with _handle(kind) as handle:
         try:
@@ -101,7 +102,7 @@ def _written(kind: str) -> Iterator[tuple[int, ctypes.c_void_p, ctypes.c_ulong]]
 
 
 def _check(handle: int, status: int) -> None:
-    """Refuses what libjpeg-turbo could not do; what it only warns of is tolerated."""
+    """Raises for errors of libjpeg-turbo; warnings are tolerated."""
     library = _library()
     if status != 0 and library.tjGetErrorCode(handle) != _WARNING:
         reason = library.tjGetErrorStr2(handle).decode("ascii", "replace")
@@ -147,7 +148,7 @@ def compress(image: NDArray[np.uint8], quality: int) -> bytes:
 
 
 def crop(jpeg: bytes, width: int, height: int) -> bytes:
-    """The JPEG's top left corner, its coefficients unchanged.
+    """The JPEG's top left corner with unchanged coefficients.
 
     Raises:
         UnusableSource: libjpeg-turbo cannot read it, or it is smaller than that.

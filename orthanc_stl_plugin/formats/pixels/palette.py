@@ -11,9 +11,9 @@ from orthanc_stl_plugin.formats.dicom.sample_range import StoredType
 
 
 def palette_table(header: Dataset, stored: StoredType) -> NDArray[np.uint8]:
-    """(2 ** bits allocated, 3) uint8 RGB: the colour of each stored value, by its unsigned bits.
+    """(2 ** bits allocated, 3) uint8 RGB: the colour of each stored value, as unsigned bits.
 
-    A value before the first entry has the first colour, one after the last entry the last.
+    Values before the first entry have the first colour, values after the last entry the last.
     """
     table = np.asarray(apply_color_lut(stored.all_values(), header))[..., :3]
     if table.dtype.itemsize == 1 or table.max() <= 255:  # some files keep 8 bits in 16

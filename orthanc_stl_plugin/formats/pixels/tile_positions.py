@@ -1,4 +1,4 @@
-"""Where each frame of a tiled image lies, found among 200,000 functional groups in a moment."""
+"""The position of each frame of a tiled image, found fast among up to 200,000 functional groups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orthanc_stl_plugin.formats.pixels.frame_index import FrameIndex
 
 MOST_PARSED_ITEMS: Final = 20_000
 
-# Column and Row Position In Total Image Pixel Matrix (0048,021E), (0048,021F): always neighbours.
+# Column and Row Position In Total Image Pixel Matrix (0048,021E), (0048,021F): always adjacent.
 POSITION: Final = {
     False: re.compile(rb"H\x00\x1e\x02SL\x04\x00(.{4}H\x00\x1f\x02SL\x04\x00.{4})", re.DOTALL),
     True: re.compile(rb"H\x00\x1e\x02\x04\x00{3}(.{4}H\x00\x1f\x02\x04\x00{3}.{4})", re.DOTALL),
@@ -30,7 +30,7 @@ Z_OFFSET: Final = {
     False: re.compile(rb"@\x00\x4a\x07DS[\x00-\x20]\x00([-+.0-9eE ]*)"),
     True: re.compile(rb"@\x00\x4a\x07[\x00-\x20]\x00{3}([-+.0-9eE ]*)"),
 }
-# Optical Path Identifier (0048,0106), its length and what follows: 16 bytes at most are its own.
+# Optical Path Identifier (0048,0106), its length and the bytes after it: at most 16 are its value.
 PATH_IDENTIFIER: Final = {
     False: re.compile(rb"H\x00\x06\x01SH([\x00-\x10]\x00.{0,16})", re.DOTALL),
     True: re.compile(rb"H\x00\x06\x01([\x00-\x10]\x00\x00\x00.{0,16})", re.DOTALL),
@@ -39,16 +39,16 @@ PATH_IDENTIFIER: Final = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TilePositions:
-    """What the functional groups say of each of N frames.
+    """The positions of N frames, from their functional groups.
 
     Attributes:
         positions: (N, 2) int32 column and row of the first pixel in the total pixel matrix, from 0;
-            -1, -1 where it is unknown.
-        z_mm: (N,) float64 Z offset in the slide's coordinates, NaN where unknown; None when no
-            frame has any.
-        path_identifiers: the optical paths that frames name, in order of appearance; empty when
-            frames name none.
-        path_ordinals: (N,) int32 into `path_identifiers`, -1 where unknown.
+            -1, -1 if unknown.
+        z_mm: (N,) float64 Z offset in the slide's coordinates, NaN if unknown; None if no frame has
+            any.
+        path_identifiers: the optical paths that frames refer to, in order of appearance; may be
+            empty.
+        path_ordinals: (N,) int32 into `path_identifiers`, -1 if unknown.
     """
 
     positions: NDArray[np.int32]
@@ -60,13 +60,13 @@ class TilePositions:
 def tile_positions(
     buffer: Buffer, groups: Element, encoding: Encoding, frames: FrameIndex
 ) -> TilePositions:
-    """The places of the frames, from the Per-Frame Functional Groups Sequence.
+    """The positions of the frames, from the Per-Frame Functional Groups Sequence.
 
-    Its bytes are searched for the elements. When what is found is not one for each frame, the
-    sequence is parsed.
+    Its bytes are searched for the elements. Unless there is one for each frame, the sequence is
+    parsed.
 
     Raises:
-        UnusableSource: it has to be parsed, and is malformed, or too long for that.
+        UnusableSource: it must be parsed but is malformed or too long.
     """
     if encoding.is_little_endian:
         found = _searched(buffer, groups, encoding, frames.declared_count)
@@ -98,7 +98,7 @@ def _searched(
 
 
 def _each(found: list[bytes], text_of: Callable[[bytes], str]) -> list[str]:
-    """The text of each, made once of those that are alike: in thousands of frames few differ."""
+    """The text of each, decoded once for equal bytes: few differ among thousands of frames."""
     known = {one: text_of(one) for one in set(found)}
     return [known[one] for one in found]
 
@@ -129,7 +129,7 @@ def _ordinals(names: list[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
 
 
 def frame_groups(buffer: Buffer, groups: Element, encoding: Encoding, frame_index: int) -> Dataset:
-    """The functional groups of one frame, counted from 0; empty when the sequence is shorter.
+    """The functional groups of a frame, counted from 0; empty if the sequence is shorter.
 
     Raises:
         UnusableSource: the sequence is malformed.

@@ -1,4 +1,4 @@
-"""The frames of a whole data set with its pixel data, one at a time; one-bit frames too."""
+"""The frames of a complete data set, one at a time; one-bit frames too."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class PixelFrames:
     """The frames of an image with one sample per pixel.
 
     Raises:
-        UnusableSource: the image has no pixels, fewer than it says, or more than one sample each.
-        TooLarge: a single frame has more than 2 GiB.
+        UnusableSource: the image has no pixels, fewer than stated, or several samples per pixel.
+        TooLarge: a frame has more than 2 GiB.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -63,7 +63,7 @@ class PixelFrames:
 
 
 def _fragments(dataset: Dataset, content: bytes, count: int) -> list[bytes]:
-    """The bytes of every frame, put together from their fragments."""
+    """The bytes of every frame, joined from their fragments."""
     offsets, lengths = (
         dataset.get(keyword) for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths")
     )
