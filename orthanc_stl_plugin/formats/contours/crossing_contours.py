@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.formats.contours.planes import PlaneStack, regions
 
-# The least part of the lesser of two contours that is shared, and that is not, where they cross:
-# a hole that touches its outer contour, or two contours that touch, may overlap a little.
+# Contours cross where at least this part of the smaller one is shared, and this part is not: a hole
+# that touches its outer contour, or two contours that touch, may overlap a little.
 LEAST_PART: Final = 0.02
-# Of more contours on a plane, the others are not looked at: it is told, not mended.
+# More pairs of one plane are not examined: crossings are reported, not repaired.
 MOST_PAIRS: Final = 1000
 
 

@@ -1,4 +1,4 @@
-"""Whether files are still what the archive holds: asked for every tile, so almost for free."""
+"""Whether open files are still those of the archive: asked for every tile, in a microsecond."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Freshness:
 
     Attributes:
         compared_at: the change of the archive at which they were last compared with it.
-        has_changed: the kernel has told of one of them, for good.
+        has_changed: the kernel has reported a change of one of them; stays true.
     """
 
     def __init__(self, changes: Changes, paths: Sequence[Path]) -> None:
@@ -40,10 +40,9 @@ class Freshness:
         self.has_changed = False
 
     def is_sure(self) -> bool:
-        """Whether the archive surely holds these files still; False may be wrong.
+        """Whether the archive surely still holds these files; False may be wrong.
 
-        That is known without asking it, and costs a microsecond. Of files that are not local ones
-        the archive alone can tell.
+        The archive is not asked. For files that are not local, only it knows: never sure.
         """
         changes = self._changes
         if self.compared_at != changes.last:
@@ -56,14 +55,14 @@ class Freshness:
 
 
 class Changes:
-    """What changes: in the archive, as it tells, and of files, as the kernel does.
+    """Changes that the archive reports, and changes of files that the kernel reports (inotify).
 
-    Files are watched through one queue of the kernel's; where there is none, each is asked for.
+    One inotify queue watches all files; without inotify, each file is checked when asked.
 
     Attributes:
         last: the number of the archive's last change.
-        waiting: asks how many bytes of the queue nobody has read yet; a number as C writes it.
-        is_reading: whether a thread is about to tell what it has read.
+        waiting: the number of unread bytes in the queue, as the bytes of a C int.
+        is_reading: whether a thread is marking what it has read.
     """
 
     def __init__(self) -> None:
@@ -81,13 +80,13 @@ class Changes:
             weakref.finalize(self, self._queue.close)
 
     def note(self) -> None:
-        """The archive has told of a change: what is open has to be compared with it."""
+        """The archive has reported a change: open files have to be compared with it."""
         self.last = next(self._numbers)
 
     def watch(self, paths: Sequence[Path]) -> Freshness:
-        """Watches files until nobody refers to their freshness; none for what is not local.
+        """Watches local files for as long as the returned freshness is referenced.
 
-        The kernel is told when the next ones are watched: what it watches, it keeps in memory.
+        Old watches, which cost kernel memory, are removed when the next files are watched.
         """
         freshness = Freshness(self, paths)
         if self._queue is None or not paths:
@@ -98,12 +97,12 @@ class Changes:
             freshness.is_watched = all(number >= 0 for number in numbers)
             for number in numbers:
                 self._watched.setdefault(number, weakref.WeakSet()).add(freshness)
-        # Anywhere, even while this thread has the guard: so the numbers are only noted there.
+        # Runs anywhere, even while this thread holds the guard, so it only notes the numbers.
         weakref.finalize(freshness, self._left.append, numbers).atexit = False
         return freshness
 
     def read(self) -> None:
-        """Tells whose files have changed until now."""
+        """Marks all freshness objects whose files have changed so far."""
         if self._queue is not None:
             with self._guard:
                 self._read(self._queue)
@@ -113,19 +112,19 @@ class Changes:
             for number in self._left.popleft():
                 if number in self._watched and not self._watched[number]:
                     del self._watched[number]
-                    with suppress(OSError):  # the file is deleted, and left already
+                    with suppress(OSError):  # the file was deleted, and its watch with it
                         queue.rm_watch(number)
 
     def _read(self, queue: INotify) -> None:
-        self.is_reading = True  # who finds an empty queue meanwhile has to wait
+        self.is_reading = True  # other threads that find an empty queue have to wait
         while events := queue.read(timeout=0):
-            self._tell(events)
+            self._mark(events)
         self.is_reading = False
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _mark(self, events: Sequence[Event]) -> None:
         for event in events:
-            told = self._watched if event.wd == _OVERFLOWN else (event.wd,)
-            for one in told:
+            changed = self._watched if event.wd == _OVERFLOWN else (event.wd,)
+            for one in changed:
                 for freshness in self._watched.get(one, ()):
                     freshness.has_changed = True
 

@@ -1,4 +1,4 @@
-"""One job: the work that runs, what it tells, and who waits for it."""
+"""One job: the running work, its reports, and the caller that waits for it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _MOST_PERCENT: Final = 99  # before the end
 
 @dataclass(slots=True)
 class Job:
-    """A job in the queue, and until it is forgotten; changed by its engine and its watch only."""
+    """A queued, running or finished job; changed only by its engine and its watch."""
 
     record: JobRecord
     work: Work | None
     is_repeatable: bool = False
     stopped_by: PluginError | None = None  # set once it has to stop
-    is_committed: bool = False  # what it has done stays: it is too late to stop
-    outcome: JobRecord | None = None  # how it has ended, shown when it is written down
+    is_committed: bool = False  # its results stay: too late to stop it
+    outcome: JobRecord | None = None  # how it ended; shown once the journal has it
     progress: Progress = field(default_factory=Progress)
     ended: threading.Event = field(default_factory=threading.Event)
     result: Any = None
@@ -54,7 +54,7 @@ class Job:
         )
 
     def end(self, result: Any = None, error: BaseException | None = None) -> None:
-        """Shows its outcome; what is not repeated, or has succeeded, lets go of its work."""
+        """Shows the outcome; releases the work unless the job can be run again."""
         self.record = self.outcome or self.ended_with(error)
         self.result, self.error = result, None if error is None else without_traceback(error)
         if error is None or not self.is_repeatable:
@@ -76,12 +76,12 @@ class Watch:
             raise self._job.stopped_by
 
     def start(self) -> None:
-        """The work begins now: the time of the job is counted from here on."""
+        """The work begins now: the run time counts from here."""
         with self._guard:
             self._job.record = replace(self._job.record, started_at=datetime.now(UTC))
 
     def commit(self) -> None:
-        """What the work has done stays: from now on nobody stops it.
+        """The results stay: from now on the job cannot be stopped.
 
         Raises:
             Cancelled, Busy: see `check`; what was done has to be undone.
@@ -106,17 +106,17 @@ class Watch:
 
 
 class Ticket:
-    """What the one who submits work holds: its job's identifier, and its result."""
+    """What the caller that submits work gets: the job's identifier and, later, its result."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self.job_id = job.record.job_id
 
     def wait(self) -> Any:
-        """What the work returns, when it has ended; or raises what it raises."""
+        """Waits for the work; returns its result or raises its error."""
         self._job.ended.wait()
         if self._job.error is not None:
-            raise copy(self._job.error)  # the job is kept: it must not hold the frames of who waits
+            raise copy(self._job.error)  # a kept job must not hold the caller's frames
         return self._job.result
 
 

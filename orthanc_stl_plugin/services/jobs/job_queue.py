@@ -74,9 +74,9 @@ class JobEngine:
         self._save()
         for job in earlier.values():
             if removed := self._undo(job):
-                told = f"{job.record.error}; what it had stored is removed (models: {removed})"
+                error = f"{job.record.error}; what it had stored is removed (models: {removed})"
                 with self._guard:
-                    job.record = replace(job.record, error=told)
+                    job.record = replace(job.record, error=error)
         self._save()
 
     def submit(
@@ -223,7 +223,7 @@ class JobEngine:
         watch.start()
         try:
             result = work(watch)
-            watch.commit()  # unless the work has done so: who was told that it stops was told right
+            watch.commit()  # if the work has not: a cancellation that was accepted must hold
         except Exception as error:  # noqa: BLE001  # the job fails, the thread goes on
             if not isinstance(error, PluginError):
                 _log.exception("job %s failed", job.record.job_id)

@@ -71,8 +71,8 @@ class NamedInstance:
     @property
     def answer(self) -> dict[str, object]:
         """What the archive has answered, with the warnings where there are any."""
-        told = {"Warnings": list(self.warnings)} if self.warnings else {}
-        return {**self.stored.answer, **told}
+        warnings = {"Warnings": list(self.warnings)} if self.warnings else {}
+        return {**self.stored.answer, **warnings}
 
 
 class Encoder:
@@ -253,10 +253,10 @@ class Encoder:
         lost = lost_letters(one.name, str(kept))
         if not lost:
             return one
-        told = (
+        warning = (
             f"the name {one.name!r} is stored without {lost!r}: its study's character set has none"
         )
-        return replace(one, warnings=(*one.warnings, told))
+        return replace(one, warnings=(*one.warnings, warning))
 
 
 def _check_reference(series: SeriesRecord, parent_study: str) -> None:

@@ -76,9 +76,14 @@ class WorkerProgress:
     def _write(self, stage: Stage) -> None:
         if self._folder is None:
             return
-        told = {"share": self._start, "until": self._end, "Stage": stage, "Structures": self._names}
+        progress = {
+            "share": self._start,
+            "until": self._end,
+            "Stage": stage,
+            "Structures": self._names,
+        }
         new = self._folder / f"{_NAME}.new"
-        new.write_text(json.dumps(told))
+        new.write_text(json.dumps(progress))
         new.replace(self._folder / _NAME)  # a reader never sees half of it
 
 

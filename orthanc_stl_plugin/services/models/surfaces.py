@@ -87,7 +87,7 @@ class Surface:
 def surfaces(
     source: Source, options: MeshOptions, progress: WorkerProgress | None = None
 ) -> Iterator[Surface]:
-    """The surfaces of a source, one at a time; `progress` is told of each step.
+    """The surfaces of a source, one at a time; each step is reported to `progress`.
 
     Raises:
         BadRequest: a structure that is wanted does not exist.
@@ -169,7 +169,7 @@ def _rtstruct(
             pieces = rtstruct.occupancies(roi, resolution=resolution, image_spacing_mm=apart)
             mesh = _pieces_mesh(pieces, options, progress)
             frame = roi.frame_of_reference_uid
-            yield Surface(roi.segment, mesh, frame, (reference,), notes=_told([roi], source))
+            yield Surface(roi.segment, mesh, frame, (reference,), notes=_notes([roi], source))
         return
     progress.plan(1)
     parts: list[rtstruct.Occupancy] = []
@@ -180,16 +180,16 @@ def _rtstruct(
     mesh = _pieces_mesh(united_occupancies(parts, resolution), options, progress)
     segment = united_segment([roi.segment for roi in rois])
     frame = parts[0].grid.frame_of_reference_uid
-    yield Surface(segment, mesh, frame, (reference,), notes=_told(rois, source))
+    yield Surface(segment, mesh, frame, (reference,), notes=_notes(rois, source))
 
 
-def _told(rois: Iterable[Roi], source: RtStructSource) -> tuple[str, ...]:
-    told = []
+def _notes(rois: Iterable[Roi], source: RtStructSource) -> tuple[str, ...]:
+    notes: list[str] = []
     for roi in rois:
         apart = rtstruct.image_spacing_mm(roi, source.images)
-        told += [f"{roi.segment.name!r}: {note}" for note in roi.notes]
-        told += [f"{roi.segment.name!r}: {n}" for n in rtstruct.lone_plane_notes(roi, apart)]
-    return tuple(told)
+        notes += [f"{roi.segment.name!r}: {note}" for note in roi.notes]
+        notes += [f"{roi.segment.name!r}: {n}" for n in rtstruct.lone_plane_notes(roi, apart)]
+    return tuple(notes)
 
 
 def _pieces_mesh(

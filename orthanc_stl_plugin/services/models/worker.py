@@ -57,13 +57,13 @@ class MadeModel:
     def warnings(self) -> tuple[str, ...]:
         """Sentences for who wants to print it: made surfaces are closed, a given one may not be."""
         name = self.segment.name
-        told = [f"{file!r}, which {name!r} names, did not come along" for file in self.missing]
-        told += self.notes
+        found = [f"{file!r}, which {name!r} names, did not come along" for file in self.missing]
+        found += self.notes
         if not self.report.is_watertight:
-            told.append(f"the surface of {name!r} is not closed: its volume is unknown")
+            found.append(f"the surface of {name!r} is not closed: its volume is unknown")
         elif self.report.volume_mm3 <= 0:
-            told.append(f"the faces of {name!r} look inward")
-        return tuple(told)
+            found.append(f"the faces of {name!r} look inward")
+        return tuple(found)
 
 
 def make_models(task: ConversionTask) -> list[MadeModel]:
