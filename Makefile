@@ -11,7 +11,7 @@ ARGS =
 RUN = setpriv --pdeathsig TERM docker/root.sh
 SERVER = exec env HTTP_PORT='$(HTTP_PORT)' DICOM_PORT='$(DICOM_PORT)' DATA='$(DATA)' CONFIG='$(CONFIG)'
 
-.PHONY: help demo serve test test-deployment test-next check bench sizing report shell clean clean-all
+.PHONY: help demo serve test test-deployment test-next check lock audit bench sizing report shell clean clean-all
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,12 @@ test-next: ## The tests with a real Orthanc in Debian testing: the Orthanc and t
 
 check: ## Format, lint, types and layers
 	@exec $(RUN) sh -euc 'ruff format --check; ruff check; mypy; lint-imports'
+
+lock: ## Renews the lock files of Python packages; ARGS=--upgrade takes the newest versions
+	@exec $(RUN) sh -euc 'pip install --quiet --requirement docker/python/tools.in; exec docker/python/lock.sh $(ARGS)'
+
+audit: ## Asks for known vulnerabilities of the locked packages
+	@exec $(RUN) sh -euc 'pip install --quiet --requirement docker/python/tools.in; exec docker/python/audit.sh'
 
 bench: ## Benchmarks
 	@exec $(RUN) sh -euc 'pip install --quiet --group bench; exec python -m tools.benchmarks $(ARGS)'
