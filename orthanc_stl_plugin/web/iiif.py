@@ -16,6 +16,7 @@ from orthanc_stl_plugin.iiif.image.request import Version
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
 from orthanc_stl_plugin.services.images.opened_images import FrameImage, ImageName, SeriesImage
 from orthanc_stl_plugin.services.images.renditions import Rendition, Renditions
+from orthanc_stl_plugin.web.accept import accepts
 from orthanc_stl_plugin.web.conditional import conditional, is_known
 from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
@@ -223,7 +224,7 @@ class _ImageApi:
         information = self._renditions.information(
             self._face.name(request.groups), version, address
         )
-        wants_ld = "application/ld+json" in request.headers.get("accept", "")
+        wants_ld = accepts(request.headers.get("accept", ""), "application/ld+json")
         media_type = _JSON_LD[version] if wants_ld else "application/json"
         headers = {**self._caching, "Vary": f"Accept, {VARY}"}
         headers["Link"] = f'<{_PROFILES[version]}>;rel="profile"'

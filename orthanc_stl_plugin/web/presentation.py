@@ -12,6 +12,7 @@ from orthanc_stl_plugin.services.presentation.change_discovery import Announcer
 from orthanc_stl_plugin.services.presentation.document_cache import Document
 from orthanc_stl_plugin.services.presentation.manifests import Presenter
 from orthanc_stl_plugin.services.presentation.study_collections import Collector
+from orthanc_stl_plugin.web.accept import accepts
 from orthanc_stl_plugin.web.conditional import conditional
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url
@@ -146,8 +147,8 @@ def _answer(request: Request, found: Document, media_type: str) -> Response:
 
 def _negotiated(accept: str, media_type: str) -> str:
     """Plain JSON for who asks for it and not for JSON-LD (IIIF Presentation 3.0 section 6.3)."""
-    asked = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
-    return _JSON if _JSON in asked and "application/ld+json" not in asked else media_type
+    wants_ld = accepts(accept, "application/ld+json")
+    return _JSON if accepts(accept, _JSON) and not wants_ld else media_type
 
 
 def _whole(text: str) -> int:

@@ -13,11 +13,13 @@ from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.web.fields import quoted
 
 # What decides: an answer that holds an address varies with these.
-VARY: Final = "Forwarded, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix"
+VARY: Final = "Forwarded, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix, X-Forwarded-Port"
 _TOLD_BY_PROXIES: Final = tuple(VARY.lower().split(", "))
 _PROXIES_TELL: Final = frozenset(_TOLD_BY_PROXIES)
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,100}){0,10}")
+_USUAL_PORT: Final = {"http": "80", "https": "443"}
+_PORTS: Final = 1 << 16
 _SCHEMES: Final = ("http", "https")
 
 
@@ -25,7 +27,7 @@ def base_url(headers: Mapping[str, str], settings: Settings) -> str:
     """The address of this server's root, without a slash at its end.
 
     PublicUrl when it is set; else what a proxy tells in Forwarded (RFC 7239) or in
-    X-Forwarded-Host, -Proto and -Prefix; else Host. Headers are found by lower-case name.
+    X-Forwarded-Host, -Proto, -Prefix and -Port; else Host. Headers are found by lower-case name.
 
     Raises:
         BadRequest: a header is no host, scheme or path.
@@ -50,11 +52,13 @@ def forwarded_host(headers: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=256)
 def _direct(host: str) -> str:
-    return _told("", "", "", "", host)
+    return _told("", "", "", "", "", host)
 
 
 @lru_cache(maxsize=256)
-def _told(forwarded: str, host: str, scheme: str, prefix: str, own_host: str) -> str:
+def _told(  # one for each header
+    forwarded: str, host: str, scheme: str, prefix: str, port: str, own_host: str
+) -> str:
     """What the values of the headers `_TOLD_BY_PROXIES` and Host say."""
     forwarding = _forwarded(forwarded)
     host = forwarding.get("host") or _first(host) or own_host
@@ -66,7 +70,15 @@ def _told(forwarded: str, host: str, scheme: str, prefix: str, own_host: str) ->
         raise BadRequest(f"{quoted(scheme)} is no scheme: it must be http or https")
     if _PREFIX.fullmatch(prefix) is None:
         raise BadRequest(f"X-Forwarded-Prefix is {quoted(prefix)}: it must be a path")
-    return f"{scheme}://{host}{prefix}"
+    return f"{scheme}://{_with_port(host, scheme, _first(port))}{prefix}"
+
+
+def _with_port(host: str, scheme: str, port: str) -> str:
+    """The host with the port that a proxy tells, unless it has one or that is the usual one."""
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < _PORTS):
+        raise BadRequest(f"X-Forwarded-Port is {quoted(port)}: it must be a port")
+    has_port = ":" in host.rpartition("]")[2]
+    return host if not port or has_port or port == _USUAL_PORT[scheme] else f"{host}:{port}"
 
 
 def _first(value: str) -> str:

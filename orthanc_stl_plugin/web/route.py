@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 from orthanc_stl_plugin.errors import Busy, PluginError
-from orthanc_stl_plugin.web.messages import Request, Response
+from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 
 Handler = Callable[[Request], Response]
 Recall = Callable[[str, Mapping[str, str]], Response | None]
@@ -86,14 +86,14 @@ def answer(route: Route, request: Request) -> Response:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             level = logging.WARNING if isinstance(error, Busy) else logging.ERROR
             _log.log(level, "%s %s: %s", request.method, request.path, error)
-        return _error_response(request, error.status, str(error), error)
+        return _error_response(route, request, error.status, str(error), error)
     except Exception:
         _log.exception("%s %s failed", request.method, request.path)
-        return _error_response(request, 500, "internal error: the log of Orthanc tells more")
+        return _error_response(route, request, 500, "internal error: the log of Orthanc tells more")
 
 
 def _error_response(
-    request: Request, status: int, details: str, error: PluginError | None = None
+    route: Route, request: Request, status: int, details: str, error: PluginError | None = None
 ) -> Response:
     """An error in the JSON shape of Orthanc's own; Orthanc itself sends it as text/plain."""
     orthanc_status, message = _ORTHANC_STATUS[status]
@@ -107,5 +107,8 @@ def _error_response(
         "OrthancStatus": orthanc_status,
         "Uri": request.path,
     }
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Busy) else {}
+    # A viewer on another site has to see why it gets no image, and when to ask again.
+    headers = dict(ANY_ORIGIN) if "/iiif" in route.template else {}
+    if isinstance(error, Busy):
+        headers["Retry-After"] = str(error.retry_after_s)
     return Response(json.dumps(body, indent=3).encode(), "text/plain", status, headers)

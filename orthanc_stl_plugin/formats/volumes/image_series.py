@@ -130,7 +130,13 @@ def _headers(number: int, source: DicomSource) -> list[_Frame]:
         if "Rows" not in header or "Columns" not in header:
             raise UnusableSource(f"instance {header.SOPInstanceUID} is not an image")
         shape = (int(header.Rows), int(header.Columns))
-        is_localizer = "LOCALIZER" in [str(part).upper() for part in header.get("ImageType") or ()]
+        kinds = [str(part).upper() for part in header.get("ImageType") or ()]
+        if "MOSAIC" in kinds:
+            raise UnusableSource(
+                f"instance {header.SOPInstanceUID} is a Siemens MOSAIC, whose slices lie side by"
+                " side in one image: only series with an image for each slice are read"
+            )
+        is_localizer = "LOCALIZER" in kinds
         planes: Sequence[FramePlane | None]
         try:
             planes = frame_planes(header)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from orthanc_stl_plugin.config import NO_TEXTS, Presentation, Texts
 from orthanc_stl_plugin.config.texts import texts
@@ -17,6 +18,7 @@ from orthanc_stl_plugin.formats.dicom.attributes import (
     midnight,
     readable_values,
 )
+from orthanc_stl_plugin.formats.dicom.encapsulated import MANUFACTURER
 from orthanc_stl_plugin.iiif.presentation.descriptive import Description, Homepage, LabelledValue
 from orthanc_stl_plugin.services.ports.catalogue import (
     COUNTED_KEYWORDS,
@@ -25,6 +27,9 @@ from orthanc_stl_plugin.services.ports.catalogue import (
     Tags,
 )
 from orthanc_stl_plugin.services.presentation.overrides import Overrides
+
+_NO_VALUES: Final = frozenset({"", "?", "??", "???", "-", "--", ".", "n/a", "unknown"})
+_MAKERS: Final = frozenset({"Manufacturer", "ManufacturerModelName"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +142,24 @@ class Describer:
 
 
 def merged(study: StudyEntry, series: Iterable[SeriesEntry]) -> Tags:
-    """The tags of a study, completed by those of its series; the first series with a tag counts."""
+    """The tags of a study, completed by those of its series; the first series with a tag counts.
+
+    What stands for no value is none, and the software that made a model is not the maker of what
+    the study shows.
+    """
     tags: dict[str, object] = {}
     for source in (study.tags, *(one.tags for one in series)):
         for keyword, value in source.items():
-            if not tags.get(keyword):
+            if not tags.get(keyword) and not _says_nothing(keyword, value):
                 tags[keyword] = value
     return tags
+
+
+def _says_nothing(keyword: str, value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    text = value.strip(" \0").lower()
+    return text in _NO_VALUES or (keyword in _MAKERS and text == MANUFACTURER)
 
 
 def plain(value: str) -> str:

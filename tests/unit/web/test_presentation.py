@@ -88,6 +88,29 @@ def test_plain_json_has_an_etag_of_its_own(router: Router):
 
 
 @pytest.mark.parametrize(
+    ("accept", "is_plain"),
+    [
+        ("application/json", True),
+        ("application/json;q=0.5, application/ld+json;q=0", True),
+        ("application/json, application/ld+json", False),
+        ("application/json;q=0", False),
+        ("application/json; q=0.000, text/html", False),
+        ("*/*", False),
+    ],
+)
+def test_a_weight_of_0_refuses_a_type(router: Router, accept: str, is_plain: bool):
+    found = get(router, "/iiif/collection.json", accept=accept).media_type
+    assert (found == "application/json") == is_plain
+
+
+def test_an_error_can_be_read_by_viewers_of_any_site(router: Router):
+    for path in ("/studies/nope/iiif/manifest.json", "/series/ct/iiif/scene.json"):
+        response = get(router, path)
+        assert response.status >= 400
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/studies/nope/iiif/manifest.json",

@@ -45,9 +45,29 @@ def test_the_standard_header_goes_before_its_forerunners():
 
 
 @pytest.mark.parametrize(
+    ("host", "scheme", "port", "url"),
+    [
+        ("a.example", "https", "8443", "https://a.example:8443"),
+        ("a.example", "https", "443", "https://a.example"),
+        ("a.example", "http", "80", "http://a.example"),
+        ("a.example", "https", "80", "https://a.example:80"),
+        ("a.example:9000", "https", "8443", "https://a.example:9000"),
+        ("[::1]", "http", "8042", "http://[::1]:8042"),
+        ("a.example", "https", "8443, 80", "https://a.example:8443"),
+    ],
+)
+def test_a_proxy_may_tell_the_port_apart(host: str, scheme: str, port: str, url: str):
+    found = seen(host="c", x_forwarded_host=host, x_forwarded_proto=scheme, x_forwarded_port=port)
+    assert found == url
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         {},
+        {"host": "a", "x_forwarded_port": "80/x"},
+        {"host": "a", "x_forwarded_port": "65536"},
+        {"host": "a", "x_forwarded_port": "0"},
         {"host": 'evil"><script>'},
         {"host": "a/b"},
         {"host": "a", "x_forwarded_proto": "javascript"},

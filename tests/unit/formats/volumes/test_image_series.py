@@ -358,3 +358,11 @@ def test_a_mim_series_lies_on_the_grid_of_its_reference_mask() -> None:
     index = volume.grid.to_index((affine @ [0, 0, 0, 1])[np.newaxis, :3])[0]
     assert np.abs(index - index.round()).max() < 0.02
     np.testing.assert_allclose(volume.grid.affine[:3, :3], affine[:3, :3], atol=1e-3)
+
+
+def test_a_mosaic_of_slices_is_refused_by_its_name() -> None:
+    datasets = ct_datasets(np.zeros((8, 8, 4), np.int16), np.eye(4))
+    for dataset in datasets:
+        dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
+    with pytest.raises(UnusableSource, match="is a Siemens MOSAIC, whose slices lie side by side"):
+        read_series([file_bytes(dataset) for dataset in datasets])

@@ -375,6 +375,31 @@ def test_tags_of_the_series_describe_the_study_too(stage: Stage):
     assert {"label": {"en": ["Body part"]}, "value": {"none": ["SKULL"]}} in metadata
 
 
+def metadata_of(stage: Stage) -> dict[str, list[str]]:
+    pairs = study_manifest(stage)["metadata"]
+    return {pair["label"]["en"][0]: next(iter(pair["value"].values())) for pair in pairs}
+
+
+def test_the_maker_of_a_model_is_not_that_of_the_object(stage: Stage):
+    add_study(stage.catalogue)
+    add_series(stage.catalogue, "ct", image("1"))
+    own = {"Manufacturer": "orthanc_stl_plugin", "ManufacturerModelName": "orthanc_stl_plugin"}
+    add_series(stage.catalogue, "model", image("2"), **own)
+    assert not {"Manufacturer", "Device"} & metadata_of(stage).keys()
+    add_series(stage.catalogue, "other", image("3"), Manufacturer="Zeiss")
+    assert metadata_of(stage)["Manufacturer"] == ["Zeiss"]
+
+
+@pytest.mark.parametrize("nothing", ["?", " - ", "n/a", "UNKNOWN", ".", "--"])
+def test_what_stands_for_no_value_is_none(stage: Stage, nothing: str):
+    add_study(stage.catalogue, StudyDescription=nothing)
+    add_series(stage.catalogue, "ct", image("1"), Manufacturer=nothing, BodyPartExamined="SKULL")
+    assert study_manifest(stage)["label"] == {"none": ["SKULL CT"]}
+    assert "Manufacturer" not in metadata_of(stage)
+    add_series(stage.catalogue, "more", image("2"), Manufacturer="Zeiss")
+    assert metadata_of(stage)["Manufacturer"] == ["Zeiss"]
+
+
 def test_the_values_have_the_language_of_the_settings():
     stage = with_words(ValueLanguage="ar")
     add_study(stage.catalogue, StudyDescription="نقش")
