@@ -1,4 +1,4 @@
-"""Several structures as one: what any of them fills."""
+"""The union of several structures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FILLED_TOGETHER: Final = 0.7
 
 
 def united_segment(segments: Sequence[Segment]) -> Segment:
-    """The identity of several structures as one: all names, the colour where all share it."""
+    """The identity of a union: all names, and the colour if all share it."""
     if len(segments) == 1:
         return segments[0]
     name = _NAME_SEPARATOR.join(segment.name for segment in segments)
@@ -37,7 +37,7 @@ def united_segment(segments: Sequence[Segment]) -> Segment:
 
 
 def united_masks(parts: Sequence[Structure]) -> Structure:
-    """The voxels of structures that lie on one lattice, as those of one segmentation do."""
+    """The union of structures on the same lattice, such as those of one segmentation."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -58,15 +58,15 @@ def united_masks(parts: Sequence[Structure]) -> Structure:
 
 
 def united_occupancies(parts: Sequence[Occupancy], resolution: int) -> Iterator[Occupancy]:
-    """What any of the parts fills, at each voxel the greatest share; parts far apart stay apart.
+    """The union of the parts: at each voxel the largest share; distant parts stay separate.
 
-    Parts that come close are put on a grid around them. Its voxels are as fine as the finest part's
-    along each axis, or as coarse as `resolution`, the most voxels along an axis, demands. Values
-    between voxel centres are interpolated linearly.
+    Parts that are close are put on a common grid. Its voxels are as fine as those of the finest
+    part along each axis, or as coarse as `resolution`, the maximum number along an axis, requires.
+    Values between voxel centres are interpolated linearly.
 
     Raises:
-        UnusableSource: the parts lie in several frames of reference, their axes are not parallel,
-            or one segment would lose or win half of its volume on such grids.
+        UnusableSource: the parts have several frames of reference, their axes are not parallel, or
+            a segment would lose or gain half of its volume on such grids.
     """
     _check_common([part.grid for part in parts])
     blurred: list[Occupancy] = []
@@ -104,7 +104,7 @@ def _check_common(grids: Sequence[Grid]) -> None:
 
 
 def _groups(grids: Sequence[Grid], resolution: int) -> list[list[int]]:
-    """The numbers of the grids whose common grid meets that of no other group."""
+    """Groups of grid numbers whose common grids do not overlap."""
     axes = _directions(grids[0])
     groups = [[number] for number in range(len(grids))]
     while True:
@@ -122,7 +122,7 @@ def _groups(grids: Sequence[Grid], resolution: int) -> list[list[int]]:
 
 
 def _united(parts: Sequence[Occupancy], resolution: int) -> tuple[Occupancy, list[Occupancy]]:
-    """The parts as one, and those whose volume that changes much, unless others cover them."""
+    """The union, and the parts whose volume it changes much unless others cover them."""
     if len(parts) == 1:
         return parts[0], []
     grid = _common_grid([part.grid for part in parts], resolution)
@@ -146,9 +146,9 @@ def _united(parts: Sequence[Occupancy], resolution: int) -> tuple[Occupancy, lis
 
 
 def _close_walls(values: NDArray[np.float32], totals: NDArray[np.float32]) -> None:
-    """Puts voxels inside that parts which touch fill together, between two that are inside.
+    """Sets voxels that touching parts fill together, between two that are inside.
 
-    Each part may come out a tenth of a voxel short: left alone, their wall would have pin-holes.
+    Each part may end a tenth of a voxel short, which would leave pin-holes between them.
     """
     missed = np.argwhere((values < INSIDE) & (totals >= _FILLED_TOGETHER))
     last = np.array(values.shape) - 1
@@ -163,15 +163,15 @@ def _close_walls(values: NDArray[np.float32], totals: NDArray[np.float32]) -> No
 
 
 def _resampled(part: Occupancy, grid: Grid) -> tuple[Region, NDArray[np.float32]]:
-    """The part's shares on another grid, averaged first where its voxels are larger.
+    """The part's shares on another grid, averaged first if its voxels are larger.
 
-    Only those of the region outside of which they are zero. The axes being parallel, they are
-    interpolated along one after the other.
+    Only the region with shares above zero is returned. Since the axes are parallel, values are
+    interpolated along one axis after the other.
     """
     ratios = np.array(grid.voxel_size_mm) / part.grid.voxel_size_mm
     first, second, third = np.maximum(1, np.floor(ratios + 1e-6).astype(int)).tolist()
     factors = (first, second, third)
-    # What lies beyond the last voxels is empty: a block that reaches there is whole, not smaller.
+    # Beyond the last voxels there is nothing: blocks that extend there are padded, not smaller.
     beyond = [(0, -size % by) for size, by in zip(part.values.shape, factors, strict=True)]
     shares, own = block_means(np.pad(part.values, beyond), factors), part.grid.reduced(factors)
     matrix = np.linalg.solve(own.affine, grid.affine)
@@ -187,7 +187,7 @@ def _resampled(part: Occupancy, grid: Grid) -> tuple[Region, NDArray[np.float32]
 def _interpolated(
     values: NDArray[np.float32], places: NDArray[np.float64], axis: int
 ) -> NDArray[np.float32]:
-    """The values at these indices along an axis, above -1 and below its size; zero lies beyond."""
+    """The values at these indices along an axis, above -1 and below its size; zero beyond."""
     below = np.floor(places).astype(np.intp)
     beyond = [(1, 1) if number == axis else (0, 0) for number in range(values.ndim)]
     padded = np.pad(values, beyond)
@@ -228,7 +228,7 @@ def _common_grid(grids: Sequence[Grid], resolution: int) -> Grid:
 
 
 def _bounds_mm(grids: Sequence[Grid], axes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, 3) float64: the lowest and the highest corners of the voxels, along the axes."""
+    """(2, 3) float64: the bounds of the voxels along the axes."""
     corners = np.concatenate(
         [grid.to_world(np.array([(0, 0, 0), grid.shape]) - 0.5) for grid in grids]
     )

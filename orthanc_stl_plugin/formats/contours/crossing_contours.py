@@ -1,4 +1,4 @@
-"""Contours of one plane that cross each other."""
+"""Contours of a plane that cross each other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_PAIRS: Final = 1000
 
 
 def crossing_planes(stack: PlaneStack) -> int:
-    """On how many planes contours overlap without one lying in the other."""
+    """The number of planes on which contours overlap without one lying in the other."""
     return sum(_do_cross(loops) for loops in stack.loops if len(loops) > 1)
 
 

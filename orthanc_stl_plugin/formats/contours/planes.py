@@ -1,16 +1,16 @@
-"""Closed planar contours -> parallel planes -> occupancy of voxels.
+"""Closed planar contours, sorted into parallel planes, with their areas and thicknesses.
 
-The planes are those of the contours: images are not asked. On a plane, a point is inside when a
-ray from it crosses an odd number of edges, whatever the winding: nested contours are holes and
+The planes are those of the contours, whatever the images. On a plane, a point is inside if a ray
+from it crosses an odd number of edges, whatever the winding: nested contours are holes, and
 keyholes close (PS3.3 C.8.8.6.3). Along the normal:
 
 - two planes no further apart than `BRIDGED_SPACINGS` spacings are joined, the shape between them
-  being interpolated from their signed distances; a wider gap splits the structure;
+being interpolated from their signed distances; a wider gap splits the structure;
 - the spacing may change along the structure: two wider gaps in a row that are alike are one, up to
-  `COARSEST_SPACING_MM`;
+`COARSEST_SPACING_MM`;
 - where nothing is joined, a plane reaches half a spacing beyond itself;
 - so a plane is as thick as half of what separates it from either neighbour, and the volume is the
-  sum of area times thickness.
+sum of area times thickness.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from orthanc_stl_plugin.formats.contours.repeated_contours import without_repeat
 
 BRIDGED_SPACINGS: Final = 2.05
 ALIKE_GAPS: Final = 0.25
-FARTHEST_MM: Final = 1e9  # beyond, squares and cubes of coordinates leave float64
+FARTHEST_MM: Final = 1e9  # beyond, squares and cubes of coordinates lose precision in float64
 COARSEST_SPACING_MM: Final = 10.5
 DEFAULT_SPACING_MM: Final = 3.0
 MERGED_FRACTION: Final = 0.1
@@ -54,7 +54,7 @@ class PlaneStack:
 
     @property
     def bounds_mm(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The lowest and the highest in-plane coordinates, (2,) each."""
+        """The in-plane bounds: lowest and highest coordinates, (2,) each."""
         points = np.concatenate([loop for plane in self.loops for loop in plane])
         return points.min(axis=0), points.max(axis=0)
 
@@ -93,9 +93,9 @@ def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:
 
 
 def _common_normal(contours: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """The direction along which each contour extends least, either way round.
+    """The direction along which each contour extends least, with arbitrary sign.
 
-    The area of a contour tells its direction too, but that of a figure of eight is none.
+    The area vector of a contour would give it too, but is zero for a figure of eight.
     """
     scatter = np.zeros((3, 3))
     for contour in contours:
@@ -121,8 +121,9 @@ def _axes(normal: NDArray[np.float64]) -> NDArray[np.float64]:
 def _cluster(heights: NDArray[np.float64], spreads_mm: NDArray[np.float64]) -> NDArray[np.intp]:
     """The plane number of each height.
 
-    Heights a tenth of the typical gap apart are one plane, up to `MERGED_MM`: they may be rounded.
-    So are two that the unevenness of their own contours explains, up to half of the typical gap.
+    Heights within a tenth of the typical gap, up to `MERGED_MM`, are one plane: they may be
+    rounded. So are heights whose difference the unevenness of their contours explains, up to half
+    of the typical gap.
     """
     order = np.argsort(heights, kind="stable")
     gaps = np.diff(heights[order])
@@ -162,9 +163,9 @@ def local_spacings_mm(positions_mm: NDArray[np.float64], spacing_mm: float) -> N
 def reaches_mm(
     positions_mm: NDArray[np.float64], spacings_mm: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(P, 2) float64: how far each plane reaches down and up.
+    """(P, 2) float64: how far each plane extends down and up.
 
-    That is half of the gap to a neighbour that it is joined with, else half the spacing around it.
+    That is half of the gap to a joined neighbour, else half of the spacing around it.
     """
     gaps = np.diff(positions_mm)
     bridged = is_bridged(gaps, spacings_mm[:-1], spacings_mm[1:])
@@ -180,7 +181,7 @@ def is_bridged(
     spacings_mm: NDArray[np.float64] | float,
     others_mm: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """Whether the planes on the two sides of each gap, of those spacings, belong to one piece."""
+    """Whether the planes on both sides of each gap, with those spacings, are joined."""
     return np.asarray(gaps_mm <= BRIDGED_SPACINGS * np.minimum(spacings_mm, others_mm))
 
 
@@ -251,7 +252,8 @@ def _crossings(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Line number and x of each crossing of an edge and a scanline at integer y.
 
-    An edge holds its lower end, not its upper one: a loop crosses a line an even number of times.
+    An edge includes its lower end but not its upper one: a loop crosses a line an even number of
+    times.
     """
     first = np.ceil(np.minimum(starts[:, 1], stops[:, 1])).astype(np.intp)
     counts = np.ceil(np.maximum(starts[:, 1], stops[:, 1])).astype(np.intp) - first
@@ -265,7 +267,7 @@ def _crossings(
 
 
 def regions(loops: Sequence[NDArray[np.float64]]) -> NDArray[np.object_]:
-    """(N,) polygons of shapely: what each closed loop, (M, 2) millimetres, encloses, even-odd."""
+    """(N,) shapely polygons: the even-odd interior of each closed loop, (M, 2) millimetres."""
     loop_of = np.repeat(np.arange(len(loops)), [len(loop) for loop in loops])
     found = shapely.polygons(shapely.linearrings(np.concatenate(loops), indices=loop_of))
     for number in np.flatnonzero(~shapely.is_valid(found)).tolist():
@@ -274,9 +276,9 @@ def regions(loops: Sequence[NDArray[np.float64]]) -> NDArray[np.object_]:
 
 
 def _even_odd(loop: NDArray[np.float64]) -> shapely.Geometry:
-    """What a loop encloses that crosses, touches or retraces itself.
+    """The even-odd interior of a loop that crosses, touches or retraces itself.
 
-    `shapely.make_valid` tells something else of edges that are drawn twice.
+    `shapely.make_valid` treats edges that are drawn twice differently.
     """
     lines = shapely.node(shapely.linearrings(loop))
     faces = shapely.get_parts(shapely.polygonize([lines]))
@@ -288,7 +290,7 @@ def _even_odd(loop: NDArray[np.float64]) -> shapely.Geometry:
 
 
 def areas_mm2(stack: PlaneStack) -> NDArray[np.float64]:
-    """(P,) float64: the area that the contours of each plane enclose, even-odd."""
+    """(P,) float64: the even-odd area enclosed by the contours of each plane."""
     areas = np.zeros(len(stack.loops))
     for plane, loops in enumerate(stack.loops):
         inside = regions(loops)

@@ -1,9 +1,9 @@
-"""Planes of contours -> grey occupancy on a regular grid.
+"""Rasterisation of planes of contours: the share of each voxel of a regular grid that is inside.
 
 Between two joined planes the shape is interpolated from signed distances (Raya and Udupa, 1990).
-The distances saturate at `SATURATION_GAPS` gaps, so that a part that ends on a plane ends half-way
-to the next one, and a small offset, none on the planes themselves, gives the space between them the
-volume that their areas ask for.
+The distances saturate at `SATURATION_GAPS` gaps, so that a part ending on a plane ends half-way to
+the next one. A small offset, zero on the planes themselves, gives the space between them the volume
+that follows from their areas.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LARGEST_OFFSET_PIXELS: Final = 4.0
 
 
 class DrawnPlane:
-    """One plane's coverage, and its signed distances once they are asked for."""
+    """The coverage of a plane, and its signed distances, computed at first use."""
 
     def __init__(
         self,
@@ -52,13 +52,13 @@ class DrawnPlane:
 
 
 class Layer(NamedTuple):
-    """A piece of space between two heights, filled with one interpolated shape.
+    """The space between two heights, filled with one interpolated shape.
 
     Attributes:
         start_mm: its lower face, along the normal.
         stop_mm: its upper face.
         plane: the plane at or below it.
-        fraction: where its shape lies between that plane (0) and the next (1).
+        fraction: the position of its shape between that plane (0) and the next (1).
     """
 
     start_mm: float
@@ -69,7 +69,7 @@ class Layer(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Raster:
-    """The pixels of all planes, and the slices that they become.
+    """The pixels of the planes and the slices of the volume.
 
     Attributes:
         origin_mm: (2,) in-plane centre of the first pixel.
@@ -78,7 +78,7 @@ class Raster:
         first_mm: the lower face of the first slice, along the normal; it is empty, as is the last.
         step_mm: thickness of a slice.
         slices: their number.
-        layer_mm: what the layers between two planes should not exceed much.
+        layer_mm: about the largest thickness of layers between two planes.
     """
 
     origin_mm: NDArray[np.float64]
@@ -98,12 +98,12 @@ def occupancy(
 ) -> tuple[NDArray[np.float32], Grid]:
     """(columns, rows, slices) float32 share of each voxel that is inside, and the grid.
 
-    A pixel is as fine as the structure's lesser width needs (see `_needed_pixel_mm`), or as coarse
-    as `resolution` demands; a slice is a whole fraction of the least spacing, near to that.
+    A pixel is as fine as the smaller width of the structure needs (see `_needed_pixel_mm`), or as
+    coarse as `resolution` requires; a slice is a similar whole fraction of the smallest spacing.
 
     Args:
         stack: the contours.
-        spacings_mm: (P,) around each plane: its half is the reach of a plane without neighbour.
+        spacings_mm: (P,) around each plane; a plane without neighbour extends by half of it.
         resolution: the most voxels along each axis.
         frame_of_reference_uid: of the contours.
 
@@ -173,9 +173,9 @@ def voxel_size_mm(
 
 
 def _needed_pixel_mm(width_mm: float) -> float:
-    """A 64th of the width, but not finer than .15 mm as long as 16 pixels remain across.
+    """A 64th of the width, but not below 0.15 mm while 16 pixels remain across.
 
-    A speck takes few triangles then, and a small structure is still resolved.
+    So a speck takes few triangles, and a small structure is still resolved.
     """
     small = min(SMALL_PIXEL_MM, width_mm / LEAST_PIXELS_ACROSS)
     return min(FINEST_NEEDED_MM, max(width_mm / FINE_PIXELS_ACROSS, small))
@@ -184,7 +184,7 @@ def _needed_pixel_mm(width_mm: float) -> float:
 def _layers(
     stack: PlaneStack, spacings_mm: NDArray[np.float64], raster: Raster
 ) -> Iterator[list[Layer]]:
-    """For each plane, the layers from it up to the next; the last reaches up to the end."""
+    """For each plane, the layers from it to the next; those of the last extend to the end."""
     positions = stack.positions_mm.tolist()
     reach = reaches_mm(stack.positions_mm, spacings_mm).tolist()
     gaps = np.diff(stack.positions_mm)
@@ -245,7 +245,7 @@ def _between(
 
 
 def _window(inside: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """The rows and columns that are inside, and a margin."""
+    """The rows and columns that are inside, with a margin."""
     if not inside.any():
         return None
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
@@ -277,7 +277,7 @@ def _with_area(
 def _deposit(
     values: NDArray[np.float32], layer: Layer, image: NDArray[np.float32], raster: Raster
 ) -> None:
-    """Adds a layer to the slices that it overlaps, each by the share of the slice that it fills."""
+    """Adds a layer to the slices that it overlaps, weighted by the share of the slice it fills."""
     start = (layer.start_mm - raster.first_mm) / raster.step_mm
     stop = (layer.stop_mm - raster.first_mm) / raster.step_mm
     for index in range(max(0, int(start + 1e-6)), min(int(np.ceil(stop - 1e-6)), raster.slices)):

@@ -1,4 +1,4 @@
-"""Closed contours of one plane: which have an area, and which are one contour stored twice."""
+"""Closed contours of a plane: those without area, and those stored twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAME_OUTLINE_FRACTION: Final = 0.01
 
 
 def is_line(contour: NDArray[np.float64]) -> bool:
-    """Whether the points, (N, 3) millimetres, lie on a line or in one place, but for rounding."""
+    """Whether the points, (N, 3) millimetres, lie on a line or coincide, apart from rounding."""
     centred = contour - contour.mean(axis=0)
     extents = np.linalg.svd(centred, compute_uv=False) / np.sqrt(len(contour))
     return bool(extents[1] <= max(THINNEST_MM, THINNEST_FRACTION * extents[0]))
@@ -31,10 +31,10 @@ def is_line(contour: NDArray[np.float64]) -> bool:
 def without_repeats(
     loops: Sequence[NDArray[np.float64]],
 ) -> tuple[NDArray[np.float64], ...]:
-    """The loops, (N, 2) millimetres each, each once: two of the same erase each other (even-odd).
+    """The distinct loops, (N, 2) millimetres each: two equal ones would cancel out (even-odd).
 
     Raises:
-        UnusableSource: two run so near to each other all along that they may be one or two.
+        UnusableSource: two are so close to each other all along that they may be one or two.
     """
     once = list({_edge_key(loop): loop for loop in loops}.values())
     if len(once) == 1:
@@ -49,7 +49,7 @@ def without_repeats(
 
 
 def _is_one(one: NDArray[np.float64], other: NDArray[np.float64], width_mm: float) -> bool:
-    # Of the corners and of the middles of the edges.
+    # Between corners and midpoints of edges.
     apart = float(shapely.hausdorff_distance(*map(shapely.linearrings, (one, other)), densify=0.5))
     if apart <= min(SAME_OUTLINE_MM, SAME_OUTLINE_FRACTION * width_mm):
         return True
@@ -63,7 +63,7 @@ def _is_one(one: NDArray[np.float64], other: NDArray[np.float64], width_mm: floa
 
 
 def _edge_key(loop: NDArray[np.float64]) -> bytes:
-    """The same for all loops of the same edges, wherever they start and whichever way they run."""
+    """A key that is equal for loops with the same edges, whatever their start and direction."""
     rounded = np.round(loop, SAME_POINT_DECIMALS) + 0.0
     points = np.ascontiguousarray(rounded).view(np.complex128)[:, 0]
     edges = np.sort(np.column_stack([points, np.roll(points, -1)]), axis=1)

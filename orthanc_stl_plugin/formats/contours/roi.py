@@ -32,12 +32,12 @@ class Roi:
         segment: its ROI number, name and colour.
         contour_count: contours in the file, of any kind.
         contours: the closed ones, (N, 3) float64 LPS millimetres each.
-        is_exclusive_or: the file says so of the closed ones: what two of them share is outside.
-        obstacle: why it encloses no volume, as the end of a sentence; None when it does.
-        notes: what was ignored in reading it, whether contours cross, and which gaps it has.
+        is_exclusive_or: whether the file declares them as XOR: what two share is outside.
+        obstacle: why it encloses no volume, as the end of a sentence; otherwise None.
+        notes: what was ignored when reading it, whether contours cross, and its gaps.
         volume_mm3: sum of enclosed area times thickness; 0 when there is an obstacle.
         spacing_mm: of its planes, else that of the other planes in the set, else None.
-        slab_thickness_mm: ContourSlabThickness, when the file tells.
+        slab_thickness_mm: ContourSlabThickness, or None.
         frame_of_reference_uid: of the contours.
     """
 
@@ -133,10 +133,10 @@ def _slab_thickness_mm(contours: Sequence[Dataset]) -> float | None:
 
 
 def _points(contour: Dataset) -> NDArray[np.float64]:
-    """(N, 3) float64 LPS millimetres; repeated neighbours and the repeated first point dropped.
+    """(N, 3) float64 LPS millimetres, without repeated neighbours and the repeated first point.
 
-    The stored text is parsed as it is: pydicom's decimal strings cost a hundred times more, and do
-    not come about when the value representation is lost (UN).
+    The stored text is parsed directly: pydicom's decimal strings take a hundred times longer, and
+    are not available when the value representation is lost (UN).
     """
     value = contour.get_item("ContourData").value if "ContourData" in contour else None
     if isinstance(value, str):
@@ -150,7 +150,7 @@ def _points(contour: Dataset) -> NDArray[np.float64]:
 
 
 def with_volumes(rois: Sequence[Roi]) -> tuple[Roi, ...]:
-    """The ROIs with spacing and volume, for which the set is looked at as a whole."""
+    """The ROIs with spacing and volume, which depend on the whole set."""
     stacks: dict[int, planar.PlaneStack] = {}
     obstacles: dict[int, str] = {}
     for index, roi in enumerate(rois):
@@ -196,7 +196,7 @@ def _with_volume(roi: Roi, stack: planar.PlaneStack, usual_mm: float | None) -> 
 
 
 def _lone_plane(roi: Roi, stack: planar.PlaneStack, spacing_mm: float | None) -> Iterator[str]:
-    """How thick a single plane is made, where the structure set tells."""
+    """The thickness of a single plane, if the structure set determines it."""
     if len(stack.positions_mm) == 1 and spacing_mm is not None:
         source = "the other planes of the set lie apart"
         if roi.slab_thickness_mm is not None:
@@ -205,7 +205,7 @@ def _lone_plane(roi: Roi, stack: planar.PlaneStack, spacing_mm: float | None) ->
 
 
 def _crossings(roi: Roi, stack: planar.PlaneStack) -> Iterator[str]:
-    """That contours cross, unless they are said to be an exclusive disjunction (C.8.8.6.3)."""
+    """A note that contours cross, unless they are declared as XOR (C.8.8.6.3)."""
     count = 0 if roi.is_exclusive_or else crossing_planes(stack)
     if count:
         yield (
@@ -215,7 +215,7 @@ def _crossings(roi: Roi, stack: planar.PlaneStack) -> Iterator[str]:
 
 
 def _wide_gaps(stack: planar.PlaneStack, spacings_mm: NDArray[np.float64]) -> Iterator[str]:
-    """What became of gaps of more than one absent plane, as far as contours face each other."""
+    """A note on gaps of more than one missing plane between contours that face each other."""
     gaps = np.diff(stack.positions_mm)
     usual = spacings_mm.min()
     is_wide = (gaps > planar.BRIDGED_SPACINGS * usual) & planar.is_facing(stack)

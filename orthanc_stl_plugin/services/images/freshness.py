@@ -17,8 +17,8 @@ from typing import Final, cast
 
 from inotify_simple import Event, INotify, flags
 
-# Attributes: the number of links is one, so that a deletion shows before its own call ends, even of
-# a file that is open.
+# Attributes include the number of links, so a deletion is noticed before its call returns, even of
+# an open file.
 _EVENTS: Final = flags.MODIFY | flags.ATTRIB | flags.MOVE_SELF | flags.DELETE_SELF
 _OVERFLOWN: Final = -1
 _NO_BYTES: Final = bytes(4)  # a C int, 0
@@ -130,7 +130,7 @@ class Changes:
 
 
 def _new_queue() -> INotify | None:
-    """None where the kernel has no inotify, or gives no more queues."""
+    """An inotify queue; None if the kernel has no inotify or no more queues."""
     try:
         return INotify()
     except (AttributeError, OSError):
@@ -138,7 +138,7 @@ def _new_queue() -> INotify | None:
 
 
 def _added(queue: INotify, path: Path) -> int:
-    """The number of a watch; -1 where there is none."""
+    """The number of a watch, or -1."""
     try:
         return int(queue.add_watch(path, _EVENTS))
     except OSError:

@@ -25,15 +25,15 @@ _log = logging.getLogger(__name__)
 
 
 class Pyramids:
-    """Folders of made levels, by key; those not used for the longest time make room.
+    """Folders of levels, by key; the least recently used are removed.
 
     Args:
-        folder: of them all.
-        max_bytes: the most that they may take together, but for the last one made.
-        room: for who waits until one is made.
+        folder: for all of them.
+        max_bytes: the limit for all of them, apart from the last one made.
+        room: for requests that wait for levels.
 
     Raises:
-        ConfigurationError: nothing can be written there.
+        ConfigurationError: nothing can be written in the folder.
     """
 
     def __init__(self, folder: Path, max_bytes: int, room: WaitingRoom) -> None:
@@ -46,7 +46,7 @@ class Pyramids:
         self._makers = ThreadPoolExecutor(1, thread_name_prefix="pyramids")
 
     def known(self, key: str) -> list[TileFile] | None:
-        """The levels of a key, the largest first; None while there are none."""
+        """The levels of a key, the largest first; None if there are none yet."""
         folder = self._of(key)
         try:
             os.utime(folder)
@@ -60,7 +60,7 @@ class Pyramids:
             return None
 
     def start(self, key: str, make: Callable[[Path], None]) -> Future[None]:
-        """Lets `make` write the levels into a folder that it is given, unless somebody does.
+        """Lets `make` write the levels into a new folder, unless they are being made already.
 
         Raises:
             Busy: the server stops.
@@ -78,8 +78,9 @@ class Pyramids:
         """Waits until levels are made.
 
         Raises:
-            Busy: that takes longer, or too many wait; it goes on meanwhile. Or the server stops.
-            Exception: whatever making them has raised.
+            Busy: they take longer, and are still being made; too many requests wait; or the server
+                stops.
+            Exception: whatever making them raised.
         """
         try:
             with self._room.place():
@@ -94,7 +95,7 @@ class Pyramids:
         return self._spool.busy_when_full(error)
 
     def close(self) -> None:
-        """Starts nothing more; what is being made is lost with the workers."""
+        """Starts nothing more; levels being made are lost with the workers."""
         self._makers.shutdown(wait=False, cancel_futures=True)
         self._spool.close()
 
@@ -114,7 +115,7 @@ class Pyramids:
                 del self._being_made[key]
 
     def _keep(self, folder: Path, key: str) -> None:
-        """Gives made levels their place, unless another server was faster to fill it."""
+        """Moves new levels to their final folder, unless another server was faster."""
         try:
             folder.rename(self._of(key))
         except OSError as error:

@@ -23,7 +23,7 @@ _opened: Final = weakref.WeakSet["_OpenFile"]()
 
 
 class _OpenFile:
-    """A file that stays open as long as somebody refers to it."""
+    """A file that stays open as long as it is referenced."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -40,9 +40,9 @@ _open_file: Final = lru_cache(_MOST_OPEN)(_OpenFile)
 
 
 def read_part(path: Path, offset: int, length: int) -> bytes:
-    """`length` bytes of a file, which stays open for the next ones.
+    """`length` bytes of a file, which stays open for later reads.
 
-    A file that has been deleted since may still be read: whether it is there has to be asked.
+    A deleted file may still be readable: callers must check that it exists.
 
     Raises:
         NotFound: there is no such file.
@@ -53,7 +53,7 @@ def read_part(path: Path, offset: int, length: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class LocalPart:
-    """Bytes that begin with `head` and go on in a file, from `offset` for `length` bytes."""
+    """The bytes of `head`, followed by `length` bytes of a file from `offset`."""
 
     path: Path
     offset: int
@@ -67,7 +67,7 @@ class LocalPart:
 
 
 def let_go() -> None:
-    """Closes all files when one of them was deleted: its disk space becomes free."""
+    """Closes all files after one of them was deleted, which frees its disk space."""
     with _guard:
         paths = [file.path for file in _opened]
     if not all(path.exists() for path in paths):
@@ -75,10 +75,10 @@ def let_go() -> None:
 
 
 def open_local(path: Path) -> ImageFile:
-    """What `open_image` tells of a file.
+    """The image in a file; see `open_image`.
 
     Raises:
-        NotFound: there is no such file any more.
+        NotFound: the file no longer exists.
         UnusableSource: see `open_image`.
     """
     with closing(_mapped(path)) as mapped:

@@ -1,4 +1,4 @@
-"""Images with the levels that they lack: huge frames, slides of one level, gaps in a pyramid."""
+"""Making missing levels: for huge frames, slides with a single level, gaps in a pyramid."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _BYTES_PER_TILE: Final = 32
 
 
 class _NotMade(Exception):
-    """There are no made levels."""
+    """The levels have not been made."""
 
 
 class MadeLevels:
-    """Extends images by levels that are made of their own.
+    """Adds levels to images that lack them.
 
     Args:
         pyramids: keeps the levels.
         workers: make them.
-        spool: for what workers are to read.
+        spool: for files that workers read.
         fetched: the files that the archive does not keep on a local disk.
         converts_colours: see StoredFrames.
     """
@@ -56,10 +56,10 @@ class MadeLevels:
         self._extended = ByteCache[OpenImage](_KEPT_BYTES, _bytes_of)
 
     def extended(self, image: OpenImage) -> OpenImage:
-        """The image with the levels that have been made of it; the image itself without any."""
+        """The image with the levels that have been made for it, if any."""
         if image.gap is None:
             return image
-        key = image.revision, image.freshness  # of an image that was opened anew, another one
+        key = image.revision, image.freshness  # a reopened image has another revision
         try:
             extended = self._extended.get(key, lambda: self._read(image, image.gap or 0))
         except _NotMade:
@@ -70,12 +70,12 @@ class MadeLevels:
         return image
 
     def start(self, image: OpenImage) -> None:
-        """Begins to make the levels that the image lacks, unless that has begun already."""
+        """Starts making the levels that the image lacks, unless that has started already."""
         if image.gap is not None:
             self._begun(image, image.gap)
 
     def completed(self, image: OpenImage) -> OpenImage:
-        """The image with the levels that it lacks, which are made if need be.
+        """The image with all levels, which are made if necessary.
 
         Raises:
             Busy: that takes longer than a client waits.

@@ -1,4 +1,4 @@
-"""An image that is ready to be drawn."""
+"""An open image, from which regions can be drawn."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _WIDEST_GAP: Final = 4
 
 @dataclass(frozen=True, eq=False)
 class OpenImage:
-    """An image: levels, and the frames that these name.
+    """An image: its levels, and the frames of their tiles.
 
     Attributes:
-        revision: another one for other content or another look.
+        revision: differs for different content or display.
         levels: the largest first.
         sources: of the frames, by instance.
         samples: of a pixel: 1, grey, or 3, RGB.
         icc_profile: of its colours; None for sRGB, grey, or unknown.
-        decodes_reduced: whether less is decoded for a smaller image.
+        decodes_reduced: whether decoding a smaller image takes less work.
         freshness: of the files.
         records: of the files, by instance.
     """
@@ -43,7 +43,7 @@ class OpenImage:
 
     @cached_property
     def shapes(self) -> tuple[LevelShape, ...]:
-        """The levels, for the planning of an answer."""
+        """The levels, for planning an answer."""
         return tuple(
             LevelShape(one.width, one.height, one.tile_width, one.tile_height)
             for one in self.levels
@@ -51,14 +51,14 @@ class OpenImage:
 
     @cached_property
     def layout(self) -> str:
-        """Another one for another revision, or other levels: these come when they are made."""
+        """Differs for different revisions or levels; levels are added once they are made."""
         return "\n".join((self.revision, *map(str, self.shapes)))
 
     @cached_property
     def gap(self) -> int | None:
-        """The level below which levels are missing: the next is much smaller, or it is the last.
+        """The level after which levels are missing: the next is much smaller, or there is none.
 
-        A level of a single large tile is one too: its pixels have to be cut into tiles.
+        A level of a single large tile counts too: its pixels must be cut into tiles.
         """
         for number, level in enumerate(self.levels):
             if self.has_large_tiles(number):
@@ -71,10 +71,10 @@ class OpenImage:
         return None
 
     def has_large_tiles(self, level: int) -> bool:
-        """Whether the tiles of a level are too large to be decoded for every answer."""
+        """Whether the tiles of a level are too large to decode for every answer."""
         tile = self.levels[level]
         return tile.tile_width * tile.tile_height > _LARGEST_TILE_PX
 
     def is_there(self, level: int) -> bool:
-        """Whether the archive still holds what a level shows, as far as that is seen for free."""
+        """Whether the archive still holds the files of a level, as far as known without asking."""
         return all(self.sources[one].is_there() for one in self.levels[level].instance_ids)

@@ -1,4 +1,4 @@
-"""The images of the archive, kept open: always those that the archive holds now."""
+"""The images of the archive, kept open and up to date."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ type ImageName = SeriesImage | FrameImage
 
 
 class Images:
-    """Opens images, and keeps them open for as long as the archive's content stays the same.
+    """Opens images, and keeps them open until the archive's content changes.
 
     Args:
-        archive: holds them.
+        archive: of the images.
         opener: opens them.
-        changes: those of the archive.
+        changes: of the archive.
     """
 
     def __init__(self, archive: ImageArchive, opener: Opener, changes: Changes) -> None:
@@ -56,16 +56,16 @@ class Images:
         self._changes = changes
 
     def note_change(self) -> None:
-        """Something has changed in the archive: what is open has to be compared with it."""
+        """Notes a change in the archive: open images must be compared with it."""
         let_go()
         self._changes.note()
 
     def open(self, name: ImageName) -> OpenImage:
-        """The image of that name.
+        """The image with that name.
 
         Raises:
             NotFound: there is no such series, instance, pyramid or frame.
-            UnusableSource: it is no image, or cannot be shown.
+            UnusableSource: it is not an image, or cannot be shown.
         """
         if isinstance(name, SeriesImage):
             opened, number, what = self._series(name.series_id), name.pyramid, "pyramid"
@@ -76,11 +76,11 @@ class Images:
         return opened.image(number)
 
     def slide(self, series_id: str) -> Slide:
-        """What the images of a series show together; raises as `open`."""
+        """The slide that the images of a series form; raises as `open`."""
         return self._series(series_id).slide
 
     def forget(self, name: ImageName) -> None:
-        """Opens it anew next time."""
+        """Forgets an image, which is reopened when needed."""
         if isinstance(name, SeriesImage):
             self._kept.forget(_SERIES + name.series_id)
         else:
@@ -111,7 +111,7 @@ class Images:
             is_same = self._is_same(opened, members(identifier))
         except NotFound:
             is_same = False
-        # Files whose time or owner changed, or that were copied over, are opened and watched anew.
+        # Files that were overwritten, or whose time or owner changed, are reopened and rewatched.
         if is_same and not opened.freshness.has_changed:
             opened.freshness.compared_at = last_change
             return opened

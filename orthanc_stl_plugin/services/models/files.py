@@ -48,12 +48,12 @@ TILTS_DEGREES: Final = Limits(-90, 90)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """From where a model is seen, and how large its square picture is.
+    """The direction of view, and the size of the square picture.
 
     Attributes:
         size_px: 16-2048.
-        turn_degrees: walks around to the patient's left, -360 to 360; 0 is in front.
-        tilt_degrees: rises to look down from above, -90 to 90.
+        turn_degrees: around to the patient's left, -360 to 360; 0 is the front.
+        tilt_degrees: upwards, to look down from above, -90 to 90.
 
     Raises:
         BadRequest: a value outside its limits.
@@ -85,7 +85,7 @@ class ModelTask:
 
 
 class ModelFiles:
-    """The models of the archive, in the format that is asked for."""
+    """Converts the models of the archive to other formats."""
 
     def __init__(self, archive: Archive, readers: Readers, settings: Settings) -> None:
         self._archive = archive

@@ -20,17 +20,17 @@ from orthanc_stl_plugin.services.jobs.waiting_room import Readers
 from orthanc_stl_plugin.services.ports.archive import Archive, SeriesRecord, write_instance
 
 LONGEST_AXIS: Final = 160
-"""The most voxels along an axis that are sent: a slice of a CT then has a third of its lines."""
+"""The maximum number of voxels along an axis: a CT slice keeps a third of its rows."""
 
 HISTOGRAM_BINS: Final = 128
 
 PADDING: Final = INT16.min
-"""What is sent for a voxel that has no value; no value is sent as this number then."""
+"""The number for a voxel without a value; no value is encoded as this number."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSeries:
-    """A series, and what identifies the answer to a question about its values."""
+    """A series, with a digest that identifies its summary."""
 
     record: SeriesRecord
     digest: str
@@ -111,5 +111,5 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
 
 
 def _int16(stored: NDArray[np.floating]) -> NDArray[np.int16]:
-    """Little-endian, with `PADDING` for what is no number."""
+    """The values as little-endian int16, with `PADDING` for NaN."""
     return np.where(np.isnan(stored), PADDING, stored).astype("<i2")

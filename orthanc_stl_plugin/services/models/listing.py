@@ -1,4 +1,4 @@
-"""What a segmentation holds, as plain values for JSON."""
+"""The structures of a segmentation, as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orthanc_stl_plugin.services.ports.archive import Archive, write_instance
 
 
 class Listing:
-    """Lists what models can be made of.
+    """Lists the structures from which models can be made.
 
     The methods raise NotFound for an instance that does not exist, and what the workers raise.
     """
@@ -91,12 +91,12 @@ def _volumes_mm3(seg: SegFile, max_bytes: int) -> dict[int, float]:
             part.segment.number: _rounded(int(part.mask.sum()) * part.grid.voxel_volume_mm3)
             for part in structures(seg, None, max_bytes)
         }
-    except UnusableSource:  # all are empty, or they form no volume: making them will tell
+    except UnusableSource:  # all are empty, or they form no volume: making models reports it
         return {}
 
 
 def _rounded(volume_mm3: float) -> float:
-    """To five digits, however small: specimens of a micro-CT are far below a cubic millimetre."""
+    """The volume to five digits: micro-CT specimens are far below a cubic millimetre."""
     return float(f"{volume_mm3:.5g}")
 
 

@@ -32,10 +32,10 @@ _NAME: Final = "progress.json"
 
 
 class WorkerProgress:
-    """Writes how far a worker is, at every step.
+    """Writes the progress of a worker at every step.
 
     Args:
-        folder: of the worker's task; None where nobody asks for the progress.
+        folder: of the worker's task; None if the progress is not needed.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -46,12 +46,12 @@ class WorkerProgress:
         self._write(Stage.READING)
 
     def plan(self, structures: int) -> None:
-        """The source is read: so many structures are made of it."""
+        """Reports that the source is read, and how many structures are made from it."""
         self._structures = structures
         self.begin(Stage.READING)
 
     def begin(self, stage: Stage) -> None:
-        """A stage of the structure in work begins."""
+        """Reports that a stage of the current structure begins."""
         of_one = (_MADE - _READ) / self._structures
         end = len(self._names) + _ENDS[stage]
         self._start = _READ + of_one * (end - _OF_STRUCTURE[stage])
@@ -59,13 +59,13 @@ class WorkerProgress:
         self._write(stage)
 
     def advance(self, stage: Stage, done: int, of: int) -> None:
-        """So many parts of the stage are done; it has so many."""
+        """Reports how many parts of the stage are done, out of how many."""
         self.begin(stage)
         self._start += (self._end - self._start) * done / of
         self._write(stage)
 
     def made(self, name: str) -> None:
-        """The structure in work is made."""
+        """Reports that the current structure is done."""
         self._names.append(name)
         if len(self._names) < self._structures:
             self.begin(Stage.READING)
@@ -84,23 +84,23 @@ class WorkerProgress:
         }
         new = self._folder / f"{_NAME}.new"
         new.write_text(json.dumps(progress))
-        new.replace(self._folder / _NAME)  # a reader never sees half of it
+        new.replace(self._folder / _NAME)  # so that readers never see a part of it
 
 
 def show_fetching(watch: Watch, done: int, of: int) -> None:
-    """Shows that so many of the source's instances are fetched."""
+    """Shows how many of the source's instances are fetched."""
     _show(watch, Stage.READING, 0.0, _FETCHED, done, of)
 
 
 def show_making(watch: Watch, folder: Path) -> None:
     """Shows what the worker has written last; raises what `Watch.check` raises."""
     watch.check()
-    with suppress(FileNotFoundError):  # it has not begun
+    with suppress(FileNotFoundError):  # the worker has not begun
         watch.tell(**json.loads((folder / _NAME).read_bytes()))
 
 
 def show_storing(watch: Watch, done: int, of: int) -> None:
-    """Shows that so many of the models are stored."""
+    """Shows how many of the models are stored."""
     _show(watch, Stage.STORING, _MADE, 1.0, done, of)
 
 

@@ -1,4 +1,4 @@
-"""Models that lie in the archive, whoever stored them."""
+"""Models in the archive, stored by any software."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class GlbDocument:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the tags of an instance tell of its model.
+    """The attributes of a model, from the tags of its instance.
 
     Attributes:
         name: of the structure or object.
@@ -76,14 +76,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """An STL document with the look that its instance gives it."""
+    """An STL document with the name, colour and unit from its instance."""
 
     document: StlDocument
     look: Look
 
     @property
     def digest(self) -> str:
-        """Identifies what this version of the plugin makes of the model."""
+        """Identifies files made from the model by this version of the plugin."""
         parts = repr((self.document.digest, self.look, __version__))
         return _digest(parts.encode())
 
@@ -127,7 +127,7 @@ def glb_document(archive: Archive, instance_id: str) -> GlbDocument | None:
         return None
     try:
         padded = archive.textured_model(instance_id)
-    except NotFound:  # it is of other software
+    except NotFound:  # a private element of other software
         return None
     if not is_glb(padded):
         return None
