@@ -29,6 +29,7 @@ from orthanc_stl_plugin.formats.dicom.functional_groups import (
     group_of,
 )
 from orthanc_stl_plugin.formats.pixels.whole_dataset import PixelFrames
+from orthanc_stl_plugin.formats.volumes.changing_spacing import ChangingSpacing
 from orthanc_stl_plugin.formats.volumes.slice_lattice import (
     LARGEST_DRIFT_PIXELS,
     Lattice,
@@ -53,7 +54,7 @@ class ImageVolume:
         modality: of the source.
         sop_class_uid: of the first slice.
         source_instance_uids: the instances used, in the order of slices, each once.
-        notes: what was left out.
+        notes: what was left out, or interpolated.
     """
 
     values: NDArray[np.int16] | NDArray[np.float32]
@@ -93,7 +94,8 @@ def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> I
 
     Slices are sorted by position. What has another size or orientation than three quarters of the
     frames, or says that it is a localizer, is left out with a note. Padding takes the lowest other
-    value of its image, or of the volume. Only one image is in memory beside the volume.
+    value of its image, or of the volume. Only one image is in memory beside the volume. Where the
+    spacing changes, values are interpolated to the finest one, with a note.
 
     Raises:
         TooLarge: at two bytes a voxel, the volume takes more than `max_bytes`.
@@ -103,9 +105,15 @@ def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> I
         [frame for number, source in enumerate(sources) for frame in _headers(number, source)]
     )
     with tolerating("the geometry of the series"):
-        lattice, grid = _grid(frames)
+        changing = _changing_spacing(frames)
+        lattice, grid = _grid(frames, changing)
     grid.require_at_most(max_bytes, bytes_per_voxel=2)
-    values, padding = _values(sources, frames, lattice, grid.shape)
+    if changing is None:
+        values, padding = _values(sources, frames, lattice, grid.shape)
+    else:
+        stored_shape = (*grid.shape[:2], len(changing.heights_mm))
+        values, padding = changing.resampled(*_values(sources, frames, lattice, stored_shape))
+        notes.append(changing.note)
     ordered = [frames[index] for index in np.argsort(lattice.indices, kind="stable").tolist()]
     first = ordered[0].header
     with tolerating("the description of the series"):
@@ -179,23 +187,37 @@ def _one_family(frames: Sequence[_Frame]) -> tuple[list[_Frame], list[str]]:
     return largest, notes
 
 
-def _grid(frames: Sequence[_Frame]) -> tuple[Lattice, Grid]:
+def _changing_spacing(frames: Sequence[_Frame]) -> ChangingSpacing | None:
+    planes = [frame.plane for frame in frames if frame.plane is not None]
+    return ChangingSpacing.of(
+        np.array([plane.position_mm for plane in planes]),
+        planes[0].orientation,
+        planes[0].spacing_mm,
+        LARGEST_DRIFT_PIXELS * float(planes[0].pixel_spacing_mm.min()),
+    )
+
+
+def _grid(frames: Sequence[_Frame], changing: ChangingSpacing | None) -> tuple[Lattice, Grid]:
     planes = [frame.plane for frame in frames if frame.plane is not None]
     frames_of_reference = {uid_of(frame.header, "FrameOfReferenceUID") for frame in frames}
     if len(frames_of_reference) > 1:
         raise UnusableSource(f"the images have {len(frames_of_reference)} frames of reference")
     orientation, spacing = planes[0].orientation, planes[0].pixel_spacing_mm
-    lattice = fit_lattice(
-        np.array([plane.position_mm for plane in planes]),
-        orientation,
-        planes[0].spacing_mm,
-        LARGEST_DRIFT_PIXELS * float(spacing.min()),
-    )
-    images_of_slice = np.bincount(lattice.indices, minlength=lattice.count)
+    if changing is not None:
+        lattice = changing.lattice
+        images_of_slice = np.bincount(lattice.indices)
+    else:
+        lattice = fit_lattice(
+            np.array([plane.position_mm for plane in planes]),
+            orientation,
+            planes[0].spacing_mm,
+            LARGEST_DRIFT_PIXELS * float(spacing.min()),
+        )
+        images_of_slice = np.bincount(lattice.indices, minlength=lattice.count)
     if images_of_slice.max() > 1:
         raise UnusableSource(
-            f"{np.count_nonzero(images_of_slice > 1)} of {lattice.count} slices have more than one"
-            " image: several phases, echoes or reconstructions are not one volume"
+            f"{np.count_nonzero(images_of_slice > 1)} of {len(images_of_slice)} slices have more"
+            " than one image: several phases, echoes or reconstructions are not one volume"
         )
     if images_of_slice.min() < 1:
         missing = np.flatnonzero(images_of_slice == 0)

@@ -366,3 +366,50 @@ def test_a_mosaic_of_slices_is_refused_by_its_name() -> None:
         dataset.ImageType = ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]
     with pytest.raises(UnusableSource, match="is a Siemens MOSAIC, whose slices lie side by side"):
         read_series([file_bytes(dataset) for dataset in datasets])
+
+
+def at_heights(heights_mm: list[float], shear: float = 0.0) -> list[Dataset]:
+    """Tilted slices whose values are those of a plane in space: 40 a mm up, 3 and 7 a pixel."""
+    columns, rows = np.meshgrid(np.arange(9), np.arange(7), indexing="ij")
+    stored = np.stack([40 * height + 3 * columns + 7 * rows for height in heights_mm], axis=2)
+    datasets = ct_datasets(np.rint(stored).astype(np.int16), AFFINE, intercept=0)
+    sizes = np.linalg.norm(AFFINE[:3, :3], axis=0)
+    down, up = AFFINE[:3, 1] / sizes[1], AFFINE[:3, 2] / sizes[2]
+    for dataset, height in zip(datasets, heights_mm, strict=True):
+        place = AFFINE[:3, 3] + height * (up + shear * down)
+        dataset.ImagePositionPatient = [float(f"{part:.9g}") for part in place]
+    return datasets
+
+
+@pytest.mark.parametrize("shear", [0.0, 0.3])
+@pytest.mark.parametrize(
+    "heights",
+    [
+        [*np.arange(0, 6, 1.5), *np.arange(6, 15, 2.0)],
+        [*np.arange(0, 10, 2.5), *np.arange(10, 16, 1.0)],
+        [*np.arange(0, 15, 3.0), *np.arange(15, 20, 1.0), *np.arange(20, 36, 5.0)],
+    ],
+)
+def test_a_spacing_that_changes_is_resampled_to_the_finer_one(
+    heights: list[float], shear: float
+) -> None:
+    volume = read(at_heights(heights, shear)[::-1])
+    finest = float(np.diff(heights).min())
+    up = AFFINE[:3, 2] / np.linalg.norm(AFFINE[:3, 2])
+    step = float(volume.grid.affine[:3, 2] @ up)
+    assert step == pytest.approx(finest, rel=0.1)
+    columns, rows, numbers = np.indices(volume.values.shape)
+    expected = 40 * step * numbers + 3 * columns + 7 * rows
+    assert volume.values.dtype == np.int16
+    np.testing.assert_allclose(volume.values, expected, atol=1.01)
+    last = volume.grid.affine[:3, 3] + (len(volume.values[0, 0]) - 1) * volume.grid.affine[:3, 2]
+    assert float((last - AFFINE[:3, 3]) @ up) == pytest.approx(heights[-1], abs=1e-4)
+    [note] = volume.notes
+    assert note.startswith(f"the spacing of the slices changes from {finest:g} to ")
+    assert len(volume.source_instance_uids) == len(heights)
+
+
+@pytest.mark.parametrize("heights", [[0.0, 1, 2, 4, 5, 6], [0.0, 1, 2, 4.5, 5.5, 6.5]])
+def test_a_single_wider_gap_is_missing_slices(heights: list[float]) -> None:
+    with pytest.raises(UnusableSource, match="missing|irregular"):
+        read(at_heights(heights))
