@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -311,6 +312,15 @@ def test_the_addresses_of_the_official_plugin_answer_too(server: OrthancServer):
     ).json()
     address = f"{server.url}/wsi/iiif/frames-pyramids/{frames}"
     assert len(crawler.document(f"{address}/2/manifest.json")["items"]) == 1
+    # A proxy may let through what lies below /wsi/iiif/ and nothing else.
+    for url in (f"/wsi/iiif/series/{slide}", f"/wsi/iiif/frames-pyramids/{frames}/2"):
+        text = server.get(f"{url}/manifest.json").text
+        services = set(re.findall(r'"id": ?"([^"]*)", ?"type": ?"ImageService3"', text))
+        assert services
+        for service in services:
+            assert service.startswith(f"{server.url}/wsi/iiif/")
+            path = service.removeprefix(server.url)
+            assert server.get(f"{path}/info.json").json()["id"] == service
     assert server.session.get(f"{address}/3/manifest.json").status_code == 404
 
 

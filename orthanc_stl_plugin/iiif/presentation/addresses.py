@@ -96,3 +96,20 @@ class Addresses:
     def changes_page(self, number: int) -> str:
         """A page of these changes, counted from 0."""
         return f"{self.base}/iiif/discovery/page-{number}.json"
+
+
+class OfficialAddresses(Addresses):
+    """The same, with image services where Orthanc's own plugin for slides has them.
+
+    A proxy may let nothing else through. Optical paths and planes that it does not know stay.
+    """
+
+    def slide_service(self, series_id: str, pyramid: int = 0) -> str:
+        """See Addresses."""
+        if pyramid:
+            return super().slide_service(series_id, pyramid)
+        return f"{self.base}/wsi/iiif/tiles/{series_id}"
+
+    def frame_service(self, instance_id: str, frame_index: int) -> str:
+        """See Addresses."""
+        return f"{self.base}/wsi/iiif/frames-pyramids/{instance_id}/{frame_index}"

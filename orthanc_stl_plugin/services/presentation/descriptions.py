@@ -116,6 +116,7 @@ class Describer:
             summary=summary,
             metadata=tuple(pairs),
             required_statement=statement if chosen.required_statement else None,
+            rights=chosen.rights,
             provider=chosen.provider if chosen.provider.url else None,
         )
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from orthanc_stl_plugin.config import Texts
 from orthanc_stl_plugin.config.texts import texts
 from orthanc_stl_plugin.errors import UnusableSource
-from orthanc_stl_plugin.iiif.presentation.addresses import Addresses
+from orthanc_stl_plugin.iiif.presentation.addresses import Addresses, OfficialAddresses
 from orthanc_stl_plugin.iiif.presentation.canvas import Json, rendering
 from orthanc_stl_plugin.iiif.presentation.descriptive import Description
 from orthanc_stl_plugin.iiif.presentation.manifest import Links, Manifest, Whole, write_manifest
@@ -78,7 +78,7 @@ class Presenter:
         return self._documents.get(study, ("study", base), make)
 
     def series_manifest(self, series_id: str, base: str, address: str = "") -> Document:
-        """The manifest of a series, optionally with another `address` than the usual one.
+        """The manifest of a series; with an `address`, one of the official plugin's.
 
         Raises:
             NotFound: no such series.
@@ -87,7 +87,7 @@ class Presenter:
         study = self._catalogue.study(self._catalogue.study_of(Level.SERIES, series_id))
 
         def make() -> Document:
-            addresses = Addresses(base)
+            addresses = OfficialAddresses(base) if address else Addresses(base)
             series = series_in_order(self._catalogue, self._describer, study.study_id)
             views = (self._view(addresses, series_id, series),)
             description = self._describer.study(study, series, _counts(views))
@@ -140,7 +140,7 @@ class Presenter:
         """
         study = self._catalogue.study(self._catalogue.study_of(Level.INSTANCE, instance_id))
         series = series_in_order(self._catalogue, self._describer, study.study_id)
-        canvas = self._viewer.frame(Addresses(base), instance_id, frame_index)
+        canvas = self._viewer.frame(OfficialAddresses(base), instance_id, frame_index)
         description = self._describer.study(study, series, Counts(1, 1))
         return self._written(Manifest(address, description, (canvas,)))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from orthanc_stl_plugin.config import read_settings
 from orthanc_stl_plugin.errors import (
     ArchiveRefused,
     NotFound,
@@ -57,6 +58,15 @@ def test_a_study_lists_its_series_that_can_be_seen(stage: Stage):
     assert names(collection) == ["Thin"]
     assert collection["items"][0]["type"] == "Manifest"
     assert collection["items"][0]["id"] == f"{BASE}/series/ct/iiif/manifest.json"
+
+
+def test_the_collection_of_all_studies_has_the_rights_and_a_picture():
+    rights = "http://rightsstatements.org/vocab/InC/1.0/"
+    stage = Stage(read_settings({"Presentation": {"Rights": rights}}))
+    add_objects(stage, 2)
+    collection = read(stage.collector().collection(BASE))
+    assert collection["rights"] == rights
+    assert collection["thumbnail"] == collection["items"][0]["thumbnail"]
 
 
 def test_a_patient_lists_the_studies(stage: Stage):
