@@ -65,10 +65,8 @@ _PLACE: Final = ("ImagePositionPatient", "ImageOrientationPatient")
 _SERIES_UID: Final = "0020-000e"
 # ReferencedSeriesSequence of a SEG; ReferencedFrameOfReferenceSequence, RTReferencedStudySequence
 # and RTReferencedSeriesSequence of an RT Structure Set.
-_SOURCE_SERIES: Final = (
-    *(f"0008-1115/{number}/{_SERIES_UID}" for number in range(4)),
-    *(f"3006-0010/0/3006-0012/0/3006-0014/{number}/{_SERIES_UID}" for number in range(4)),
-)
+_SOURCE_SERIES: Final = ("0008-1115", "3006-0010/0/3006-0012/0/3006-0014")
+_MOST_SOURCE_SERIES: Final = 8
 # DerivationImageSequence and SourceImageSequence of the first frame of a SEG.
 _SOURCE_IMAGE: Final = "5200-9230/0/0008-9124/0/0008-2112/0/0008-1155"
 
@@ -128,7 +126,7 @@ class OrthancArchive:
     def source_images(self, instance_id: str) -> tuple[ImagePlane, ...]:
         """See the port."""
         _get("instances", instance_id)
-        uids = [uid for path in _SOURCE_SERIES if (uid := _element(instance_id, path))]
+        uids = next(filter(None, (_series_uids(instance_id, one) for one in _SOURCE_SERIES)), [])
         ids = [one for uid in uids for one in _found(uid, "Series")]
         if not ids:
             image = _element(instance_id, _SOURCE_IMAGE) or ""
@@ -249,6 +247,17 @@ def _tags_of_parent(study_id: str, tags: Mapping[str, object]) -> dict[str, obje
     digest = hashlib.sha1(names.encode(), usedforsecurity=False).hexdigest()
     found = "-".join(digest[start : start + 8] for start in range(0, 40, 8))
     return dict(own) if found == study_id else {}
+
+
+def _series_uids(instance_id: str, sequence: str) -> list[str]:
+    """The UIDs of the series that a sequence lists."""
+    uids: list[str] = []
+    while len(uids) < _MOST_SOURCE_SERIES:
+        uid = _element(instance_id, f"{sequence}/{len(uids)}/{_SERIES_UID}")
+        if not uid:
+            break
+        uids.append(uid)
+    return uids
 
 
 def _element(instance_id: str, path: str) -> str | None:
