@@ -1,4 +1,4 @@
-"""The memory of what was announced to harvesters, in Orthanc's database."""
+"""The record of announcements to harvesters, in Orthanc's database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The archive port, on the REST API of the Orthanc that runs this plugin."""
+"""The archive port, implemented with the REST API of the Orthanc that runs this plugin."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ class OrthancArchive:
                 orthanc.RestApiDelete(_uri("series", series_id))
                 removed += len(instances)
         except orthanc.OrthancException as error:
-            if error.args[0] not in _MISSING:  # somebody else was faster
+            if error.args[0] not in _MISSING:  # deleted meanwhile by another request
                 raise _refusal(error, "series", series_instance_uid) from error
         return removed
 
@@ -240,7 +240,7 @@ class OrthancImages:
 
 
 def _tags_of_parent(study_id: str, tags: Mapping[str, object]) -> dict[str, object]:
-    """The tags that make an instance one of a study; none where they make it one of another."""
+    """The tags that assign an instance to a study; none if they would assign it to another."""
     own = {keyword: value for keyword, value in tags.items() if isinstance(value, str)}
     own.setdefault("PatientID", "")
     names = "|".join(own.get(keyword, "").strip() for keyword in ("PatientID", "StudyInstanceUID"))
@@ -261,7 +261,7 @@ def _series_uids(instance_id: str, sequence: str) -> list[str]:
 
 
 def _element(instance_id: str, path: str) -> str | None:
-    """The text of an element; None where there is none."""
+    """The text of an element, or None."""
     try:
         content: bytes = orthanc.RestApiGet(f"{_uri('instances', instance_id)}/content/{path}")
     except orthanc.OrthancException:
@@ -270,13 +270,13 @@ def _element(instance_id: str, path: str) -> str | None:
 
 
 def _found(uid: str, level: str) -> list[str]:
-    """The identifiers of what has that UID."""
+    """The identifiers of resources with that UID."""
     known = json.loads(orthanc.RestApiPost("/tools/lookup", uid.encode())) if uid else []
     return [one["ID"] for one in known if one["Type"] == level]
 
 
 def _planes(series_id: str) -> list[ImagePlane]:
-    """Where the images of a series lie; those without a place are left out."""
+    """The planes of the images of a series that have a position."""
     find = {
         "Level": "Instance",
         "Query": {},
@@ -312,7 +312,7 @@ def _planes(series_id: str) -> list[ImagePlane]:
 
 
 def _floats(tags: Mapping[str, object], keyword: str) -> list[float]:
-    """The numbers of a tag; none where they are not as many as they should be, or not finite."""
+    """The numbers of a tag; none unless they are finite and as many as expected."""
     try:
         numbers = [float(part) for part in str(tags.get(keyword) or "").split("\\")]
     except ValueError:
@@ -322,7 +322,7 @@ def _floats(tags: Mapping[str, object], keyword: str) -> list[float]:
 
 
 def _file_bytes(path: Path) -> int | None:
-    """None where there is no file: what is stored may lie elsewhere, or be deleted just now."""
+    """None if there is no file: it may be stored elsewhere, or just have been deleted."""
     try:
         found = path.stat()
     except OSError:
@@ -339,10 +339,10 @@ def _tag(group: int, element: int) -> str:
 
 
 def _put_together(path: Path, pieces: Iterable[bytes | Path]) -> bytes:
-    """A body of texts and of files, these in base64.
+    """A body of texts and of files, the files in base64.
 
-    It is put together in the file `path`, piece by piece, and read at once: at no time is the
-    interpreter kept from other requests for long, as it would be by the encoding of all.
+    It is assembled piece by piece in the file `path` and then read at once: encoding everything in
+    one call would block the interpreter for other requests.
     """
     with path.open("wb") as body:
         for piece in pieces:
@@ -358,10 +358,10 @@ def _put_together(path: Path, pieces: Iterable[bytes | Path]) -> bytes:
 
 
 def _as_taken(tags: Mapping[str, object]) -> Mapping[str, object]:
-    """The tags as this version of Orthanc takes them.
+    """The tags in the form for this version of Orthanc.
 
-    Since 1.13.0 it refuses the bytes of a palette's lookup tables and takes numbers; before, it
-    stored the digits of numbers as bytes.
+    Since 1.13.0 it requires numbers for a palette's lookup tables and refuses bytes; earlier
+    versions stored the digits of numbers as bytes.
     """
     icons = tags.get("IconImageSequence")
     if not isinstance(icons, list) or not orthanc.CheckVersionAdvanced(*_NUMBERS_SINCE):
@@ -370,7 +370,7 @@ def _as_taken(tags: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _uri(level: str, identifier: str) -> str:
-    """The address of a resource; anything but an identifier could turn it into another one."""
+    """The address of a resource; anything but an identifier could lead elsewhere."""
     if not _IDENTIFIER.fullmatch(identifier):
         raise _missing(level, identifier)
     return f"/{level}/{identifier}"

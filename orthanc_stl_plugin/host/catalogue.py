@@ -1,4 +1,4 @@
-"""The catalogue port, on the REST API of the Orthanc that runs this plugin."""
+"""The catalogue port, implemented with the REST API of the Orthanc that runs this plugin."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _asking(path: str, keywords: Sequence[str]) -> str:
 
 
 def _tags(resource: Mapping[str, Any]) -> Tags:
-    """Its main tags, and those that were requested and are there."""
+    """Its main tags, and the requested tags that it has."""
     requested = resource.get("RequestedTags", {})
     present = {keyword: value for keyword, value in requested.items() if value is not None}
     return {**resource["MainDicomTags"], **present}
@@ -203,7 +203,7 @@ def _with_label(label: str) -> dict[str, object]:
 
 
 def _found(level: str, question: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """All from Since on; with a Limit so many, however few Orthanc's LimitFindResults lets pass."""
+    """All results from Since on, up to Limit, in several requests if LimitFindResults is lower."""
     since, limit = question["Since"], question["Limit"]
     found: list[dict[str, Any]] = []
     while True:
@@ -229,7 +229,7 @@ def _is_identifier(identifier: str) -> bool:
 
 
 def _path(level: Level, identifier: str) -> str:
-    """The address of a resource; anything but an identifier could turn it into another one."""
+    """The address of a resource; anything but an identifier could lead elsewhere."""
     if not _is_identifier(identifier):
         raise _missing(level, identifier)
     return f"/{level}/{identifier}"

@@ -1,4 +1,4 @@
-"""What is done again and again for as long as Orthanc runs."""
+"""Periodic tasks while Orthanc runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Heartbeat:
     """Calls each task about once a second, in a thread of its own.
 
     Args:
-        tasks: short ones; an error in one is logged, and it is called again next time.
+        tasks: short functions; an error is logged, and the task is called again next time.
     """
 
     def __init__(self, *tasks: Callable[[], object]) -> None:
@@ -27,11 +27,11 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begins; Orthanc can be asked by now."""
+        """Starts the thread; Orthanc must answer requests by now."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends, and waits for it: nobody asks Orthanc after its end."""
+        """Ends the thread and waits for it, so that no task uses Orthanc after its end."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -48,12 +48,12 @@ class Heartbeat:
 
 
 class OthersChanges:
-    """Notices what other Orthancs change in a database that they share with this one.
+    """Notices changes by other Orthancs that share the database.
 
-    Orthanc tells its plugins its own changes alone; the log of changes is that of the database.
+    Orthanc reports only its own changes to plugins, but its log of changes belongs to the database.
 
     Args:
-        note: called after changes, whoever made them.
+        note: called after any change.
     """
 
     def __init__(self, note: Callable[[], None]) -> None:
@@ -62,7 +62,7 @@ class OthersChanges:
         self._is_shared: bool | None = None
 
     def look(self) -> None:
-        """Asks for the number of the last change, where a plugin keeps the database."""
+        """Reads the number of the last change, if the database is provided by a plugin."""
         if self._is_shared is None:
             system = json.loads(orthanc.RestApiGet("/system"))
             self._is_shared = bool(system.get("DatabaseBackendPlugin"))

@@ -1,4 +1,4 @@
-"""Orthanc's own jobs, and the memory of ours in Orthanc's database."""
+"""Orthanc's own jobs, and the journal of ours in Orthanc's database."""
 
 from __future__ import annotations
 

@@ -10,10 +10,10 @@ LOGGER_NAME = "orthanc_stl_plugin"
 
 
 class OrthancHandler(logging.Handler):
-    """Sends a record to Orthanc's log at the level it has."""
+    """Sends records to Orthanc's log, with their level."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes one record, with its traceback when it has one."""
+        """Writes a record, with its traceback if it has one."""
         text = f"{LOGGER_NAME}: {self.format(record)}"
         if record.levelno >= logging.ERROR:
             orthanc.LogError(text)
@@ -24,7 +24,7 @@ class OrthancHandler(logging.Handler):
 
 
 def log_through_orthanc() -> None:
-    """Sends all that the package logs to Orthanc; Orthanc's own options choose what is shown."""
+    """Sends the package's log to Orthanc, whose own options decide what is shown."""
     logger = logging.getLogger(LOGGER_NAME)
     logger.handlers = [OrthancHandler()]
     logger.setLevel(logging.INFO)

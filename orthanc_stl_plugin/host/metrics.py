@@ -1,4 +1,4 @@
-"""The plugin's figures among Orthanc's own, under /tools/metrics-prometheus."""
+"""The plugin's metrics among Orthanc's own, under /tools/metrics-prometheus."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def publish(figures: Mapping[str, float]) -> None:
 
 
 class Durations:
-    """How long answers of one kind took.
+    """The duration of answers of one kind.
 
-    Noting one asks nothing of Orthanc and waits for no lock, as tiles are many: where two threads
-    note at once, a figure may miss one of them.
+    Since tiles are many, recording one neither calls Orthanc nor takes a lock: when two threads
+    record at once, one of them may be missed.
     """
 
     def __init__(self, name: str) -> None:
@@ -33,16 +33,16 @@ class Durations:
         self._longest_s = 0.0
 
     def note(self, seconds: float) -> None:
-        """Adds one answer."""
+        """Records an answer."""
         self._answers += 1
         self._total_s += seconds
         if seconds > self._longest_s:  # noqa: PLR1730 - max() takes longer than all the rest
             self._longest_s = seconds
 
     def publish(self) -> None:
-        """Hands over the sums, and the longest since the last call, once there was an answer.
+        """Reports the sums, and the longest answer since the last call, if there was any.
 
-        Of several, Orthanc tells the longest of the last ten seconds.
+        Orthanc shows the longest of the last ten seconds.
         """
         longest_s, self._longest_s = self._longest_s, 0.0
         if self._answers:
@@ -58,33 +58,33 @@ class Durations:
 
 
 class AnswerTimes:
-    """How long the answers of IIIF took."""
+    """The duration of IIIF answers."""
 
     def __init__(self) -> None:
         self._images = Durations("iiif_image")
         self._documents = Durations("iiif_document")
 
     def of(self, template: str) -> Durations | None:
-        """Where the answers of a route are noted; None for those that may take long."""
+        """Where the answers of a route are recorded; None for routes that may take long."""
         if template.endswith("/{region}/{size}/{rotation}/{file}"):
             return self._images
         is_document = "/iiif/" in template and template.endswith(".json")
         return self._documents if is_document else None
 
     def publish(self) -> None:
-        """Hands them over."""
+        """Reports the durations."""
         self._images.publish()
         self._documents.publish()
 
 
 def job_figures(records: Iterable[JobRecord]) -> dict[str, float]:
-    """How many jobs there are in each state."""
+    """Reports the number of jobs in each state."""
     states = [record.state for record in records]
     return {f"jobs_{state.lower()}": float(states.count(state)) for state in JobState}
 
 
 def cache_figures(caches: Mapping[str, CacheCounts]) -> dict[str, float]:
-    """What each cache has done since the start, and holds."""
+    """Reports the statistics of each cache since the start."""
     figures: dict[str, float] = {}
     for name, counts in caches.items():
         figures[f"{name}_cache_hits"] = counts.hits

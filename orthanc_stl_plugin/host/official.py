@@ -1,4 +1,4 @@
-"""The official plugins beside this one: their addresses stay theirs."""
+"""Official plugins that are loaded too, which keep their addresses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _log = logging.getLogger(__name__)
 def official_plugins(configuration: Mapping[str, Any]) -> frozenset[str]:
     """The official plugins with addresses like ours that Orthanc's configuration loads.
 
-    The order in which plugins are loaded decides whether they can be seen in /plugins from here;
-    their libraries can be seen always.
+    They are found by their libraries: whether /plugins lists them yet depends on the order in which
+    plugins are loaded.
     """
     named = [Path(str(one)) for one in configuration.get("Plugins", [])]
     files = [

@@ -25,7 +25,7 @@ from orthanc_stl_plugin.web.route import Route
 class Presentation:
     """The routes of manifests, collections and changes, those of the official plugin included.
 
-    `faults` tells what is wrong with studies' own properties, by study.
+    `faults` returns the faults in studies' own properties, by study.
     """
 
     routes: Sequence[Route]
@@ -34,7 +34,7 @@ class Presentation:
 
 
 def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slides) -> Presentation:
-    """What presents studies and series."""
+    """The services that present studies and series."""
     words = settings.presentation
     describer = Describer(words)
     viewer = Viewer(catalogue, slides, shows_slide_labels=words.slide_labels)

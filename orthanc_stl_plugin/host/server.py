@@ -1,4 +1,4 @@
-"""What Orthanc tells of itself, and what its own web interface takes from the plugin."""
+"""Facts about Orthanc itself, and the additions to its web interface."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OrthancHost:
 
 
 def extend_explorer(javascript: str) -> None:
-    """Adds JavaScript to the Explorer that is built into Orthanc."""
+    """Adds JavaScript to the built-in Orthanc Explorer."""
     orthanc.ExtendOrthancExplorer2(_HOST_PLUGIN, javascript)
 
 

@@ -28,7 +28,7 @@ from orthanc_stl_plugin.services.jobs.waiting_room import WaitingRoom
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.audience import guarded
 
-_HTTP_THREADS: Final = 50  # what Orthanc has where its configuration does not say
+_HTTP_THREADS: Final = 50  # Orthanc's default
 _log = logging.getLogger(__name__)
 
 
@@ -47,10 +47,10 @@ def start() -> None:
 
 
 def _forget_garbage() -> None:
-    """Keeps what was loaded at the start out of every later search for garbage.
+    """Excludes the objects loaded at start from later garbage collections.
 
-    A search holds up all threads of Python, for 50 ms and more when it looks at the 100,000 objects
-    that never become any.
+    A collection stops all Python threads, for 50 ms and more when it visits these 100,000 objects,
+    which never become garbage.
     """
     gc.collect()
     gc.freeze()
@@ -72,8 +72,8 @@ def _compose() -> None:
         return {**images.caches(), **presentation.caches()}
 
     pages = compose_pages(settings, configuration, models, caches, presentation.faults, official)
-    # Long addresses first: those of tiles, which are asked for most. Of equal ones manifests: the
-    # address of an image service would match theirs too.
+    # Long addresses first: those of tiles, which are requested most. Of equal length, manifests
+    # first: the address of an image service would match theirs too.
     routes = [*presentation.routes, *images.routes, *models.routes, *pages]
     routes.sort(key=lambda route: -route.template.count("/"))
     publication = Publication(settings.publish, catalogue)

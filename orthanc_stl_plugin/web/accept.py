@@ -1,10 +1,10 @@
-"""Which media types a client takes (RFC 9110 section 12.5.1)."""
+"""The media types that a client accepts (RFC 9110 section 12.5.1)."""
 
 from __future__ import annotations
 
 
 def accepts(accept: str, media_type: str) -> bool:
-    """Whether the header names the type itself, and not with a weight of 0, which refuses it."""
+    """Whether the header contains the type itself, without a weight of 0, which refuses it."""
     for part in accept.split(","):
         kind, *parameters = (one.strip().lower() for one in part.split(";"))
         if kind == media_type:

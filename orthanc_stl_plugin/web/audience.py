@@ -1,4 +1,4 @@
-"""The one place that decides what the public may ask for."""
+"""Decides what the public may request; no other module does."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _LEVELS = {
 def guarded(routes: Iterable[Route], publication: Publication) -> list[Route]:
     """The routes, open to the public only as far as each declares in `shows`.
 
-    For the public, everything else is not found: routes that declare nothing, other methods than
-    GET, and resources of studies that are not published. What it gets, caches must ask for again
-    each time, so that a study that is withdrawn is gone everywhere.
+    For the public, everything else answers 404: routes that declare nothing, methods other than
+    GET, and resources of studies that are not published. Caches must revalidate what the public
+    gets each time, so that a withdrawn study is gone everywhere.
     """
     if not publication.is_restricted:
         return list(routes)
@@ -49,7 +49,7 @@ def _guard(
 
 
 def _recall(route: Route, publication: Publication) -> Recall | None:
-    """What the route recalls, for those who may see it; the guard answers all others."""
+    """The recalled answer, for those who may see it; the guard answers all others."""
     recall, level = route.recall, _LEVELS.get(route.shows)
     if recall is None or level is None:
         return None
@@ -58,7 +58,7 @@ def _recall(route: Route, publication: Publication) -> Recall | None:
 
     def recalled(path: str, headers: Mapping[str, str]) -> Response | None:
         response = recall(path, headers)
-        if response is None:  # then the guard asks, and nobody else
+        if response is None:  # then only the guard asks
             return None
         if not publication.is_public(headers):
             return _unshared(response)
@@ -72,12 +72,12 @@ def _recall(route: Route, publication: Publication) -> Recall | None:
 
 
 def _asked_for_again(response: Response) -> Response:
-    """What the public gets: a cache has to ask each time whether it still may give it."""
+    """The answer for the public: caches must revalidate it each time."""
     return replace(response, headers={**response.headers, "Cache-Control": "no-cache"})
 
 
 def _unshared(response: Response) -> Response:
-    """What staff gets is for staff alone: no cache between may give it to anyone else."""
+    """The answer for staff: no shared cache may keep it."""
     control = response.headers.get("Cache-Control", "")
     if "private" in control or "no-store" in control:
         return response

@@ -1,4 +1,4 @@
-"""Answers that a client or a cache may already have (RFC 9110 section 13.1.2)."""
+"""Conditional requests: answers that a client or cache may have (RFC 9110 section 13.1.2)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def conditional(
 
     Args:
         request: its If-None-Match decides.
-        etag: the opaque tag, without quotes; changes whenever a byte of the answer does.
-        headers: those of both answers (Cache-Control, Vary, ...).
+        etag: the opaque tag, without quotes; differs for different answers.
+        headers: of both answers (Cache-Control, Vary, ...).
         answer: makes the answer.
     """
     tagged = {**headers, "ETag": f'"{etag}"'}
@@ -26,7 +26,7 @@ def conditional(
 
 
 def is_known(headers: Mapping[str, str], etag: str) -> bool:
-    """Whether who sends these headers has the answer with that tag; W/ does not count."""
+    """Whether the client with these headers has the answer with that tag; W/ is ignored."""
     known = headers.get("if-none-match")
     if known is None:
         return False

@@ -1,4 +1,4 @@
-"""Whether a page of another site has made a browser ask for a change."""
+"""Detects requests for changes that a page of another site made a browser send."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from urllib.parse import urlsplit
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.web.public_url import forwarded_host
 
-# Forms and links of web pages know GET and POST alone.
+# Forms and links of web pages can only send GET and POST.
 _NOT_BY_NAVIGATION: Final = frozenset({"PUT", "DELETE"})
 
 
 def is_forged(method: str, headers: Mapping[str, str], public_url: str) -> bool:
-    """Whether a request that changes something may be another site's, made with a user's login.
+    """Whether a request for a change may come from another site, with a user's login.
 
-    Reading is open to all sites, and programs that are no browsers send none of these headers.
-    Over HTTPS and on this machine browsers tell in Sec-Fetch-Site who asks (W3C Fetch Metadata);
-    otherwise in Origin (RFC 6454), but for GET. Orthanc takes a GET with `?_method=DELETE` for a
-    DELETE: that is the one PUT or DELETE that a browser sends as navigation, or without Origin.
+    Reading is open to all sites, and programs other than browsers send none of these headers. Over
+    HTTPS and on this machine, browsers state the site in Sec-Fetch-Site (W3C Fetch Metadata);
+    otherwise in Origin (RFC 6454), except for GET. Orthanc treats a GET with `?_method=DELETE` as a
+    DELETE: that is the only PUT or DELETE that browsers send as navigation, or without Origin.
 
     Args:
-        method: what Orthanc takes it for: GET, POST, PUT or DELETE.
+        method: as Orthanc interprets it: GET, POST, PUT or DELETE.
         headers: by lower-case name.
         public_url: the setting PublicUrl.
     """
@@ -33,7 +33,7 @@ def is_forged(method: str, headers: Mapping[str, str], public_url: str) -> bool:
     if is_navigation and method in _NOT_BY_NAVIGATION:
         return True
     if site is not None:
-        # `none`: the user has asked by other means than a page, which an extension may be.
+        # `none`: the user started the request without a page, possibly through an extension.
         return site != "same-origin" and (site != "none" or is_navigation)
     origin = headers.get("origin")
     if origin is not None:
@@ -44,10 +44,10 @@ def is_forged(method: str, headers: Mapping[str, str], public_url: str) -> bool:
 def _is_own(origin: str, headers: Mapping[str, str], public_url: str) -> bool:
     """Whether an origin is this server's, whatever the scheme: a proxy may add TLS.
 
-    Where a proxy passes the host without its port, the port is not compared.
+    If a proxy forwards the host without its port, the port is not compared.
     """
     there = urlsplit(origin).netloc.lower()
-    if not there:  # `null`, which hides who it is
+    if not there:  # `null`: a hidden origin
         return False
     if there == urlsplit(public_url).netloc.lower():
         return True
@@ -59,5 +59,5 @@ def _is_own(origin: str, headers: Mapping[str, str], public_url: str) -> bool:
 
 
 def _is_browser(headers: Mapping[str, str]) -> bool:
-    """Whether the headers are those that every browser sends, and that pages cannot leave out."""
+    """Whether these are headers that every browser sends, and that pages cannot omit."""
     return "accept-language" in headers and "Mozilla/" in headers.get("user-agent", "")

@@ -1,4 +1,4 @@
-"""The routes of jobs: ours, and beside them those of Orthanc itself."""
+"""The routes of jobs, ours and Orthanc's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FAILED: Final = (1, "Error encountered within the plugin engine")
 
 
 def job_routes(engine: JobEngine, host: HostJobs | None) -> list[Route]:
-    """The routes below /jobs, where Orthanc's jobs are shown too, or without `host` our own."""
+    """The routes below /jobs, including Orthanc's jobs; without `host`, ours only."""
     api = _JobApi(engine, host)
     path = OWN_PATH if host is None else ORTHANC_PATH
     actions = {
@@ -107,7 +107,7 @@ class _JobApi:
 
 
 def job_json(record: JobRecord) -> dict[str, object]:
-    """A job with the fields and formats of Orthanc's own."""
+    """A job in the form of Orthanc's own."""
     code, description = (0, "Success")
     if record.error:
         code, description = _CANCELED_JOB if record.is_cancelled else _FAILED

@@ -1,4 +1,4 @@
-"""The routes that tell what models can be made of: ROIs, segments, grey values."""
+"""The routes that list sources of models: ROIs, segments, grey values."""
 
 from __future__ import annotations
 

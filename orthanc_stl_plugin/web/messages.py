@@ -1,4 +1,4 @@
-"""What comes in and what goes out, free of Orthanc's own types."""
+"""Requests and responses, independent of Orthanc's types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.model.json_text import read_json
 
-# The header of what scripts of any web page may read (CORS).
+# For answers that scripts of any web page may read (CORS).
 ANY_ORIGIN: Final[Mapping[str, str]] = MappingProxyType({"Access-Control-Allow-Origin": "*"})
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -23,7 +23,7 @@ class Request(NamedTuple):
     Attributes:
         method: GET, POST, PUT or DELETE.
         path: the decoded path, from its first slash.
-        groups: what the route's pattern caught in the path.
+        groups: captured from the path by the route's pattern.
         query: the query arguments (of GET only: Orthanc gives no others).
         headers: by lower-case name.
         body: the bytes of a POST or PUT.
@@ -55,10 +55,10 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Response:
-    """One HTTP answer: body, media type, status and further headers.
+    """An HTTP response: body, media type, status and further headers.
 
     Raises:
-        ValueError: a header holds a line break, and would be two.
+        ValueError: a header contains a line break, which would split it.
     """
 
     body: bytes = b""
@@ -73,7 +73,7 @@ class Response:
 
 
 def json_response(value: object, status: int = 200) -> Response:
-    """`value` as Orthanc writes JSON: indented, in UTF-8."""
+    """`value` in Orthanc's style of JSON: indented, in UTF-8."""
     body = json.dumps(value, indent=3, ensure_ascii=False, allow_nan=False).encode()
     return Response(body, "application/json", status)
 

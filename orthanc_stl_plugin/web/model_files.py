@@ -1,4 +1,4 @@
-"""The routes that give stored models back, as files and as pictures."""
+"""The routes that return stored models, as files and as pictures."""
 
 from __future__ import annotations
 

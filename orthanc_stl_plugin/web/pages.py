@@ -1,4 +1,4 @@
-"""The pages under /stl/app/: files that are known when the server starts, and no others."""
+"""The pages under /stl/app/, whose files are listed when the server starts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MEDIA_TYPES: Final[Mapping[str, str]] = {
     ".txt": "text/plain; charset=utf-8",
     "": "text/plain; charset=utf-8",
 }
-# Their path holds their version: what it names never changes.
+# Their path contains their version, so their content never changes.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _ASK_EACH_TIME: Final = "no-cache"
 _POLICY: Final[Mapping[str, str]] = {
@@ -53,7 +53,7 @@ _VERSIONED: Final = re.compile(r"(?P<name>[a-z][a-z-]*)-(?P<version>[0-9]+\.[0-9
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """A file that is served: its bytes, what identifies them, and its headers."""
+    """A file to serve: its bytes, their digest, and its headers."""
 
     content: bytes
     digest: str
@@ -75,7 +75,7 @@ def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route
         )
 
     def enter(request: Request) -> Response:
-        # Orthanc drops the last slash of an address: a relative one would lead two ways.
+        # Orthanc drops a trailing slash, so a relative address would be ambiguous.
         start = f"{base_url(request.headers, settings)}{APP_PATH}/{_START_PAGE}"
         return Response(status=302, headers={"Location": start})
 
@@ -86,22 +86,22 @@ def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route
 
 
 def _is_for_all(name: str) -> bool:
-    """Whether a file is the public's too: pages that ask for manifests, images and models alone."""
+    """Whether the public may have a file: pages that need only manifests, images and models."""
     return not name.endswith(".html") or name in _PUBLIC_PAGES
 
 
 def page_files(pages: Path, viewers: Path, public_url: str = "") -> dict[str, PageFile]:
-    """All files of both folders by the path they are served at; no folder, no files.
+    """All files of both folders by the path at which they are served; a folder may be absent.
 
-    Where `public_url` is set, IIIF answers name images and manifests below it: pages that were
-    opened at another address of the server may read them there.
+    With `public_url`, IIIF answers refer to images and manifests below it: pages opened at another
+    address of the server may read them there.
     """
     served = dict(_files(pages, "", _ASK_EACH_TIME, public_url))
     return served | dict(_files(viewers, f"{VIEWERS}/", _FOR_EVER, public_url))
 
 
 def viewer_versions(files: Mapping[str, PageFile]) -> dict[str, str]:
-    """The versions of the third-party viewers by name, out of their folders' names."""
+    """The versions of the third-party viewers by name, from the names of their folders."""
     folders = {name.split("/")[1] for name in files if name.startswith(f"{VIEWERS}/")}
     matches = (_VERSIONED.fullmatch(folder) for folder in sorted(folders))
     return {match["name"]: match["version"] for match in matches if match is not None}

@@ -47,7 +47,7 @@ def presentation_routes(
 
 
 def official_presentation_routes(presenter: Presenter, settings: Settings) -> list[Route]:
-    """The addresses of the official plugin `wsi`, for where it is not loaded."""
+    """The routes of the official plugin `wsi`, for servers that do not load it."""
     api = _OfficialApi(presenter, settings)
     return [
         Route(_OFFICIAL_SERIES, {"GET": api.series}, Shows.SERIES),
@@ -134,7 +134,7 @@ class _OfficialApi:
 
 
 def _answer(request: Request, found: Document, media_type: str) -> Response:
-    """The document; caches have to ask each time, as it may be withdrawn at any moment."""
+    """The document; caches must revalidate it each time, as it may be withdrawn at any moment."""
     headers = {
         **ANY_ORIGIN,
         "Cache-Control": "private, no-cache",
@@ -146,7 +146,7 @@ def _answer(request: Request, found: Document, media_type: str) -> Response:
 
 
 def _negotiated(accept: str, media_type: str) -> str:
-    """Plain JSON for who asks for it and not for JSON-LD (IIIF Presentation 3.0 section 6.3)."""
+    """Plain JSON for clients that accept it but not JSON-LD (IIIF Presentation 3.0 section 6.3)."""
     wants_ld = accepts(accept, "application/ld+json")
     return _JSON if accepts(accept, _JSON) and not wants_ld else media_type
 

@@ -1,4 +1,4 @@
-"""Under which address a client sees this server: the identifiers of IIIF start with it."""
+"""The address under which a client sees this server; identifiers of IIIF start with it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.web.fields import quoted
 
-# What decides: an answer that holds an address varies with these.
+# Answers that contain an address vary with these headers.
 VARY: Final = "Forwarded, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix, X-Forwarded-Port"
 _TOLD_BY_PROXIES: Final = tuple(VARY.lower().split(", "))
 _PROXIES_TELL: Final = frozenset(_TOLD_BY_PROXIES)
@@ -24,13 +24,13 @@ _SCHEMES: Final = ("http", "https")
 
 
 def base_url(headers: Mapping[str, str], settings: Settings) -> str:
-    """The address of this server's root, without a slash at its end.
+    """The address of this server's root, without a trailing slash.
 
-    PublicUrl when it is set; else what a proxy tells in Forwarded (RFC 7239) or in
-    X-Forwarded-Host, -Proto, -Prefix and -Port; else Host. Headers are found by lower-case name.
+    PublicUrl if it is set; else from a proxy's Forwarded (RFC 7239) or X-Forwarded-Host, -Proto,
+    -Prefix and -Port; else from Host. `headers` are by lower-case name.
 
     Raises:
-        BadRequest: a header is no host, scheme or path.
+        BadRequest: a header is not a valid host, scheme or path.
     """
     if settings.public_url:
         return settings.public_url.rstrip("/")

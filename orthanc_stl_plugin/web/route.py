@@ -1,4 +1,4 @@
-"""From a request to a response: what answers where, and every error as an answer."""
+"""Routes: from a request to a response, with errors as responses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ORTHANC_STATUS: Final[Mapping[int, tuple[int, str]]] = {
 
 
 class Shows(Enum):
-    """What a route tells of, and so who may ask there when not everything is public."""
+    """The subject of a route, which decides who may use it if not everything is public."""
 
     NOTHING = "for staff alone"
     STUDY = "the study that the first name of the template identifies"
@@ -43,16 +43,15 @@ class Shows(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An address and what answers there.
+    """An address and its handlers.
 
     Attributes:
-        template: the address as documentation writes it, for example /instances/{id}/stl.
+        template: the address as in the documentation, for example /instances/{id}/stl.
         handlers: by method.
-        shows: what it tells of; without this, the public is kept out.
-        guard: stands before the handlers, whatever the method; gets the request and what would
-            handle it.
-        recall: answers a GET by its path and headers alone where that is enough, None otherwise;
-            asked before the handlers, so that most tiles take the shortest way there is.
+        shows: its subject; without one, the route is closed to the public.
+        guard: called before the handlers, whatever the method, with the request and its handler.
+        recall: answers a GET from its path and headers only, or returns None; it is called before
+            the handlers, so that most tiles take the shortest way.
     """
 
     template: str
@@ -62,7 +61,7 @@ class Route:
     recall: Recall | None = None
 
     def not_allowed(self, _: Request) -> Response:
-        """What answers where there is no handler for the method."""
+        """The response to a method without a handler."""
         allowed = ",".join(sorted(self.handlers))
         return Response(status=HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": allowed})
 
@@ -70,15 +69,15 @@ class Route:
     def pattern(self) -> str:
         """The regular expression of the path: {name} is one segment, {name...} all the rest.
 
-        Both are printable ASCII: orthanc-python answers 500 by itself to a path that is no UTF-8,
-        so Orthanc must find no route for one.
+        Both are printable ASCII: orthanc-python itself answers 500 to a path that is not UTF-8, so
+        Orthanc must not find a route for it.
         """
         rest = re.sub(r"\\?\{\w+(?:\\\.){3}\\?\}", "([ -~]*)", re.escape(self.template))
         return re.sub(r"\\?\{\w+\\?\}", "([ -.0-~]+)", rest)
 
 
 def answer(route: Route, request: Request) -> Response:
-    """The answer to a request, whatever happens; the one place that catches everything."""
+    """The response to a request, whatever happens; no other code catches every exception."""
     try:
         handler = route.handlers.get(request.method, route.not_allowed)
         return handler(request) if route.guard is None else route.guard(request, handler)
@@ -95,7 +94,7 @@ def answer(route: Route, request: Request) -> Response:
 def _error_response(
     route: Route, request: Request, status: int, details: str, error: PluginError | None = None
 ) -> Response:
-    """An error in the JSON shape of Orthanc's own; Orthanc itself sends it as text/plain."""
+    """An error in the JSON form of Orthanc's own, which Orthanc sends as text/plain."""
     orthanc_status, message = _ORTHANC_STATUS[status]
     body = {
         "Details": details,
@@ -107,7 +106,7 @@ def _error_response(
         "OrthancStatus": orthanc_status,
         "Uri": request.path,
     }
-    # A viewer on another site has to see why it gets no image, and when to ask again.
+    # A viewer on another site must see why there is no image, and when to try again.
     headers = dict(ANY_ORIGIN) if "/iiif" in route.template else {}
     if isinstance(error, Busy):
         headers["Retry-After"] = str(error.retry_after_s)

@@ -1,4 +1,4 @@
-"""The route that tells how the plugin is."""
+"""The route of the plugin's status."""
 
 from __future__ import annotations
 
