@@ -1,12 +1,11 @@
-"""Smoothing that keeps volume and place: the default.
+"""Constrained smoothing, the default: it keeps volume and position.
 
-A surface from voxels has steps, and slivers where it cuts the corners of cells. The flow of a thin
-plate takes the steps off. What that takes from a neighbourhood, or gives to it, is given back by a
-shift along the normals, so that thin parts stay as thick as they were. Between, each vertex moves
-towards the mean of its neighbours, but for the part along the normal: triangles become even without
-a change of the surface.
+A surface from voxels has steps, and slivers where it cuts the corners of cells. Thin plate flow
+removes the steps. The volume that this adds or removes in each neighbourhood is restored by a shift
+along the normals, so thin parts keep their thickness. In between, each vertex moves towards the
+mean of its neighbours within the tangent plane: triangles become even without changing the surface.
 
-No vertex leaves its room, see there (after Gibson 1998, Constrained Elastic Surface Nets).
+No vertex leaves its bounds (after Gibson 1998, Constrained Elastic Surface Nets).
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from orthanc_stl_plugin.mesh.laplacian_smoothing import plate_flow
-from orthanc_stl_plugin.mesh.room import Room
 from orthanc_stl_plugin.mesh.surface_operators import Floats, Normals, SurfaceOperators
+from orthanc_stl_plugin.mesh.vertex_bounds import VertexBounds
 from orthanc_stl_plugin.mesh.volume_balance import volume_balance
 
 RELAXING: Final = 0.5
@@ -27,7 +26,11 @@ WHOLE_SHIFTS: Final = 2
 
 
 def constrained(
-    operators: SurfaceOperators, room: Room, missing: Floats, iterations: int, reach: float | None
+    operators: SurfaceOperators,
+    bounds: VertexBounds,
+    missing: Floats,
+    iterations: int,
+    reach: float | None,
 ) -> Floats:
     """(V, 3) float32 points, in voxel indices, of a smooth surface of even triangles.
 
@@ -35,18 +38,18 @@ def constrained(
     F faces. `reach` bounds the move along the normal, as a fraction of the shortest edge of the
     grid; None where there is no such bound.
     """
-    start = room.start
+    start = bounds.start
     balance = volume_balance(operators, start, missing)
-    points = room.confined(plate_flow(start, operators.mean, iterations))
+    points = bounds.confined(plate_flow(start, operators.mean, iterations))
     for _ in range(ROUNDS):
         points, normals = balance.shifted_locally(points)
-        points = room.confined(points)
+        points = bounds.confined(points)
         for _ in range(RELAXATIONS):
-            points = room.confined(_relaxed(operators, points, normals))
+            points = bounds.confined(_relaxed(operators, points, normals))
     for _ in range(WHOLE_SHIFTS):
-        points = room.confined(balance.shifted(points))
+        points = bounds.confined(balance.shifted(points))
     if reach is not None:
-        points = room.confined(_held(operators, start, points, reach))
+        points = bounds.confined(_held(operators, start, points, reach))
     return points
 
 

@@ -21,7 +21,6 @@ from orthanc_stl_plugin.mesh.marching_cubes import (
     memory_order,
 )
 from orthanc_stl_plugin.mesh.marching_cubes_tables import MAX_TRIANGLES, cell_tables
-from orthanc_stl_plugin.mesh.room import MARGIN, make_room, untangled
 from orthanc_stl_plugin.mesh.shape_interpolation import interpolated_slices
 from orthanc_stl_plugin.mesh.surface_operators import (
     Floats,
@@ -29,6 +28,7 @@ from orthanc_stl_plugin.mesh.surface_operators import (
     enclosed_volume,
     surface_operators,
 )
+from orthanc_stl_plugin.mesh.vertex_bounds import MARGIN, untangled, vertex_bounds
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
 
@@ -226,19 +226,19 @@ def _in_mm(points: Floats, grid: Grid) -> Floats:
 def _smoothed(raw: RawSurface, options: MeshOptions) -> Floats:
     """(V, 3) float32 points in voxel indices."""
     surface, iterations = raw.crossings, options.iterations
-    room = make_room(surface, raw.start)
+    bounds = vertex_bounds(surface, raw.start)
     if not options.is_smooth:
-        return room.start
+        return bounds.start
     operators = surface_operators(surface.faces, raw.grid.affine[:3, :3])
     match options.method:
         case SmoothingMethod.LAPLACIAN:
-            points = room.confined(laplacian(room.start, operators.mean, iterations))
+            points = bounds.confined(laplacian(bounds.start, operators.mean, iterations))
         case SmoothingMethod.TAUBIN:
-            points = room.confined(taubin(room.start, operators.mean, iterations))
+            points = bounds.confined(taubin(bounds.start, operators.mean, iterations))
         case _:
-            missing = _missing_volumes(raw, operators, room.start)
-            points = constrained(operators, room, missing, iterations, raw.reach)
-    return untangled(operators, points, room)
+            missing = _missing_volumes(raw, operators, bounds.start)
+            points = constrained(operators, bounds, missing, iterations, raw.reach)
+    return untangled(operators, points, bounds)
 
 
 def _missing_volumes(raw: RawSurface, operators: SurfaceOperators, start: Floats) -> Floats:

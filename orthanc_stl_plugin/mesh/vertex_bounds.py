@@ -1,4 +1,4 @@
-"""How far smoothing may move each vertex of a surface, and what mends it when it goes wrong."""
+"""The bounds within which smoothing may move each vertex, and the repair of folded faces."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from orthanc_stl_plugin.mesh.marching_cubes import Crossings
 from orthanc_stl_plugin.mesh.surface_operators import Floats, SurfaceOperators
 
 MARGIN: Final = 0.03
-"""How near to a voxel centre a vertex may come along its edge, as a fraction of the edge."""
+"""The closest that a vertex may come to a voxel centre, as a fraction of its edge."""
 
 HALVINGS: Final = 3
 FLATTEST: Final = 1e-3
-"""Area of a face, in voxel faces, that rounding to float32 may close."""
+"""Area of a face, in voxel faces, below which rounding to float32 may close it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Room:
+class VertexBounds:
     """A box around each of V vertices, in voxel indices: less than half a voxel to each side.
 
     Along its own edge of the grid a vertex stays between the two voxel centres.
 
     Attributes:
         start: (V, 3) float32 where marching cubes put the vertices.
-        lowest: (V, 3) float32 how far down they may go, and
-        highest: (V, 3) float32 how far up.
+        lowest: (V, 3) float32 lower bounds.
+        highest: (V, 3) float32 upper bounds.
     """
 
     start: Floats
@@ -35,13 +35,13 @@ class Room:
     highest: Floats
 
     def confined(self, points: Floats) -> Floats:
-        """The same array, each point moved into its box."""
+        """The same array, with each point moved into its box."""
         np.maximum(points, self.lowest, out=points)
         return np.minimum(points, self.highest, out=points)
 
 
-def make_room(surface: Crossings, positions: Floats) -> Room:
-    """The room of a surface whose vertices lie at these (V,) fractions of their edges."""
+def vertex_bounds(surface: Crossings, positions: Floats) -> VertexBounds:
+    """The bounds of the vertices of a surface, which lie at these (V,) fractions of their edges."""
     rows = np.arange(positions.size)
     edge = surface.lower.astype(np.float32)
     start = edge.copy()
@@ -54,13 +54,13 @@ def make_room(surface: Crossings, positions: Floats) -> Room:
         (highest, beside + np.float32(1 - MARGIN), np.minimum),
     ):
         bound[rows, surface.axis] = choose(bound[rows, surface.axis], limit)
-    return Room(start, lowest, highest)
+    return VertexBounds(start, lowest, highest)
 
 
-def untangled(operators: SurfaceOperators, points: Floats, room: Room) -> Floats:
-    """(V, 3) float32 points, nearer to their start where faces have turned over or vanished."""
-    before = operators.area_vectors(room.start) @ operators.inverse_metric_per_mm2
-    moved = points - room.start
+def untangled(operators: SurfaceOperators, points: Floats, bounds: VertexBounds) -> Floats:
+    """(V, 3) float32 points, moved back towards their start where faces folded or vanished."""
+    before = operators.area_vectors(bounds.start) @ operators.inverse_metric_per_mm2
+    moved = points - bounds.start
     share = np.ones(len(points), dtype=np.float32)
     for attempt in range(HALVINGS + 2):
         now = operators.area_vectors(points)
@@ -70,5 +70,5 @@ def untangled(operators: SurfaceOperators, points: Floats, room: Room) -> Floats
         if not bad.size:
             break
         share[np.unique(operators.corners[:, bad])] *= np.float32(attempt < HALVINGS) / 2
-        points = room.start + moved * share[:, np.newaxis]
+        points = bounds.start + moved * share[:, np.newaxis]
     return points
