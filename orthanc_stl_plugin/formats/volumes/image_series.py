@@ -1,4 +1,4 @@
-"""CT, MR and micro-CT series, of single frames or multi-frame -> a volume (PS3.3 C.7.6.2)."""
+"""Volumes from CT, MR and micro-CT series, single-frame or multi-frame (PS3.3 C.7.6.2)."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class ImageVolume:
     Attributes:
         values: (columns, rows, slices) int16 when that holds every value exactly, else float32;
             rescaled to `unit`.
-        padding: the voxels that have no value, of the same shape; None where all have one.
-        grid: where they lie.
-        unit: "HU", "BQML" and the like, "" when the source does not tell.
+        padding: the voxels without a value, of the same shape; None if there are none.
+        grid: the position of the voxels.
+        unit: "HU", "BQML" and the like; "" if the source does not state it.
         modality: of the source.
         sop_class_uid: of the first slice.
         source_instance_uids: the instances used, in the order of slices, each once.
@@ -69,7 +69,7 @@ class ImageVolume:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Frame:
-    """A frame before its pixels are read: `index` from 0 in the source of that number."""
+    """A frame whose pixels are not read yet: `index` counts from 0 in the source of that number."""
 
     source: int
     index: int
@@ -239,7 +239,7 @@ def _values(
 ) -> tuple[NDArray[np.int16] | NDArray[np.float32], NDArray[np.bool_] | None]:
     """(slices, rows, columns) values after the Modality LUT, and where they are padding."""
     volume: NDArray[np.int16] | NDArray[np.float32] = np.empty(shape[::-1], dtype=np.int16)
-    padding = np.zeros(volume.shape, dtype=np.bool_)  # takes no memory where it is not written
+    padding = np.zeros(volume.shape, dtype=np.bool_)  # pages that are never written take no memory
     by_source: dict[int, list[tuple[_Frame, int]]] = defaultdict(list)
     for frame, level in zip(frames, lattice.indices.tolist(), strict=True):
         by_source[frame.source].append((frame, level))
@@ -263,7 +263,7 @@ def _values(
     is_blank = padding.all(axis=(1, 2))
     if is_blank.any() and not is_blank.all():
         volume[is_blank] = min(volume[level].min() for level in np.flatnonzero(~is_blank))
-    # Padding beside nothing else tells nothing: the values then are as stored.
+    # If everything is padding, the values are kept as stored.
     return volume, padding if padding.any() and not is_blank.all() else None
 
 
@@ -275,7 +275,7 @@ def _fits_int16(image: NDArray[np.integer] | NDArray[np.floating]) -> bool:
 def _rescaled(
     raw: NDArray[np.integer], dataset: Dataset, group: Dataset
 ) -> NDArray[np.integer] | NDArray[np.floating]:
-    """Stored values through the Modality LUT (PS3.3 C.11.1): whole numbers stay whole."""
+    """Stored values through the Modality LUT (PS3.3 C.11.1); integers stay integers."""
     if items(dataset, "ModalityLUTSequence"):
         return np.asarray(apply_modality_lut(raw, dataset))
     source = group_of(dataset, group, "PixelValueTransformationSequence") or dataset
@@ -289,7 +289,7 @@ def _rescaled(
 
 
 def _padding_values(dataset: Dataset) -> tuple[int, int] | None:
-    """The least and the greatest stored value of padding (PS3.3 C.7.5.1.1.2)."""
+    """The smallest and largest stored value of padding (PS3.3 C.7.5.1.1.2)."""
     value, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
     if value is None:
         return None
@@ -300,14 +300,14 @@ def _padding_values(dataset: Dataset) -> tuple[int, int] | None:
 def _without_padding(
     image: NDArray[np.integer] | NDArray[np.floating], is_padded: NDArray[np.bool_]
 ) -> NDArray[np.integer] | NDArray[np.floating]:
-    """The image with its lowest other value where it is padded, if there is another."""
+    """The image with padding replaced by its lowest other value, if there is one."""
     if not is_padded.any() or is_padded.all():
         return image
     return np.where(is_padded, image[~is_padded].min(), image)
 
 
 def _unit(header: Dataset) -> str:
-    """RescaleType, else Units of a PET, else HU of a CT that is rescaled at all."""
+    """RescaleType; else Units of a PET; else HU for a CT with rescaling."""
     group = group_of(header, frame_groups(header)[0], "PixelValueTransformationSequence")
     source = group or header
     stated = str(source.get("RescaleType") or header.get("Units") or "").strip()

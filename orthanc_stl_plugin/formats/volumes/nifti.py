@@ -23,19 +23,19 @@ from orthanc_stl_plugin.model.geometry import Grid
 _RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM_PER_UNIT: Final = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: ?, m, mm, um
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_NEXT_WINDOW: Final = 1 << 14  # bytes: each member costs a copy of what follows it in its window
+_NEXT_WINDOW: Final = 1 << 14  # bytes: each gzip member costs a copy of the rest of its window
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NiftiVolume:
-    """One volume.
+    """A volume.
 
     Attributes:
-        values: (columns, rows, slices), the stored type or, where scl_slope asks for it, float64.
-        grid: where they lie, LPS mm.
+        values: (columns, rows, slices) of the stored type or, with scl_slope, float64.
+        grid: the position of the voxels, LPS mm.
         extensions: the contents of the header's extensions.
-        notes: sentences on what is uncertain about where the voxels lie.
+        notes: sentences about uncertainties of the position.
     """
 
     values: NDArray[Any]
@@ -48,9 +48,9 @@ def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
     """The volume in the bytes of a .nii or .nii.gz file.
 
     Raises:
-        TooLarge: more than `max_bytes` after decompression.
-        UnusableSource: no NIfTI file, truncated, more than one volume, no real numbers, or an
-            affine matrix that places no voxels.
+        TooLarge: it has more than `max_bytes` after decompression.
+        UnusableSource: it is not a NIfTI file, is truncated, has several volumes or complex
+            numbers, or its affine matrix is invalid.
     """
     plain = _decompressed(content, max_bytes) if content[:2] == _GZIP_MAGIC else content
     if len(plain) > max_bytes:
@@ -70,7 +70,7 @@ def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
 
 
 def foreground(volume: NiftiVolume) -> NDArray[np.bool_]:
-    """The voxels that are set: those that are neither zero nor NaN, (columns, rows, slices)."""
+    """(columns, rows, slices) whether a voxel is set: neither zero nor NaN."""
     set_voxels: NDArray[np.bool_] = volume.values != 0
     if volume.values.dtype.kind == "f":
         set_voxels &= ~np.isnan(volume.values)
@@ -78,7 +78,7 @@ def foreground(volume: NiftiVolume) -> NDArray[np.bool_]:
 
 
 def _decompressed(content: bytes, max_bytes: int) -> bytes:
-    """All members of a gzip file; most have one, which is read at once."""
+    """All members of a gzip file; most files have one, which is read at once."""
     view = memoryview(content)
     window = len(view)
     parts: list[bytes] = []
@@ -133,12 +133,12 @@ def _parsed(plain: bytes) -> Any:
 
 
 def _doubts(header: Any, shape: tuple[int, int, int], mm_per_unit: float) -> Iterator[str]:
-    """Sentences where the header places the voxels twice, at other places, or not at all."""
+    """Sentences about a header that states two different positions, or none."""
     sform, sform_code = header.get_sform(coded=True)
     try:
         qform, qform_code = header.get_qform(coded=True)
     except (ValueError, ArithmeticError, np.linalg.LinAlgError):
-        return  # a quaternion of no use beside an sform
+        return  # an invalid quaternion beside an sform
     if not sform_code and not qform_code:
         yield (
             "the NIfTI header does not tell how the voxels lie (sform_code and qform_code are 0):"
@@ -183,7 +183,7 @@ def _check_extent(image: Any, shape: tuple[int, int, int], plain: bytes) -> None
     columns, rows, slices = shape
     needed = columns * rows * slices * dtype.itemsize
     offset, lowest = int(image.dataobj.offset), image.header.single_vox_offset
-    if offset < lowest:  # nifticlib and nibabel disagree about where voxels at 0 are
+    if offset < lowest:  # nifticlib and nibabel disagree about the meaning of an offset of 0
         raise UnusableSource(f"the voxels of the NIfTI file are at {offset}: {lowest} is the least")
     if len(plain) - offset < needed:
         raise UnusableSource(

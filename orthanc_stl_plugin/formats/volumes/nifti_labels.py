@@ -1,4 +1,4 @@
-"""Label maps in NIfTI: which numbers there are, what they are called, where they lie."""
+"""Label maps in NIfTI: their labels, names and voxels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def voxel_counts(volume: NiftiVolume) -> dict[int, int]:
-    """How many voxels each number has that any voxel has.
+    """The number of voxels of each label that occurs.
 
     Raises:
         UnusableSource: see `label_numbers` and `require_regions`.
@@ -35,10 +35,10 @@ def voxel_counts(volume: NiftiVolume) -> dict[int, int]:
 def segments(
     volume: NiftiVolume, given_names: Mapping[int, str], counts: Mapping[int, int]
 ) -> list[Segment]:
-    """The labels that the volume holds (see `voxel_counts`) or that have a name, by number.
+    """The labels that occur in the volume (see `voxel_counts`) or have a name, by number.
 
     A name comes from the label table of the header (the Caret extension that TotalSegmentator
-    writes), else from `given_names`, else it is "Label 5".
+    writes), else from `given_names`; otherwise it is like "Label 5".
     """
     names = {**given_names, **_names_in(volume.extensions)}
     numbers = sorted({*counts, *names} - {0})
@@ -48,10 +48,10 @@ def segments(
 def present(
     volume: NiftiVolume, known: Sequence[Segment], counts: Mapping[int, int]
 ) -> list[Segment]:
-    """Those of the known labels that have a voxel.
+    """The known labels that have a voxel.
 
     Raises:
-        UnusableSource: there is none.
+        UnusableSource: no label has a voxel.
     """
     found = [segment for segment in known if segment.number in counts]
     if not found:
@@ -61,7 +61,7 @@ def present(
 
 
 def chosen(known: Sequence[Segment], wanted: Sequence[int | str]) -> list[Segment]:
-    """Those of the known labels that are wanted, by number or by name.
+    """The requested ones of the known labels, by number or name.
 
     Raises:
         BadRequest: there is no such label; the message lists what there is.
@@ -73,7 +73,7 @@ def structures(volume: NiftiVolume, wanted: Sequence[Segment]) -> Iterator[Struc
     """The voxels of each label, cropped.
 
     Raises:
-        UnusableSource: a label has no voxel; said before the first structure is given.
+        UnusableSource: a label has no voxel; raised before the first structure is yielded.
     """
     labels = label_numbers(volume)
     boxes = ndimage.find_objects(labels)
@@ -93,7 +93,7 @@ def label_numbers(volume: NiftiVolume) -> NDArray[np.uint16]:
     """The values as label numbers, (columns, rows, slices).
 
     Raises:
-        UnusableSource: a value is not within 0.001 of a whole number from 0 to 65535.
+        UnusableSource: a value is not within 0.001 of an integer from 0 to 65535.
     """
     values: NDArray[Any] = volume.values
     if values.dtype in (np.uint8, np.uint16):

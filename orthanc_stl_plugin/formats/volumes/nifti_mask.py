@@ -1,4 +1,4 @@
-"""NIfTI volumes as one mask: masks, label maps and probability maps are, grey images are not."""
+"""NIfTI volumes as a single mask: from masks, label maps and probability maps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume, foreground
 
 WHOLE: Final = 1e-3
-"""How far a value may be off a whole number that it stands for: scale factors are rounded."""
+"""How far a value may differ from its integer, because scale factors are rounded."""
 
 GREY_VALUES_ROUTE: Final = (
     "a surface of grey values is what /stl/encode-series makes, of the series in the archive"
@@ -24,13 +24,13 @@ _SAMPLED_VOXELS: Final = 1 << 22
 
 
 def mask_of(volume: NiftiVolume) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """(columns, rows, slices) the voxels that are set, and sentences on how they were found.
+    """(columns, rows, slices) whether a voxel is set, and sentences about how this was decided.
 
-    Of a probability map, which has fractions from 0 to 1, one half and more is set; of all else,
-    what is neither zero nor NaN.
+    In a probability map, which has fractions from 0 to 1, values of at least one half are set; in
+    other volumes, values that are neither zero nor NaN.
 
     Raises:
-        UnusableSource: it is no mask but a grey image, or no probability reaches one half.
+        UnusableSource: it is a grey image, or no probability reaches one half.
     """
     values = volume.values
     if values.dtype.kind == "f" and _has_fractions(values):
@@ -45,16 +45,16 @@ def mask_of(volume: NiftiVolume) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
             )
         return foreground(volume), ()
     require_regions(values)
-    if values.dtype.kind == "f":  # whole but for rounding: a zero may be none to the bit
+    if values.dtype.kind == "f":  # integers apart from rounding: a zero may not be exact
         return np.abs(values) > WHOLE, ()
     return foreground(volume), ()
 
 
 def require_regions(values: NDArray[Any]) -> None:
-    """Does nothing where neighbouring voxels mostly are of one value, as those of labels are.
+    """Checks that most neighbouring voxels have equal values, as labels do.
 
     Raises:
-        UnusableSource: they are not, or there are negative ones among many values.
+        UnusableSource: they do not, or there are negative values among many.
     """
     lowest, highest = np.nanmin(values), np.nanmax(values)
     if not (np.isfinite(lowest) and np.isfinite(highest)) or highest - lowest <= _FEW_VALUES:
@@ -100,7 +100,7 @@ def _has_fractions(values: NDArray[np.floating]) -> bool:
 
 
 def _few_values(values: NDArray[Any]) -> NDArray[Any]:
-    """The values that are neither 0 nor NaN; none where they are more than a few."""
+    """The distinct values other than 0 and NaN; none if there are more than a few."""
     found: NDArray[Any] = np.zeros(0, dtype=values.dtype)
     for level in range(values.shape[2]):
         found = np.union1d(found, values[:, :, level])

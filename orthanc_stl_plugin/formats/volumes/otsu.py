@@ -1,4 +1,4 @@
-"""How often each grey value occurs, and the threshold that follows from that."""
+"""Histograms of grey values, and Otsu's threshold."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _MOST_DISTINCT: Final = 1 << 16
 
 
 class GreyHistogram:
-    """The values of a volume of (columns, rows, slices), counted, but those that are `left_out`.
+    """The counted values of a volume of (columns, rows, slices), except those in `left_out`.
 
-    Whole numbers of a small range are counted once, value by value, several times faster than they
-    are sorted into bins.
+    Integers of a small range are counted value by value, several times faster than sorting them
+    into bins.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class GreyHistogram:
                 yield part[~self._left_out[..., index]]
 
     def counts(self, bins: int) -> NDArray[np.int64]:
-        """(bins,) how many values lie in bins of equal width, from the lowest to the highest."""
+        """(bins,) the number of values in bins of equal width, from the lowest to the highest."""
         bounds = (self.low, self.high)
         if self._counts is not None:
             distinct = np.arange(len(self._counts)) + self.low
@@ -62,7 +62,7 @@ class GreyHistogram:
         return counts
 
     def otsu(self) -> float:
-        """The value that parts the voxels into two classes of least variance (Otsu, 1979).
+        """The value that divides the voxels into two classes of least variance (Otsu, 1979).
 
         Raises:
             UnusableSource: there are not two different values.

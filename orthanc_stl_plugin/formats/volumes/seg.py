@@ -1,4 +1,4 @@
-"""DICOM Segmentations -> segments and their voxels (PS3.3 A.51, A.101, C.8.20.2)."""
+"""DICOM Segmentations: segments and their voxels (PS3.3 A.51, A.101, C.8.20.2)."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ LABEL_MAP_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.7"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SegFile:
-    """A segmentation, whose pixels are not decoded yet.
+    """A segmentation whose pixels are not decoded yet.
 
     Attributes:
-        segments: what the Segment Sequence lists, the background excepted.
-        background: the segment number that is none; in a label map, that value.
+        segments: from the Segment Sequence, without the background.
+        background: the number of the background; in a label map, its value.
         kind: "BINARY", "FRACTIONAL" or "LABELMAP".
-        obstacle: why it has no volume, as a sentence; None when it has.
-        sop_instance_uid: its own.
-        series_instance_uid: its own.
-        study_instance_uid: its own.
+        obstacle: why it has no volume, as a sentence; otherwise None.
+        sop_instance_uid: its UID.
+        series_instance_uid: the UID of its series.
+        study_instance_uid: the UID of its study.
         frame_of_reference_uid: of its frames.
         referenced_series_uids: series of the images it was made from.
         referenced_instance_uids: these images.
@@ -73,14 +73,14 @@ class SegFile:
         """The segment of that number (int) or label (str).
 
         Raises:
-            BadRequest: none or several answer.
+            BadRequest: no segment matches, or several do.
         """
         return select(self.segments, wanted)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Patch:
-    """The voxels of one segment on one slice, cropped; mask is (rows, columns) bool."""
+    """The voxels of a segment on a slice, cropped; mask is (rows, columns) bool."""
 
     slice_index: int
     row: int
@@ -92,7 +92,7 @@ def read_seg(source: DicomSource) -> SegFile:
     """The segmentation in the bytes of a DICOM file, or in the file at a path.
 
     Raises:
-        UnusableSource: it is not a readable segmentation, or it lists no segment.
+        UnusableSource: it is not a readable segmentation, or has no segment.
     """
     dataset = read_dataset(source)
     if dataset.SOPClassUID not in {SEGMENTATION, LABEL_MAP_SEGMENTATION}:
@@ -129,15 +129,14 @@ def structures(
 ) -> Iterator[Structure]:
     """The structures of these segments, one at a time, each cropped to its voxels.
 
-    Without numbers they are all those that have a voxel. A fraction of one half or more of
-    MaximumFractionalValue is inside. Slices without a frame are empty. The images are those that it
-    refers to, as far as they are stored: they place frames that have no position, and tell which
-    slices there are.
+    Without numbers, all segments with a voxel are returned. A fraction of at least one half of
+    MaximumFractionalValue is inside. Slices without a frame are empty. The images are the stored
+    ones that it refers to: they give positions to frames without one, and show which slices exist.
 
     Raises:
         BadRequest: there is no such segment.
         TooLarge: the lattice of all frames has more than `max_bytes` voxels.
-        UnusableSource: a segment that was asked for is empty, all are, or they form no volume.
+        UnusableSource: a requested segment or all segments are empty, or they form no volume.
     """
     wanted = list(seg.segments if numbers is None else map(seg.segment, numbers))
     if seg.obstacle is not None:
@@ -156,9 +155,9 @@ def structures(
 
 
 def notes_on(structure: Structure, seg: SegFile) -> tuple[str, ...]:
-    """Sentences on what nobody but who drew it can tell.
+    """Sentences about ambiguities.
 
-    Slices may be far thinner than what lies between them, which is filled. Frames may be of
+    Slices may be far thinner than the gaps between them, which are filled. Frames may belong to
     segments that the file does not list.
     """
     notes = [*structure.notes, *_thin_slices(structure, seg)]
@@ -259,7 +258,7 @@ def _stack(seg: SegFile, images: Sequence[ImagePlane]) -> SliceStack:
 
 
 def _owners(seg: SegFile) -> NDArray[np.intp]:
-    """(frames,) the number of the segment that each frame shows."""
+    """(frames,) the segment number of each frame."""
     owners = []
     for frame in frame_groups(seg.dataset):
         group = group_of(seg.dataset, frame, "SegmentIdentificationSequence")

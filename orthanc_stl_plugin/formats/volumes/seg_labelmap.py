@@ -1,4 +1,4 @@
-"""The label maps among DICOM Segmentations: the value of a voxel is the number of its segment."""
+"""DICOM Segmentations that are label maps: a voxel's value is the number of its segment."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LARGEST_LABEL: Final = 65535
 
 
 def background_of(dataset: Dataset) -> int:
-    """PixelPaddingValue, 0 when it is absent (PS3.3 C.8.20.2).
+    """PixelPaddingValue, or 0 if it is absent (PS3.3 C.8.20.2).
 
     Raises:
-        UnusableSource: it is no label.
+        UnusableSource: it is not a label.
     """
     padding = dataset.get("PixelPaddingValue")
     value = 0 if padding is None else int(padding)
@@ -39,18 +39,18 @@ def structures_of(
     wanted: Sequence[Segment],
     stack: SliceStack,
 ) -> Iterator[tuple[Segment, Structure | None]]:
-    """Each wanted segment with its voxels; None where it has none.
+    """Each wanted segment with its voxels, or None if it has none.
 
     Args:
-        background: the value that is no segment.
+        background: the value of the background.
         frames: the values of the voxels.
         wanted: the segments.
         stack: of all frames.
 
     Raises:
-        UnusableSource: a value that no segment number can be.
+        UnusableSource: a value is not a valid segment number.
     """
-    # 0 stands for the background here, and the value of the background for segment 0 in return.
+    # Here 0 is the background; in return, the background's value stands for segment 0.
     columns, rows, _ = stack.grid.shape
     labels = np.zeros((len(stack.heights_mm), rows, columns), dtype=np.uint16)
     for index, level in enumerate(stack.slice_of_frame.tolist()):
@@ -70,10 +70,10 @@ def structures_of(
 
 
 def _labels(frame: NDArray[np.integer]) -> NDArray[np.uint16]:
-    """The frame of a label map, of 8 or 16 bits by the standard.
+    """The frame of a label map, which has 8 or 16 bits by the standard.
 
     Raises:
-        UnusableSource: it has a value that no segment number can be.
+        UnusableSource: a value is not a valid segment number.
     """
     for value in (int(frame.min()), int(frame.max())):
         if not 0 <= value <= LARGEST_LABEL:

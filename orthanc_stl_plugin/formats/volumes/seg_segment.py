@@ -1,4 +1,4 @@
-"""Items of a Segment Sequence -> what a segment is (PS3.3 C.8.20.4)."""
+"""Segments from the items of a Segment Sequence (PS3.3 C.8.20.4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orthanc_stl_plugin.model.labels import Code, Segment
 
 
 def segment_of(item: Dataset) -> Segment:
-    """What an item of the Segment Sequence says."""
+    """The segment in an item of the Segment Sequence."""
     number = int(item.SegmentNumber)
     lab = item.get("RecommendedDisplayCIELabValue")
     return Segment(

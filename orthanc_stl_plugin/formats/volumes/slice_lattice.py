@@ -1,4 +1,4 @@
-"""Slice positions -> a regular lattice, sheared when the gantry was tilted."""
+"""The regular lattice of slice positions, sheared if the gantry was tilted."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Lattice:
     Attributes:
         origin_mm: (3,) float64 LPS position of slice 0.
         step_mm: (3,) float64 from a slice to the next; along the normal, plus the shear.
-        indices: (N,) slice of each of the positions that were given.
-        count: slices from the first to the last that is occupied.
+        indices: (N,) slice of each given position.
+        count: the number of slices from the first occupied one to the last.
     """
 
     origin_mm: NDArray[np.float64]
@@ -67,9 +67,9 @@ def fit_lattice(
     Args:
         positions_mm: (N, 3) ImagePositionPatient.
         orientation: (6,) of all of them.
-        spacing_mm: what the source says, the only guide if there is one slice.
-        largest_drift_mm: how far a position may be off its place in the plane.
-        is_sparse: slices may be absent so that no two neighbours are left.
+        spacing_mm: as stated by the source; decisive if there is only one slice.
+        largest_drift_mm: the allowed deviation of a position in the plane.
+        is_sparse: whether slices may be missing such that no two neighbours remain.
         between_slices_mm: SpacingBetweenSlices of a sparse stack (PS3.3 C.7.6.16.2.1), if known.
 
     Raises:
@@ -102,7 +102,7 @@ def fit_lattice(
 def slices_of_positions(
     heights_mm: NDArray[np.float64], spacing_mm: float | None, largest_drift_mm: float
 ) -> NDArray[np.intp]:
-    """(N,) which slice each height along the normal is on, from 0 upwards; see `fit_lattice`."""
+    """(N,) the slice of each height along the normal, from 0 upwards; see `fit_lattice`."""
     order = np.argsort(heights_mm, kind="stable")
     gaps = np.diff(heights_mm[order])
     limit = _same_slice_mm(gaps, spacing_mm, LARGEST_UNEVENNESS_DRIFTS * largest_drift_mm)
@@ -112,10 +112,10 @@ def slices_of_positions(
 
 
 def _same_slice_mm(gaps: NDArray[np.float64], spacing_mm: float | None, uneven_mm: float) -> float:
-    """The largest gap between positions of one slice, which several frames may tell unevenly.
+    """The largest gap between positions of the same slice, which frames may state unevenly.
 
-    Gaps up to `uneven_mm` are none between slices if all others, or else the stated spacing, are
-    far wider: frames of many segments make more of these than there are slices.
+    Gaps up to `uneven_mm` are within a slice if all others, or else the stated spacing, are far
+    wider: frames of many segments have more such gaps than there are slices.
     """
     gaps = gaps[gaps > 1e-6]
     if not gaps.size:

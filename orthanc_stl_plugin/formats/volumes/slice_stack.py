@@ -1,8 +1,7 @@
-"""Slices that may lie unevenly -> the regular slices of a volume.
+"""Slices at uneven distances, resampled to the regular slices of a volume.
 
-Slices whose distance changes are slabs: each reaches half-way to the next, and the volume takes
-from each as many thin, regular slices as it is thick. Where a gap is far wider than those beside
-it, nothing reaches across.
+Slices at changing distances are slabs: each extends half-way to the next, and becomes as many thin,
+regular slices of the volume as it is thick. A gap that is far wider than its neighbours stays open.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ PARTS_OF_A_SLAB: Final = 2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SliceStack:
-    """The slices of a segmentation, and the volume that they fill.
+    """The slices of a segmentation, and their volume.
 
     Attributes:
-        grid: of the volume: its slices are regular.
+        grid: of the volume, with regular slices.
         slice_of_frame: (frames,) the slice of each frame, from 0 upwards along the normal.
         heights_mm: (slices,) float64 along the normal.
         is_known: (slices,) whether a frame, or the series it was made from, tells of the slice.
@@ -54,11 +53,11 @@ class SliceStack:
     def structure(
         self, segment: Segment, mask: NDArray[np.bool_], start: tuple[int, int, int]
     ) -> Structure:
-        """A structure in the volume, with what is to be told of its slices.
+        """A structure in the volume, with notes on its slices.
 
         Args:
-            segment: what it is.
-            mask: (columns, rows, slices) bool, slices being those of the segmentation.
+            segment: its identity.
+            mask: (columns, rows, slices) bool, with the slices of the segmentation.
             start: the first column, row and slice of the mask.
         """
         column, row, first = start
@@ -95,7 +94,7 @@ class SliceStack:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramePlaces:
-    """Where the frames of a segmentation lie, as it says itself.
+    """The positions of the frames of a segmentation, as it states them.
 
     Attributes:
         positions_mm: (frames, 3) float64 LPS of their first pixels.
@@ -113,12 +112,12 @@ class FramePlaces:
 
     @property
     def normal(self) -> NDArray[np.float64]:
-        """(3,) the direction in which slices ascend."""
+        """(3,) the direction of ascending slices."""
         return np.cross(self.orientation[:3], self.orientation[3:])
 
     @property
     def largest_drift_mm(self) -> float:
-        """How far a slice may be off its place in the plane."""
+        """The allowed deviation of a slice in the plane."""
         return LARGEST_DRIFT_PIXELS * float(self.pixel_spacing_mm.min())
 
 
@@ -128,10 +127,10 @@ def stack_slices(
     images: Sequence[ImagePlane],
     frame_of_reference_uid: str | None,
 ) -> SliceStack:
-    """The slices of frames: regular ones as they are, uneven ones as slabs.
+    """The slices of frames: regular ones unchanged, uneven ones as slabs.
 
-    The images that the segmentation was made from tell which slices there are, if they all lie
-    where a frame is or may be. Without them, the frames alone do.
+    The images that the segmentation was made from show which slices exist, if all of them lie where
+    a frame is or may be. Without them, the frames decide.
 
     Args:
         places: of the frames.
@@ -140,8 +139,7 @@ def stack_slices(
         frame_of_reference_uid: of the frames.
 
     Raises:
-        UnusableSource: the frames do not lie behind each other, or there is a single slice of
-            unknown thickness.
+        UnusableSource: the frames are not stacked, or there is a single slice of unknown thickness.
     """
     slice_of_frame = slices_of_positions(
         places.positions_mm @ places.normal, places.spacing_mm, places.largest_drift_mm
@@ -190,7 +188,7 @@ def _on_lattice(
     places: FramePlaces,
     spacing_mm: float,
 ) -> Lattice:
-    """The lattice through positions whose slices are known; a single one is as thick as told."""
+    """The lattice through positions of known slices; a single slice has the stated thickness."""
     count = int(indices[-1]) + 1
     if count == 1:
         return Lattice(positions_mm[0], places.normal * spacing_mm, indices, 1)
@@ -202,9 +200,9 @@ def _on_lattice(
 def _heights_of_source(
     heights_mm: NDArray[np.float64], normal: NDArray[np.float64], images: Sequence[ImagePlane]
 ) -> NDArray[np.float64] | None:
-    """The slices of the source series from below the first to above the last of these heights.
+    """The heights of the source series around these, with one more at each end.
 
-    None where no series has an image at every one of the heights.
+    None if no series has an image at every height.
     """
     for uid in dict.fromkeys(image.series_instance_uid for image in images):
         own = [image for image in images if image.series_instance_uid == uid]
@@ -253,7 +251,7 @@ def _are_whole(gaps_mm: NDArray[np.float64], spacing_mm: float) -> bool:
 
 
 def _typical(gaps_mm: NDArray[np.float64]) -> float:
-    """The gap that most others are alike; the narrower one where two are equally frequent."""
+    """The most frequent gap; the narrower of two equally frequent ones."""
     alike = np.abs(gaps_mm - gaps_mm[:, np.newaxis]) <= LARGEST_DEVIATION * gaps_mm[:, np.newaxis]
     counts = np.count_nonzero(alike, axis=1)
     best = np.lexsort((gaps_mm, -counts))[0]
@@ -263,7 +261,7 @@ def _typical(gaps_mm: NDArray[np.float64]) -> float:
 def _slabs(
     positions_mm: NDArray[np.float64], heights_mm: NDArray[np.float64], places: FramePlaces
 ) -> tuple[Lattice, NDArray[np.intp]]:
-    """Thin, regular slices, and which of the slices at these heights each is a part of, -1: none.
+    """Thin, regular slices, and for each the slice at these heights that it is part of, or -1.
 
     Args:
         positions_mm: (slices that have a frame, 3) LPS.
@@ -292,7 +290,7 @@ def _slabs(
 
 
 def _faces(heights_mm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(slices, 2) the lower and the upper face of each."""
+    """(slices, 2) the lower and the upper face of each slice."""
     gaps = np.diff(heights_mm)
     typical = _typical(gaps)
     around = np.maximum(np.append(typical, gaps[:-1]), np.append(gaps[1:], typical))
