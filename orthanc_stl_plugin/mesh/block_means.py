@@ -1,4 +1,4 @@
-"""Volumes with fewer voxels: each is the mean of a block."""
+"""Reducing volumes: each voxel of the result is the mean of a block."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def block_factors(shape: tuple[int, ...], resolution: int) -> Factors:
 
 
 def block_occupancy(inside: NDArray[np.bool_], factors: Factors) -> NDArray[np.float32]:
-    """float32 share 0-1 of each block that is inside; what lies beyond the volume is outside."""
+    """float32 share 0-1 of each block that is inside; beyond the volume is outside."""
     size = int(np.prod(factors))
     dtype = np.uint8 if size < 2**8 else np.uint16 if size < 2**16 else np.uint32
     counts = _block_sums(inside, factors, np.dtype(dtype))
@@ -26,7 +26,7 @@ def block_occupancy(inside: NDArray[np.bool_], factors: Factors) -> NDArray[np.f
 
 
 def block_means(values: Voxels, factors: Factors) -> NDArray[np.floating]:
-    """The mean of each block, of the numbers in it; NaN where these are less than half of it."""
+    """The mean of the numbers in each block; NaN if fewer than half of its voxels are numbers."""
     dtype = np.result_type(values.dtype, np.float32)
     if factors == (1, 1, 1):
         return np.asarray(values, dtype)
@@ -41,13 +41,13 @@ def block_means(values: Voxels, factors: Factors) -> NDArray[np.floating]:
 
 
 def _block_lengths(size: int, factor: int) -> NDArray[np.float32]:
-    """How many voxels each block holds along an axis: the last may hold fewer."""
+    """The number of voxels of each block along an axis: the last may have fewer."""
     starts = np.arange(0, size, factor)
     return np.minimum(size - starts, factor).astype(np.float32)
 
 
 def _block_sums(values: Voxels, factors: Factors, dtype: np.dtype[np.number]) -> NDArray[np.number]:
-    """Axis by axis, the slowest first: the last, with short strides, then has the least to do."""
+    """Reduces axis by axis, the slowest first: the last, with short strides, has the least work."""
     sums: NDArray[Any] = values
     for axis, factor in enumerate(factors):
         if factor > 1:

@@ -1,4 +1,4 @@
-"""Which connected parts of a volume count: the largest alone, or without its cavities."""
+"""Connected parts of a volume: keeping the largest, filling cavities."""
 
 from __future__ import annotations
 

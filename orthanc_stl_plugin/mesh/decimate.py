@@ -1,4 +1,4 @@
-"""Meshes with fewer triangles that are still closed."""
+"""Decimation: meshes with fewer triangles that stay closed."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from orthanc_stl_plugin.mesh.nonmanifold_edges import without_pinches
 from orthanc_stl_plugin.model.mesh import Mesh
 
 AIMS: Final = (1.0, 0.97, 0.9, 0.75)
-"""Fractions of the number of triangles to aim at, one after the other, until the mesh is closed."""
+"""Fractions of the target number of triangles, tried in turn until the mesh is closed."""
 
 
 def simplify(mesh: Mesh, triangles: int) -> Mesh:
-    """The mesh with at most this number of triangles: watertight and wound the same way.
+    """The mesh with at most this number of triangles, watertight and with the same winding.
 
-    A mesh that is small enough already is returned as it is.
+    A mesh that is small enough is returned unchanged.
 
     Raises:
-        UnusableSource: so few triangles cannot hold all the parts of the mesh.
+        UnusableSource: so few triangles cannot represent all parts of the mesh.
     """
     if len(mesh.faces) <= triangles:
         return mesh

@@ -1,7 +1,7 @@
-"""Smoothing by the umbrella operator: Laplacian, Taubin's filter, and the flow of a thin plate.
+"""Smoothing by the umbrella operator: Laplacian, Taubin's filter, and thin plate flow.
 
 All move a vertex towards the mean of its neighbours, or away from it, by a polynomial of the
-umbrella operator; they shrink the surface where it curves, some more than others.
+umbrella operator. All shrink curved surfaces, by different amounts.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ LAPLACIAN_WEIGHT: Final = 0.5
 TAUBIN_LAMBDA: Final = 0.5
 TAUBIN_MU: Final = -0.53
 BENDING: Final = 0.43
-"""Time of the flow for an iteration: 15 of them halve a wave of about nine edges."""
+"""Time of the flow per iteration: 15 iterations halve a wave of about nine edges."""
 
 
 def laplacian(points: Floats, mean: sparse.csr_array, iterations: int) -> Floats:
-    """(V, 3) points after steps by half of the way to the mean of the neighbours."""
+    """(V, 3) points after steps of half the way to the mean of the neighbours."""
     for _ in range(iterations):
         points = _stepped(points, mean, LAPLACIAN_WEIGHT)
     return points
 
 
 def taubin(points: Floats, mean: sparse.csr_array, iterations: int) -> Floats:
-    """(V, 3) points after pairs of steps, one by lambda and one by mu (Taubin 1995)."""
+    """(V, 3) points after pairs of steps, by lambda and by mu (Taubin 1995)."""
     for _ in range(iterations):
         points = _stepped(points, mean, TAUBIN_LAMBDA)
         points = _stepped(points, mean, TAUBIN_MU)
@@ -37,10 +37,10 @@ def taubin(points: Floats, mean: sparse.csr_array, iterations: int) -> Floats:
 
 
 def plate_flow(points: Floats, mean: sparse.csr_array, iterations: int) -> Floats:
-    """(V, 3) points after the flow of a thin plate: exp(-t K^2) for the umbrella operator -K.
+    """(V, 3) points after thin plate flow: exp(-t K^2) for the umbrella operator -K.
 
-    It leaves wide forms as they are, and has far fewer products than small steps would take: a
-    Chebyshev polynomial of the exponential.
+    It preserves large shapes. Computed as a Chebyshev polynomial of the exponential, it takes far
+    fewer products than small steps.
     """
     time = BENDING * iterations
     degree = 3 + int(1.8 * np.sqrt(time))

@@ -1,6 +1,6 @@
-"""Where a surface crosses the edges of the grid, and the triangles between the crossings.
+"""Marching cubes: where a surface crosses the edges of the grid, and the triangles between.
 
-Everything in this module is in voxel indices. It is fastest when the last axis is contiguous.
+Everything in this module is in voxel indices. It is fastest if the last axis is contiguous.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ type Box = tuple[slice, slice, slice]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crossings:
-    """A closed surface whose V vertices lie one on each edge between an inside and an outside node.
+    """A closed surface with one vertex on each edge between an inside and an outside node.
 
     Attributes:
         lower: (V, 3) int32 index of the lower node of a vertex's edge; -1 is the layer of outside
@@ -63,7 +63,7 @@ def bounding_box(volume: NDArray[np.generic]) -> Box:
 
 
 def _as_words(volume: NDArray[np.generic]) -> NDArray[np.generic]:
-    """The volume as 64-bit words of several voxels where its memory allows, which is faster."""
+    """The volume as 64-bit words of several voxels if its memory layout allows, which is faster."""
     row_bytes = volume.shape[2] * volume.itemsize
     is_whole = volume.strides[2] == volume.itemsize and row_bytes % 8 == 0
     if is_whole and volume.dtype.kind in "bui" and volume.itemsize < 8:
@@ -72,7 +72,7 @@ def _as_words(volume: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def _extent(filled: NDArray[np.bool_]) -> slice:
-    """From the first to the last element that is set; one of them is."""
+    """From the first to the last element that is set; at least one is."""
     return slice(int(filled.argmax()), int(filled.size - filled[::-1].argmax()))
 
 

@@ -1,15 +1,15 @@
-"""The 256 ways in which a surface passes through a cell of eight nodes, as lookup tables.
+"""Lookup tables of marching cubes: the 256 ways in which a surface passes through a cell.
 
 A cell is the cube between eight neighbouring nodes; its code has bit 4i + 2j + k set when the node
 at offset (i, j, k) is inside. The surface crosses every edge between an inside and an outside node
 once. In each cell the crossings form closed polygons; the tables hold them cut into triangles.
 
-What makes every surface from these tables a closed manifold without self-intersections:
+Why every surface from these tables is a closed manifold without self-intersections:
 
 * On a face with inside nodes at opposite corners only, the inside nodes are joined, always: the two
-  cells that share the face agree.
+cells that share the face agree.
 * No polygon is cut along a diagonal that lies in a face of the cell, so no edge of the mesh can
-  belong to two cells other than as a polygon's side: every edge has exactly two triangles.
+belong to two cells other than as a polygon's side: every edge has exactly two triangles.
 * Triangles of one cell do not cross, wherever the crossings lie on their edges.
 """
 
@@ -33,7 +33,7 @@ MAX_TRIANGLES: Final = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellTables:
-    """What a cell's code says about the surface within.
+    """The surface within a cell, by the cell's code.
 
     Attributes:
         triangle_count: (256,) uint8 triangles of a cell.

@@ -1,4 +1,4 @@
-"""What can be said of a mesh by looking at its triangles."""
+"""Measurements of a mesh: size, volume, area, centroid, watertightness."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.model.mesh import Mesh, MeshReport
 
 FACES_AT_ONCE: Final = 1 << 15
-"""So many that what is computed of them stays in the processor's cache."""
+"""Few enough for intermediate results to stay in the processor's cache."""
 
 
 def report(mesh: Mesh) -> MeshReport:
-    """Size, volume, centre and soundness of a mesh, as a reader of its STL file would find them.
+    """The measurements of a mesh, as a reader of its STL file would find them.
 
     Volume and centroid follow from the divergence theorem, in float64 about the middle of the mesh.
 
@@ -59,12 +59,12 @@ def _cross(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[n
 
 
 def is_watertight(mesh: Mesh) -> bool:
-    """Whether, after welding, each edge lies in two faces that run through it in opposite ways."""
+    """Whether, after welding, each edge has two faces that run along it in opposite directions."""
     return len(mesh.faces) > 0 and not unpaired_edges(welded_faces(mesh)).size
 
 
 def welded_faces(mesh: Mesh) -> NDArray[np.int32]:
-    """(F, 3) int32 faces in which vertices of equal coordinates have one number."""
+    """(F, 3) int32 faces in which vertices with equal coordinates share a number."""
     bits = (mesh.vertices + np.float32(0)).view(np.uint32).astype(np.uint64)
     keys = bits[:, 0] * np.uint64(0x9E3779B97F4A7C15)
     keys ^= (bits[:, 1] * np.uint64(0xC2B2AE3D27D4EB4F)) << np.uint64(1)

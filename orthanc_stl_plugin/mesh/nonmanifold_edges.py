@@ -1,9 +1,9 @@
-"""Edges that more than two faces share, taken apart.
+"""Separating edges that more than two faces share.
 
-A decimator may pinch a part of the surface to nothing, so that two sheets meet in an edge with four
-faces. Each pair of these that has the inside between it gets its own copy of the edge, moved a
-little into its own part; a pair that hangs together with the other at both ends of the edge is bent
-away from it by a vertex in the middle.
+Decimation may collapse a part of the surface, so that two sheets meet in an edge with four faces.
+Each pair of faces with the inside between them gets its own copy of the edge, moved slightly into
+its own part. A pair that is connected to the other at both ends of the edge is bent away from it by
+a vertex in the middle.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 NUDGE: Final = 1e-3
-"""How far a copy moves, as a fraction of the way to the middle of its faces."""
+"""The displacement of a copy, as a fraction of the way to the middle of its faces."""
 
 
 def without_pinches(
     points: NDArray[np.float64], faces: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Points (V, 3) and faces (F, 3) of the same surface, each edge in one face either way.
+    """Points (V, 3) and faces (F, 3) of the same surface, with one face in each direction per edge.
 
-    The surface must be closed: each edge in as many faces one way as the other. Faces that lie back
-    to back on the same three vertices enclose nothing, and are left out.
+    The surface must be closed: each edge with as many faces in one direction as in the other. Faces
+    that lie back to back on the same three vertices enclose nothing and are removed.
     """
     faces = _without_hollow_pairs(faces)
     start = faces.ravel().astype(np.int64)
@@ -54,7 +54,7 @@ def _run(order: NDArray[np.int64], keys: NDArray[np.int64], key: np.int64) -> ND
 
 
 def _without_hollow_pairs(faces: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The faces but for pairs on the same vertices with opposite windings."""
+    """The faces without pairs on the same vertices with opposite windings."""
     ordered = np.sort(faces, axis=1)
     _, group, size = np.unique(ordered, axis=0, return_inverse=True, return_counts=True)
     if size.max(initial=1) == 1:
@@ -80,11 +80,11 @@ def _pair_around(
     leading: NDArray[np.int64],
     trailing: NDArray[np.int64],
 ) -> None:
-    """Sets the `partner` of half-edges that run along one edge: across the inside of the surface.
+    """Sets the `partner` of half-edges along an edge: the one across the inside of the surface.
 
-    Half-edge 3f + k runs from corner k of face f to the next. A face has its inside to the right
-    when one looks along its half-edge from outside, so that, turning around the edge clockwise from
-    a leading face, the inside comes first and then the trailing face that closes it.
+    Half-edge 3f + k runs from corner k of face f to the next. Seen from outside along its
+    half-edge, a face has its inside to the right. So, turning clockwise around the edge from a
+    leading face, the inside comes first, and then the trailing face that closes it.
     """
     start, end = (int(faces.ravel()[_next(leading[:1], k)[0]]) for k in (0, 1))
     along = points[end] - points[start]
@@ -106,14 +106,14 @@ def _pair_around(
 
 
 def _next(half_edges: NDArray[np.int64], steps: int) -> NDArray[np.int64]:
-    """The half-edges so many steps further in the same faces."""
+    """The half-edges that many steps further in the same faces."""
     return half_edges // 3 * 3 + (half_edges + steps) % 3
 
 
 def _split(
     points: NDArray[np.float64], faces: NDArray[np.int32], partner: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """One vertex for each fan of faces that hang together through partners."""
+    """One vertex for each fan of faces connected through partners."""
     corners = np.arange(partner.size)
     links = (np.ones(partner.size, dtype=np.uint8), (corners, _next(partner, 1)))
     graph = sparse.coo_array(links, shape=(partner.size, partner.size))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.model.mesh import Mesh
 
 SAMPLES_PER_PIXEL: Final = 2
-"""Samples along each side of a pixel, averaged against jagged edges."""
+"""Samples along each side of a pixel, averaged to smooth jagged edges."""
 
 MARGIN: Final = 0.04
 IVORY: Final = (232, 220, 200)
@@ -36,8 +36,8 @@ def shaded(
 ) -> NDArray[np.uint8]:
     """(size_px, size_px, 4) uint8 RGBA picture, sRGB, transparent around the mesh.
 
-    The patient stands upright and is seen from the front, from infinitely far; `turn_degrees` walks
-    around to the patient's left, `tilt_degrees` rises to look down from above.
+    The patient stands upright and is seen from the front, in parallel projection; `turn_degrees`
+    moves the viewer to the patient's left, `tilt_degrees` upwards.
 
     Raises:
         ValueError: `size_px` is less than 1.
@@ -75,7 +75,7 @@ def _camera(turn_degrees: float, tilt_degrees: float) -> NDArray[np.float32]:
 
 
 def _fitted(points: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """(3, V) points scaled and moved so that x and y fill 0..side, but for the margin."""
+    """(3, V) points scaled and moved so that x and y fill 0..side, except for the margin."""
     lowest, highest = points[:2].min(axis=1), points[:2].max(axis=1)
     extent = max(float((highest - lowest).max()), float(np.finfo(np.float32).tiny))
     scale = np.float32(side * (1 - 2 * MARGIN) / extent)
@@ -128,7 +128,7 @@ def _visible(
 def _front(
     points: NDArray[np.float32], faces: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
-    """The faces that are seen from their outside, and the (3, N) x and y of their corners."""
+    """The faces seen from outside, and the (3, N) x and y of their corners."""
     xs, ys = points[0].take(faces), points[1].take(faces)
     doubled_area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
     front = np.flatnonzero(doubled_area > 0)

@@ -1,8 +1,8 @@
-"""Thick slices, filled in by the shape of what lies in them (Raya and Udupa 1990).
+"""Shape-based interpolation between thick slices (Raya and Udupa 1990).
 
-Each slice becomes a map of distances to the outline in it, positive inside; between the centres of
-two slices these are interpolated linearly. Outlines that move or grow from slice to slice do so
-evenly then, where repeated slices would make steps.
+Each slice becomes a map of distances to its outline, positive inside, which is interpolated
+linearly between the centres of two slices. So outlines that move or grow from slice to slice do so
+evenly, where repeated slices would make steps.
 """
 
 from __future__ import annotations

@@ -33,15 +33,15 @@ from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
 
 GREY_REACH = 0.2
-"""How far smoothing may move a vertex that grey values have placed, as a fraction of the edge."""
+"""The limit for smoothing of vertices placed by grey values, as a fraction of the edge."""
 
 BLOCK_REACH = 0.4
-"""The same for the shares of blocks: these are coarser steps."""
+"""The same for shares of blocks, which have coarser steps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawSurface:
-    """A surface before it is smoothed.
+    """A surface before smoothing.
 
     Attributes:
         crossings: its faces, and the edges of the grid that its vertices lie on.
@@ -178,7 +178,7 @@ def raw_isosurface(
 
 
 def smoothed(raw: RawSurface, options: MeshOptions) -> Mesh:
-    """The mesh of a surface, smoothed as the options tell, with all of its triangles."""
+    """The mesh of a surface, smoothed according to the options, with all of its triangles."""
     surface, grid = raw.crossings, raw.grid
     points = _smoothed(raw, options)
     faces = surface.faces.take([0, 2, 1], axis=1) if grid.is_mirrored else surface.faces
@@ -186,7 +186,7 @@ def smoothed(raw: RawSurface, options: MeshOptions) -> Mesh:
 
 
 def joined(meshes: Sequence[Mesh]) -> Mesh:
-    """Several meshes as one, none of their vertices shared."""
+    """Several meshes as one, without shared vertices."""
     if len(meshes) == 1:
         return meshes[0]
     starts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes[:-1])])

@@ -1,4 +1,4 @@
-"""The volume that a surface should enclose, and the shift of it that makes it so."""
+"""Restoring the volume of a surface by shifting it along its normals."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from orthanc_stl_plugin.mesh.surface_operators import (
 )
 
 REACH: Final = 8
-"""How wide a neighbourhood is that is to keep its volume, in edges."""
+"""The width of the neighbourhoods that keep their volume, in edges."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VolumeBalance:
-    """Compares the volume within a surface, place by place, with what it should be.
+    """Compares the volume within a surface with its target, locally.
 
     Attributes:
         operators: of the surface.

@@ -38,8 +38,8 @@ class Publication:
         """Whether a request with these headers (by lower-case name) does not come from staff."""
         if not self.is_restricted:
             return False
-        told = headers.get(self._staff_header, "").encode("utf-8", "replace")
-        return not hmac.compare_digest(told, self._staff_value)
+        value = headers.get(self._staff_header, "").encode("utf-8", "replace")
+        return not hmac.compare_digest(value, self._staff_value)
 
     def check(self, level: Level, identifier: str) -> None:
         """Checks that the public may see a study, series or instance now.

@@ -14,8 +14,8 @@ from orthanc_stl_plugin.web.fields import quoted
 
 # Answers that contain an address vary with these headers.
 VARY: Final = "Forwarded, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix, X-Forwarded-Port"
-_TOLD_BY_PROXIES: Final = tuple(VARY.lower().split(", "))
-_PROXIES_TELL: Final = frozenset(_TOLD_BY_PROXIES)
+_PROXY_HEADERS: Final = tuple(VARY.lower().split(", "))
+_PROXY_HEADER_SET: Final = frozenset(_PROXY_HEADERS)
 _HOST: Final = re.compile(r"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
 _PREFIX: Final = re.compile(r"(/[A-Za-z0-9._~-]{1,100}){0,10}")
 _USUAL_PORT: Final = {"http": "80", "https": "443"}
@@ -35,31 +35,31 @@ def base_url(headers: Mapping[str, str], settings: Settings) -> str:
     if settings.public_url:
         return settings.public_url.rstrip("/")
     host = headers.get("host", "")
-    if _PROXIES_TELL.isdisjoint(headers):
+    if _PROXY_HEADER_SET.isdisjoint(headers):
         return _direct(host)
-    return _told(*(headers.get(name, "") for name in _TOLD_BY_PROXIES), host)
+    return _stated_url(*(headers.get(name, "") for name in _PROXY_HEADERS), host)
 
 
 def forwarded_host(headers: Mapping[str, str]) -> str:
-    """The host, and the port if it is told, that a client has asked: from the same headers.
+    """The host, and the port if stated, that a client requested, from the same headers.
 
     Raises:
-        BadRequest: a header is no host, scheme or path.
+        BadRequest: a header is not a valid host, scheme or path.
     """
-    told = (headers.get(name, "") for name in _TOLD_BY_PROXIES)
-    return urlsplit(_told(*told, headers.get("host", ""))).netloc
+    values = (headers.get(name, "") for name in _PROXY_HEADERS)
+    return urlsplit(_stated_url(*values, headers.get("host", ""))).netloc
 
 
 @lru_cache(maxsize=256)
 def _direct(host: str) -> str:
-    return _told("", "", "", "", "", host)
+    return _stated_url("", "", "", "", "", host)
 
 
 @lru_cache(maxsize=256)
-def _told(  # one for each header
+def _stated_url(  # one for each header
     forwarded: str, host: str, scheme: str, prefix: str, port: str, own_host: str
 ) -> str:
-    """What the values of the headers `_TOLD_BY_PROXIES` and Host say."""
+    """The address in the values of the headers `_PROXY_HEADERS` and Host."""
     forwarding = _forwarded(forwarded)
     host = forwarding.get("host") or _first(host) or own_host
     scheme = (forwarding.get("proto") or _first(scheme) or "http").lower()

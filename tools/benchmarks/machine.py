@@ -43,5 +43,5 @@ def watched() -> Iterator[Delay]:
         try:
             yield delay
         finally:
-            told, _ = ticker.communicate("\n")
-    delay.worst_ms = float(told)
+            output, _ = ticker.communicate("\n")
+    delay.worst_ms = float(output)

@@ -30,7 +30,7 @@ RT_STRUCTURE_SET: Final = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFAULT_RESOLUTION: Final = 256
 INSIDE: Final = 0.5
 _PARALLEL: Final = 1e-3
-_AMBIGUOUS: Final = "has the number of another ROI: whose the contours are cannot be told"
+_AMBIGUOUS: Final = "shares its number with another ROI, so its contours are ambiguous"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,7 +102,7 @@ def _check_shape(document: Json) -> None:
         "a shape that is morphed": any(any(one.get("weights", [])) for one in [*nodes, *meshes]),
         "instances of a mesh": any(_INSTANCES in node.get("extensions", {}) for node in nodes),
     }
-    found = [told for told, is_there in passed_over.items() if is_there]
+    found = [feature for feature, is_there in passed_over.items() if is_there]
     if found:
         raise UnusableSource(
             f"the GLB document has {', '.join(found)}: export it as plain triangles"

@@ -50,22 +50,22 @@ def read_paint(content: bytes, is_ply: bool, companions: Companions, textures: T
     """
     missing: list[str] = []
     if is_ply:
-        told = _PLY_TEXTURE.search(content[:_PLY_HEADER_BYTES])
-        named = told[1].decode("utf-8", "replace") if told else ""
+        reference = _PLY_TEXTURE.search(content[:_PLY_HEADER_BYTES])
+        named = reference[1].decode("utf-8", "replace") if reference else ""
         materials = {_PLY_MATERIAL: MtlMaterial(texture=named)}
     else:
         materials = _materials(content, companions, missing)
     pictures: dict[str, Texture] = {}
     known: dict[str, Texture] = {}
     for name, material in materials.items():
-        told_name = material.texture.strip()
-        picture = companions.find(told_name)
+        file_name = material.texture.strip()
+        picture = companions.find(file_name)
         if picture is not None:
-            if told_name not in known:
-                known[told_name] = textures.converted(picture, told_name[-_LONGEST_NAME:])
-            pictures[name] = known[told_name]
-        elif told_name:
-            missing.append(told_name[-_LONGEST_NAME:])
+            if file_name not in known:
+                known[file_name] = textures.converted(picture, file_name[-_LONGEST_NAME:])
+            pictures[name] = known[file_name]
+        elif file_name:
+            missing.append(file_name[-_LONGEST_NAME:])
     return Paint(materials, pictures, tuple(dict.fromkeys(missing)))
 
 
@@ -74,14 +74,14 @@ def _materials(
 ) -> dict[str, MtlMaterial]:
     materials: dict[str, MtlMaterial] = {}
     for library in dict.fromkeys(match[1] for match in _LIBRARY.finditer(content)):
-        told = library.decode("utf-8", "replace").strip()
+        reference = library.decode("utf-8", "replace").strip()
         # Either one name, which may contain spaces, or several names.
-        whole = companions.find(told)
-        names = told.split() if whole is None else []
+        whole = companions.find(reference)
+        names = reference.split() if whole is None else []
         found = [whole, *(companions.find(one) for one in names)]
         files = [one for one in found if one is not None]
         if not files:
-            missing.append(told[-_LONGEST_NAME:])
+            missing.append(reference[-_LONGEST_NAME:])
         for one in files:
             materials |= read_mtl(one)
     return materials

@@ -31,13 +31,13 @@ class Companions:
         """The files by the names that their software gave them."""
         return cls({_base_name(name): content for name, content in files.items()})
 
-    def find(self, told: str) -> bytes | None:
+    def find(self, line: str) -> bytes | None:
         """The file whose name ends a line, or None.
 
         Options may precede the name, and the name may contain spaces: the longest matching end of
         the line counts.
         """
-        words = told.split()
+        words = line.split()
         names = (_base_name(" ".join(words[first:])) for first in range(len(words)))
         return next((self.files[name] for name in names if name in self.files), None)
 

@@ -286,7 +286,7 @@ def _obstacle(dataset: Dataset, segments: Sequence[Segment]) -> str | None:
         return "the Segmentation is of a slide: its tiles lie on one plane and form no volume"
     for number, count in Counter(part.number for part in segments).items():
         if count > 1:
-            return f"{count} segments have the number {number}: whose the voxels are is not told"
+            return f"{count} segments have the number {number}, so their voxels are ambiguous"
     return None
 
 

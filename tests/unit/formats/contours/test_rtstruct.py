@@ -395,7 +395,7 @@ def test_rois_of_one_number_do_not_get_the_contours_of_each_other() -> None:
     dataset.ROIContourSequence[2].ReferencedROINumber = 1
     found = read_rtstruct(file_bytes(dataset))
     assert [roi.obstacle is None for roi in found.rois] == [True, False, False]
-    with pytest.raises(UnusableSource, match="^ROI 1 'b' has the number of another ROI"):
+    with pytest.raises(UnusableSource, match="^ROI 1 'b' shares its number with another ROI"):
         filled(found.roi("b"))
 
 
