@@ -20,6 +20,7 @@ type Mask = NDArray[np.bool_]
 
 _RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MOST_LABEL: Final = 65535
+_FEW_VALUES: Final = 16
 _NRRD_TYPES: Final = {
     "uchar": "u1", "uint8": "u1", "unsigned char": "u1", "short": "i2", "int16": "i2",
     "ushort": "u2", "uint16": "u2", "unsigned short": "u2", "int": "i4", "int32": "i4",
@@ -38,11 +39,21 @@ def nifti_labels(path: Path) -> dict[int, Reference]:
 
 
 def nifti_foreground(path: Path) -> dict[int, Reference]:
-    """All voxels that are set, as structure 1."""
+    """All voxels that are set, as structure 1: of probabilities, one half and more.
+
+    Grey images have none: fractions above 1, or negative values among many.
+    """
     found = _nifti(path)
     if found is None or not found[0].any():
         return {}
     values, affine = found
+    is_fractional = bool((values != np.rint(values)).any())
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    is_many = len(np.unique(values)) > _FEW_VALUES
+    if is_fractional and is_many and lowest >= 0 and highest <= 1:
+        return {1: cropped_reference(values >= 0.5, affine)}
+    if is_many and (is_fractional or lowest < 0):
+        return {}
     return {1: cropped_reference((values != 0) & ~np.isnan(values), affine)}
 
 
