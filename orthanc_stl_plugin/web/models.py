@@ -8,7 +8,7 @@ from typing import Final
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.formats.dicom.encapsulated import MILLIMETRES_PER_UNIT
 from orthanc_stl_plugin.formats.meshes.read import MeshFile, MeshFormat
-from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
+from orthanc_stl_plugin.formats.meshes.sidecar_files import SidecarFiles
 from orthanc_stl_plugin.services.jobs.job import Work
 from orthanc_stl_plugin.services.jobs.job_queue import JobEngine
 from orthanc_stl_plugin.services.jobs.waiting_room import WaitingRoom
@@ -120,7 +120,7 @@ class _ModelApi:
         file = MeshFile(
             content=fields.binary("File"),
             kind=_format(fields.text("Format")),
-            companions=Companions.of({name: files.binary(name) for name in files.names}),
+            sidecar_files=SidecarFiles.of({name: files.binary(name) for name in files.names}),
             millimetres_per_unit=_millimetres(fields),
             is_y_up=_is_y_up(fields),
         )

@@ -14,7 +14,7 @@ from PIL import Image
 from trimesh.resolvers import Resolver
 
 from orthanc_stl_plugin.formats.meshes.mtl import MtlMaterial, read_mtl
-from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
+from orthanc_stl_plugin.formats.meshes.sidecar_files import SidecarFiles
 from orthanc_stl_plugin.formats.meshes.textured_glb import TexturedPart
 from orthanc_stl_plugin.formats.meshes.textures import Texture, Textures
 from orthanc_stl_plugin.model.mesh import Mesh
@@ -41,7 +41,9 @@ class Paint:
     missing: tuple[str, ...]
 
 
-def read_paint(content: bytes, is_ply: bool, companions: Companions, textures: Textures) -> Paint:
+def read_paint(
+    content: bytes, is_ply: bool, sidecar_files: SidecarFiles, textures: Textures
+) -> Paint:
     """The materials of an OBJ file, or the picture of a PLY file.
 
     Raises:
@@ -54,12 +56,12 @@ def read_paint(content: bytes, is_ply: bool, companions: Companions, textures: T
         named = reference[1].decode("utf-8", "replace") if reference else ""
         materials = {_PLY_MATERIAL: MtlMaterial(texture=named)}
     else:
-        materials = _materials(content, companions, missing)
+        materials = _materials(content, sidecar_files, missing)
     pictures: dict[str, Texture] = {}
     known: dict[str, Texture] = {}
     for name, material in materials.items():
         file_name = material.texture.strip()
-        picture = companions.find(file_name)
+        picture = sidecar_files.find(file_name)
         if picture is not None:
             if file_name not in known:
                 known[file_name] = textures.converted(picture, file_name[-_LONGEST_NAME:])
@@ -70,15 +72,15 @@ def read_paint(content: bytes, is_ply: bool, companions: Companions, textures: T
 
 
 def _materials(
-    content: bytes, companions: Companions, missing: list[str]
+    content: bytes, sidecar_files: SidecarFiles, missing: list[str]
 ) -> dict[str, MtlMaterial]:
     materials: dict[str, MtlMaterial] = {}
     for library in dict.fromkeys(match[1] for match in _LIBRARY.finditer(content)):
         reference = library.decode("utf-8", "replace").strip()
         # Either one name, which may contain spaces, or several names.
-        whole = companions.find(reference)
+        whole = sidecar_files.find(reference)
         names = reference.split() if whole is None else []
-        found = [whole, *(companions.find(one) for one in names)]
+        found = [whole, *(sidecar_files.find(one) for one in names)]
         files = [one for one in found if one is not None]
         if not files:
             missing.append(reference[-_LONGEST_NAME:])

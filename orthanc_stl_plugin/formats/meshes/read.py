@@ -22,7 +22,7 @@ from orthanc_stl_plugin.formats.meshes.import_glb import check_glb, is_textured,
 from orthanc_stl_plugin.formats.meshes.import_obj import plain_obj
 from orthanc_stl_plugin.formats.meshes.import_ply import lowest_index, plain_ply
 from orthanc_stl_plugin.formats.meshes.materials import no_pictures, read_paint, textured_parts
-from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions, unzipped
+from orthanc_stl_plugin.formats.meshes.sidecar_files import SidecarFiles, unzipped
 from orthanc_stl_plugin.formats.meshes.stl import check_count, read_stl, welded
 from orthanc_stl_plugin.formats.meshes.textured_glb import (
     TexturedPart,
@@ -65,14 +65,14 @@ class MeshFile:
     Attributes:
         content: its bytes.
         kind: its format.
-        companions: files that it refers to: materials, pictures.
+        sidecar_files: files that it refers to: materials, pictures.
         millimetres_per_unit: the size of its unit; None for the default of its format.
         is_y_up: its y axis points up, else its z axis; None for the default of its format.
     """
 
     content: bytes
     kind: MeshFormat
-    companions: Companions = field(default_factory=Companions)
+    sidecar_files: SidecarFiles = field(default_factory=SidecarFiles)
     millimetres_per_unit: float | None = None
     is_y_up: bool | None = None
 
@@ -137,7 +137,7 @@ def _read(
         return mesh, write if has_appearance else None, ()
     plain = plain_obj if file.kind is MeshFormat.OBJ else plain_ply
     content = _understood(file, lambda: plain(file.content))
-    paint = read_paint(content, file.kind == MeshFormat.PLY, file.companions, textures)
+    paint = read_paint(content, file.kind == MeshFormat.PLY, file.sidecar_files, textures)
     found = _parts(file, content, {"resolver": no_pictures(paint)})
     mesh = _joined(found, file.kind, limits.triangles)
     parts = _understood(file, lambda: textured_parts(found, paint))
@@ -229,7 +229,7 @@ def _unpacked(file: MeshFile, limits: MeshLimits) -> MeshFile:
     return MeshFile(
         files[name],
         MeshFormat(kinds[name]),
-        Companions.of(files),
+        SidecarFiles.of(files),
         file.millimetres_per_unit,
         file.is_y_up,
     )

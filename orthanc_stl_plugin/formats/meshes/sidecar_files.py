@@ -21,13 +21,13 @@ _MALFORMED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Companions:
+class SidecarFiles:
     """Files by name, without folder and in lower case, since software disagrees about both."""
 
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, files: Mapping[str, bytes]) -> Companions:
+    def of(cls, files: Mapping[str, bytes]) -> SidecarFiles:
         """The files by the names that their software gave them."""
         return cls({_base_name(name): content for name, content in files.items()})
 

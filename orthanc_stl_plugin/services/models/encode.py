@@ -115,16 +115,16 @@ class Encoder:
             file = order.file
             path = folder / "source.mesh"
             path.write_bytes(file.content)
-            companions: dict[str, Path] = {}
-            for number, (name, content) in enumerate(file.companions.files.items(), start=1):
-                companions[name] = folder / f"companion-{number}"
-                companions[name].write_bytes(content)
+            sidecar_files: dict[str, Path] = {}
+            for number, (name, content) in enumerate(file.sidecar_files.files.items(), start=1):
+                sidecar_files[name] = folder / f"companion-{number}"
+                sidecar_files[name].write_bytes(content)
             return MeshFileSource(
                 path,
                 file.kind,
                 self._mesh_limits,
                 order.name,
-                companions,
+                sidecar_files,
                 file.millimetres_per_unit,
                 file.is_y_up,
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orthanc_stl_plugin.formats.meshes.read import MeshFile, MeshFormat, MeshLimits
-from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
+from orthanc_stl_plugin.formats.meshes.sidecar_files import SidecarFiles
 from orthanc_stl_plugin.model.geometry import ImagePlane
 
 Wanted = tuple[int | str, ...] | None
@@ -90,13 +90,13 @@ class SeriesSource:
 
 @dataclass(frozen=True, slots=True)
 class MeshFileSource:
-    """A file that holds a surface already; see `MeshFile`. `companions` are paths by name."""
+    """A file that holds a surface already; see `MeshFile`. `sidecar_files` are paths by name."""
 
     path: Path
     kind: MeshFormat
     limits: MeshLimits
     title: str
-    companions: Mapping[str, Path] = field(default_factory=dict)
+    sidecar_files: Mapping[str, Path] = field(default_factory=dict)
     millimetres_per_unit: float | None = None
     is_y_up: bool | None = None
 
@@ -105,7 +105,7 @@ class MeshFileSource:
         return MeshFile(
             self.path.read_bytes(),
             self.kind,
-            Companions.of({name: path.read_bytes() for name, path in self.companions.items()}),
+            SidecarFiles.of({name: path.read_bytes() for name, path in self.sidecar_files.items()}),
             self.millimetres_per_unit,
             self.is_y_up,
         )

@@ -66,7 +66,7 @@ class Surface:
         references: the instances that it was made from.
         modality: of the images that were measured, or None where it is not known.
         note: how the surface was found, for people to read; may be empty.
-        is_given: the source held the surface itself: it may be open, and nothing was computed.
+        is_imported: the source held the surface itself: it may be open, and nothing was computed.
         write_textured: see `ImportedModel`.
         missing: see `ImportedModel`.
         notes: see `ImageVolume`, `Roi` and `notes_on`.
@@ -78,7 +78,7 @@ class Surface:
     references: tuple[Reference, ...] = ()
     modality: str | None = None
     note: str = ""
-    is_given: bool = False
+    is_imported: bool = False
     write_textured: Callable[[Path], None] | None = None
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ def _mesh_file(source: MeshFileSource) -> Iterator[Surface]:
     yield Surface(
         Segment(1, source.title),
         given.mesh,
-        is_given=True,
+        is_imported=True,
         write_textured=given.write_textured,
         missing=given.missing,
     )

@@ -92,7 +92,7 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
             f" {task.max_triangles}: a lower Resolution makes fewer"
         )
     path = task.folder / f"{number}.stl"
-    measured = report(mesh) if surface.is_given else _checked(mesh, name)
+    measured = report(mesh) if surface.is_imported else _checked(mesh, name)
     write_stl(mesh, path)
     textured_model = path.with_suffix(".glb") if surface.write_textured is not None else None
     if surface.write_textured is not None and textured_model is not None:
@@ -105,7 +105,7 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
         frame_of_reference_uid=surface.frame_of_reference_uid,
         references=surface.references,
         modality=surface.modality,
-        parameters="" if surface.is_given else note + parameters_text(task.options),
+        parameters="" if surface.is_imported else note + parameters_text(task.options),
         icon=icon_item(shaded(mesh, size_px=ICON_PX, rgb=surface.segment.rgb)),
         textured_model=textured_model,
         missing=surface.missing,

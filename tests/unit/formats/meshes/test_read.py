@@ -18,7 +18,7 @@ from orthanc_stl_plugin.formats.meshes.read import (
     MeshLimits,
     read_mesh,
 )
-from orthanc_stl_plugin.formats.meshes.sidecar_files import Companions
+from orthanc_stl_plugin.formats.meshes.sidecar_files import SidecarFiles
 from orthanc_stl_plugin.mesh.measure import report
 from tests.support.mesh_samples import painted_picture
 
@@ -142,8 +142,10 @@ PAINTED_OBJ = (
 MTL = b"newmtl Skin\nKd 1 1 1\nmap_Kd -s 1 1 1 C:\\scans\\My Skin.PNG\n"
 
 
-def companions(**files: bytes) -> Companions:
-    return Companions.of({"My Statue.mtl": MTL, "textures/my skin.png": painted_picture(), **files})
+def sidecar_files(**files: bytes) -> SidecarFiles:
+    return SidecarFiles.of(
+        {"My Statue.mtl": MTL, "textures/my skin.png": painted_picture(), **files}
+    )
 
 
 def textured(model: ImportedModel, folder: Path) -> trimesh.Scene:
@@ -153,7 +155,7 @@ def textured(model: ImportedModel, folder: Path) -> trimesh.Scene:
 
 
 def test_an_obj_keeps_the_picture_of_its_material(tmp_path: Path):
-    model = read(PAINTED_OBJ, MeshFormat.OBJ, companions=companions())
+    model = read(PAINTED_OBJ, MeshFormat.OBJ, sidecar_files=sidecar_files())
     assert model.missing == ()
     [part] = textured(model, tmp_path).geometry.values()
     texture = part.visual.material.baseColorTexture
@@ -165,7 +167,7 @@ def test_an_obj_keeps_the_picture_of_its_material(tmp_path: Path):
 
 
 def test_what_lies_on_the_floor_still_lies_on_it_in_gltf(tmp_path: Path):
-    model = read(PAINTED_OBJ, MeshFormat.OBJ, companions=companions())
+    model = read(PAINTED_OBJ, MeshFormat.OBJ, sidecar_files=sidecar_files())
     low, high = textured(model, tmp_path).bounds
     assert low == pytest.approx((0, 0, -0.001))  # metres; y is up, the back is -z
     assert high == pytest.approx((0.001, 0, 0))
@@ -173,22 +175,22 @@ def test_what_lies_on_the_floor_still_lies_on_it_in_gltf(tmp_path: Path):
 
 
 def test_an_obj_whose_y_axis_is_up_stands(tmp_path: Path):
-    model = read(PAINTED_OBJ, MeshFormat.OBJ, companions=companions(), is_y_up=True)
+    model = read(PAINTED_OBJ, MeshFormat.OBJ, sidecar_files=sidecar_files(), is_y_up=True)
     assert textured(model, tmp_path).bounds[1] == pytest.approx((0.001, 0.001, 0))
     assert report(model.mesh).bounds_mm == ((0, 0, 0), (1, 0, 1))
 
 
 def test_a_picture_in_another_format_becomes_png(tmp_path: Path):
-    tiff = companions(**{"My Skin.PNG": painted_picture(kind="TIFF")})
+    tiff = sidecar_files(**{"My Skin.PNG": painted_picture(kind="TIFF")})
     [part] = textured(
-        read(PAINTED_OBJ, MeshFormat.OBJ, companions=tiff), tmp_path
+        read(PAINTED_OBJ, MeshFormat.OBJ, sidecar_files=tiff), tmp_path
     ).geometry.values()
     assert part.visual.material.baseColorTexture.format == "PNG"
 
 
 def test_a_picture_that_is_missing_is_told():
-    alone = Companions.of({"my statue.mtl": MTL})
-    model = read(PAINTED_OBJ, MeshFormat.OBJ, companions=alone)
+    alone = SidecarFiles.of({"my statue.mtl": MTL})
+    model = read(PAINTED_OBJ, MeshFormat.OBJ, sidecar_files=alone)
     assert model.write_textured is None
     assert model.missing == ("-s 1 1 1 C:\\scans\\My Skin.PNG",)
 
@@ -202,7 +204,7 @@ def test_colours_of_two_materials_are_kept(tmp_path: Path):
         b"mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nusemtl A\nf 1 2 3\nusemtl B\nf 1 3 4\n"
     )
     mtl = b"newmtl A\nKd 1 0 0\nnewmtl B\nKd 0 0.5 0\n"
-    model = read(content, MeshFormat.OBJ, companions=Companions.of({"a.mtl": mtl}))
+    model = read(content, MeshFormat.OBJ, sidecar_files=SidecarFiles.of({"a.mtl": mtl}))
     factors = [
         part.visual.material.baseColorFactor.tolist()
         for part in textured(model, tmp_path).geometry.values()
@@ -265,18 +267,18 @@ def test_a_truncated_archive_is_refused(length: int):
 
 
 def test_pictures_of_too_many_pixels_are_refused():
-    large = companions(**{"My Skin.PNG": painted_picture(100, 50)})
+    large = sidecar_files(**{"My Skin.PNG": painted_picture(100, 50)})
     with pytest.raises(TooLarge, match="5000 pixels, above MaxTexturePixels = 4096"):
-        read(PAINTED_OBJ, MeshFormat.OBJ, companions=large)
+        read(PAINTED_OBJ, MeshFormat.OBJ, sidecar_files=large)
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"nothing", painted_picture()[:40], painted_picture()[:-20]]
 )
 def test_a_picture_that_is_none_is_refused(content: bytes):
-    broken = companions(**{"My Skin.PNG": content})
+    broken = sidecar_files(**{"My Skin.PNG": content})
     with pytest.raises(UnusableSource, match="texture .* is no picture, or is truncated"):
-        read(PAINTED_OBJ, MeshFormat.OBJ, companions=broken)
+        read(PAINTED_OBJ, MeshFormat.OBJ, sidecar_files=broken)
 
 
 def painted_glb() -> bytes:
