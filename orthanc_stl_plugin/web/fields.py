@@ -17,7 +17,7 @@ class Fields:
     """The fields of one JSON object, each read once with its type.
 
     Raises:
-        BadRequest: a field that no route's documentation knows.
+        BadRequest: a field is unknown.
     """
 
     def __init__(self, body: Mapping[str, object], known: Collection[str]) -> None:
@@ -27,7 +27,7 @@ class Fields:
                 raise BadRequest(f"unknown field {quoted(name)}: {_hint(name, known)}")
 
     def text(self, name: str) -> str:
-        """A text that must be there and not be empty."""
+        """A required text, not empty."""
         value = self._body.get(name)
         if value is None:
             raise BadRequest(f'the field "{name}" is missing')
@@ -36,21 +36,21 @@ class Fields:
         return value
 
     def flag(self, name: str, default: bool) -> bool:
-        """The value of a switch: true or false."""
+        """A boolean."""
         value = self._body.get(name, default)
         if not isinstance(value, bool):
             raise BadRequest(f'"{name}" is {quoted(value)}: it must be true or false')
         return value
 
     def whole(self, name: str, default: int) -> int:
-        """A whole number; its range is the business of the value that is built with it."""
+        """An integer; its range is checked by the value built from it."""
         value = self._body.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise BadRequest(f'"{name}" is {quoted(value)}: it must be a whole number')
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """A text that is not empty, or None when the field is absent."""
+        """A text that is not empty, or None if the field is absent."""
         return self.text(name) if name in self._body else None
 
     def optional_whole(self, name: str) -> int | None:
@@ -81,11 +81,11 @@ class Fields:
         return tuple(value)
 
     def is_text(self, name: str) -> bool:
-        """True when the field is a text."""
+        """Whether the field is a text."""
         return isinstance(self._body.get(name), str)
 
     def has(self, name: str) -> bool:
-        """True when the field is there."""
+        """Whether the field is present."""
         return name in self._body
 
     def binary(self, name: str) -> bytes:
@@ -106,11 +106,11 @@ class Fields:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are there."""
+        """The fields that are present."""
         return tuple(self._body)
 
     def mapping(self, name: str) -> dict[str, object]:
-        """An object whose values are checked by who uses them; empty when it is absent."""
+        """An object whose values are checked by the caller; empty if it is absent."""
         value = self._body.get(name, {})
         if not isinstance(value, dict):
             raise BadRequest(f'"{name}" is {quoted(value)}: it must be an object')
@@ -125,7 +125,7 @@ def _is_finite(value: float) -> bool:
 
 
 def quoted(value: object) -> str:
-    """A value of a client for use in a message: cut when it is long."""
+    """A client's value for a message, shortened if it is long."""
     text = repr(value)
     return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "..."
 

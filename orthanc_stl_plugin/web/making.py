@@ -1,4 +1,4 @@
-"""The fields that every route which makes models takes: smoothing, size, tags."""
+"""The fields common to all routes that make models: smoothing, size, tags."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEFAULTS: Final = MeshOptions()
 
 
 def making(fields: Fields) -> Making:
-    """How to make the surfaces, and the tags of the instances.
+    """The options of the surfaces, and the tags of the instances.
 
     Raises:
         BadRequest: a value of the wrong type or outside its range.
@@ -65,8 +65,8 @@ def instance_tags(tags: Mapping[str, object]) -> dict[str, object]:
     """The tags that a client wants in the new instance, by keyword.
 
     Raises:
-        BadRequest: a tag that DICOM does not know, that is not the client's to choose, or whose
-            value is no text.
+        BadRequest: a tag is unknown to DICOM, may not be set by clients, or has a value that is not
+            a text.
     """
     checked: dict[str, object] = {}
     for name, value in tags.items():

@@ -134,7 +134,7 @@ class _ModelApi:
         return self._made("StlAttach", fields, self._encoder.attached(order, made_as))
 
     def _made(self, kind: str, fields: Fields, work: Work) -> Response:
-        """Waits for the models, or tells at once which job makes them."""
+        """Waits for the models, or answers at once with their job."""
         is_asynchronous = _is_asynchronous(fields)
         submit = partial(
             self._jobs.submit,
@@ -151,7 +151,7 @@ class _ModelApi:
 
 
 def _answer(models: list[NamedInstance]) -> Response:
-    """The answer of /tools/create-dicom for the first; all of them when there are several."""
+    """The answer of /tools/create-dicom for the first model; with several, also the list."""
     answer = models[0].answer
     if len(models) > 1:
         answer["Instances"] = [{**one.answer, "Name": one.name} for one in models]
@@ -178,7 +178,7 @@ def _format(name: str) -> MeshFormat:
 
 
 def _millimetres(fields: Fields) -> float | None:
-    """The size of the unit; None for the one that the format has."""
+    """The size of the unit; None for the default of the format."""
     unit = fields.optional_text("Unit")
     if unit is None:
         return None
@@ -189,7 +189,7 @@ def _millimetres(fields: Fields) -> float | None:
 
 
 def _is_y_up(fields: Fields) -> bool | None:
-    """Whether the y axis points up; None for what the format has."""
+    """Whether the y axis points up; None for the default of the format."""
     axis = fields.optional_text("Up")
     if axis is not None and axis not in _Y_IS_UP:
         raise BadRequest(f'"Up" is {quoted(axis)}: it is one of {", ".join(_Y_IS_UP)}')

@@ -1,4 +1,4 @@
-"""Making models: fetch or take the source, let a worker mesh it, store the results."""
+"""Making models: fetches the source, lets a worker mesh it, stores the results."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class NamedInstance:
-    """A stored model, the name of its structure, and sentences for who wants to print it."""
+    """A stored model, the name of its structure, and warnings."""
 
     name: str
     stored: StoredInstance
@@ -70,15 +70,15 @@ class NamedInstance:
 
     @property
     def answer(self) -> dict[str, object]:
-        """What the archive has answered, with the warnings where there are any."""
+        """The archive's answer, with the warnings if there are any."""
         warnings = {"Warnings": list(self.warnings)} if self.warnings else {}
         return {**self.stored.answer, **warnings}
 
 
 class Encoder:
-    """Makes models and stores them in the archive; what fails leaves nothing stored.
+    """Makes models and stores them in the archive; failures leave nothing stored.
 
-    The methods check what can be checked at once, and return the work of a job, whose result is a
+    The methods check what can be checked at once and return the work of a job, whose result is a
     list of NamedInstance. They raise NotFound for a study, series or instance that does not exist;
     the work raises what `make_models` and the archive raise.
     """
@@ -108,7 +108,7 @@ class Encoder:
         return partial(self._encode, order.parent_study, spooled, making, reference)
 
     def attached(self, order: AttachOrder, making: Making) -> Work:
-        """The model that a file holds."""
+        """The model in a file."""
         reference = self._receiving(order.parent_study, order.reference_series)
 
         def spooled(folder: Path, _: Watch) -> Source:
@@ -132,7 +132,7 @@ class Encoder:
         return partial(self._encode, order.parent_study, spooled, making, reference)
 
     def _receiving(self, parent_study: str, reference_series: str | None) -> SeriesRecord | None:
-        """The series that lends its frame of reference to what a study receives."""
+        """The series whose frame of reference the models of a study take."""
         self._archive.study_tags(parent_study)
         if reference_series is None:
             return None
@@ -212,7 +212,7 @@ class Encoder:
     def _next_series(
         self, study_id: str, models: Sequence[MadeModel], watch: Watch
     ) -> SeriesIdentity:
-        """Behind those that are there: lists of series are in the order of their numbers."""
+        """The next number in the study, because lists of series are sorted by number."""
         number = self._archive.last_series_number(study_id) + 1
         return SeriesIdentity(
             number=number if number <= _HIGHEST_IS else 1,

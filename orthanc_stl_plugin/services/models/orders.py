@@ -1,4 +1,4 @@
-"""What clients ask for: models of which source, and how to make them."""
+"""Orders: what a client requests, from which source, with which options."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from orthanc_stl_plugin.services.models.sources import Inside, Wanted
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """What every order can say.
+    """The options common to all orders.
 
     Attributes:
-        options: how to make the surfaces.
-        tags: tags of the new instances by keyword; they win over those that are made here.
+        options: for making the surfaces.
+        tags: of the new instances, by keyword; they override the tags made here.
     """
 
     options: MeshOptions = field(default_factory=MeshOptions)
@@ -31,7 +31,7 @@ class NiftiOrder:
         nifti: the bytes of a .nii or .nii.gz file.
         parent_study: Orthanc identifier of the study that receives the models.
         wanted: labels by number or name; None for all.
-        split: one model for each label, instead of one of all.
+        split: whether each label becomes a model, instead of all becoming one.
         label_names: names of labels that the file does not name.
         reference_series: Orthanc identifier of the series whose coordinates the file is in.
     """
@@ -63,11 +63,11 @@ class SeriesOrder:
 
 @dataclass(frozen=True, slots=True)
 class AttachOrder:
-    """A model that somebody else made, for a study.
+    """An existing model to attach to a study.
 
     Attributes:
-        file: its file, and those that it names.
-        name: what to call it.
+        file: its file, and the files that it refers to.
+        name: its name.
         parent_study: Orthanc identifier of the study that receives it.
         reference_series: Orthanc identifier of the series whose coordinates it is in.
     """

@@ -1,4 +1,4 @@
-"""Segmentations of every kind, on their way to a worker."""
+"""Sources of models, as passed to a worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Wanted = tuple[int | str, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class NiftiSource:
-    """A NIfTI file. Without wanted labels and split: all voxels that are not zero, as one."""
+    """A NIfTI file. Without wanted labels and split, all voxels other than zero make one model."""
 
     path: Path
     max_bytes: int
@@ -27,9 +27,9 @@ class NiftiSource:
 
 @dataclass(frozen=True, slots=True)
 class RtStructSource:
-    """An RT Structure Set. Without wanted ROIs: all that can be meshed.
+    """An RT Structure Set. Without wanted ROIs, all that can be meshed are used.
 
-    `images` are those that it was drawn on, as far as they are stored.
+    `images` are the stored ones on which it was drawn.
     """
 
     path: Path
@@ -40,9 +40,9 @@ class RtStructSource:
 
 @dataclass(frozen=True, slots=True)
 class SegSource:
-    """A DICOM Segmentation. Without wanted segments: all that have a voxel.
+    """A DICOM Segmentation. Without wanted segments, all that have a voxel are used.
 
-    `images` are those that it was made from, as far as they are stored.
+    `images` are the stored ones that it was made from.
     """
 
     path: Path
@@ -54,13 +54,13 @@ class SegSource:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What of an image series is the object.
+    """Which voxels of an image series are inside.
 
     Attributes:
-        threshold: the lowest value inside, in the rescaled unit; None: found by Otsu's method.
+        threshold: the lowest value inside, in the rescaled unit; None for Otsu's threshold.
         upper: the highest value inside, or None.
-        keep_largest: only the largest connected part.
-        fill_holes: without cavities.
+        keep_largest: whether to keep the largest connected part only.
+        fill_holes: whether to fill cavities.
     """
 
     threshold: float | None = None
@@ -71,14 +71,14 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class SeriesSource:
-    """The files of an image series, and what of it is the object.
+    """The files of an image series, and which of its voxels are inside.
 
     Attributes:
         paths: one file for each instance.
         max_bytes: the most bytes of the volume.
-        inside: the object.
+        inside: the rule for voxels inside.
         series_instance_uid: of the series.
-        title: what to call the object.
+        title: the name of the model.
     """
 
     paths: tuple[Path, ...]
@@ -101,7 +101,7 @@ class MeshFileSource:
     is_y_up: bool | None = None
 
     def file(self) -> MeshFile:
-        """What lies at the paths."""
+        """The files at the paths."""
         return MeshFile(
             self.path.read_bytes(),
             self.kind,

@@ -1,4 +1,4 @@
-"""Segmentations of every kind as surfaces; runs in a worker process."""
+"""Surfaces from sources of every kind; runs in a worker process."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ _COARSER: Final = 1.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
-    """One model: what it is, its mesh, and what it comes from.
+    """A model: its identity, its mesh and its source.
 
     Attributes:
         segment: its identity.
         mesh: LPS mm.
         frame_of_reference_uid: of the source, or None.
         references: the instances that it was made from.
-        modality: of the images that were measured, or None where it is not known.
-        note: how the surface was found, for people to read; may be empty.
+        modality: of the source images; None if unknown.
+        note: a readable text on how the surface was found; may be empty.
         is_imported: the source held the surface itself: it may be open, and nothing was computed.
         write_textured: see `ImportedModel`.
         missing: see `ImportedModel`.
@@ -269,7 +269,7 @@ def _series(
     values = _parts_alone(values, inside, level, chosen)
     fewer, grid = fitted(values, level, volume.grid, options.resolution, chosen.upper)
     if grid.voxel_volume_mm3 > _COARSER * volume.grid.voxel_volume_mm3:
-        # Means of blocks join parts, and part what was one; they close cavities, and open them.
+        # Block means may join or separate parts, and close or open cavities.
         fewer = _parts_alone(fewer, within(fewer, level, chosen.upper), level, chosen)
     mesh = _finished(raw_isosurface(fewer, level, grid, chosen.upper), options, progress)
     references = tuple(
@@ -285,7 +285,7 @@ def _series(
 
 
 def _parts_alone(values: Voxels, inside: NDArray[np.bool_], level: float, chosen: Inside) -> Voxels:
-    """The values without the parts and the cavities that are not wanted."""
+    """The values without unwanted parts and cavities."""
     if chosen.keep_largest:
         values = _changed(values, outside_largest(inside), np.nan)
         inside = inside & ~np.isnan(values)

@@ -1,4 +1,4 @@
-"""What runs in a worker process: from the file of a segmentation to the files of models."""
+"""The task of a worker process: from the file of a source to files of models."""
 
 from __future__ import annotations
 
@@ -70,10 +70,10 @@ def make_models(task: ConversionTask) -> list[MadeModel]:
     """Makes every model of the source.
 
     Raises:
-        BadRequest: a structure that is wanted does not exist.
-        TooLarge: the source or a surface is above its limit.
-        UnusableSource: the source cannot be read, a structure is empty, or no closed surface came
-            out; the message names the structure.
+        BadRequest: a requested structure does not exist.
+        TooLarge: the source or a surface exceeds its limit.
+        UnusableSource: the source cannot be read, a structure is empty, or no closed surface could
+            be made; the message names the structure.
     """
     models: list[MadeModel] = []
     progress = WorkerProgress(task.folder)
