@@ -212,7 +212,7 @@ class Encoder:
     def _next_series(
         self, study_id: str, models: Sequence[MadeModel], watch: Watch
     ) -> SeriesIdentity:
-        """The next number in the study, because lists of series are sorted by number."""
+        """The identity of the new series, numbered after those of the study."""
         number = self._archive.last_series_number(study_id) + 1
         return SeriesIdentity(
             number=number if number <= _HIGHEST_IS else 1,
