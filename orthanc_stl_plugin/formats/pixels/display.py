@@ -18,6 +18,7 @@ from orthanc_stl_plugin.formats.pixels.greyscale import GreyScale, Spread
 from orthanc_stl_plugin.formats.pixels.palette import palette_table
 
 _LARGEST_TABLE_BITS: Final = 16
+_MOST_FLOATS: Final = 1 << 20
 _GREY: Final = ("MONOCHROME1", "MONOCHROME2")
 _YBR: Final = ("YBR_FULL", "YBR_FULL_422")
 _YBR_PARTIAL: Final = ("YBR_PARTIAL_422", "YBR_PARTIAL_420")
@@ -145,7 +146,11 @@ class Display:
         if self._table is not None:
             return self._looked_up(samples[..., 0])
         assert self._scale is not None  # noqa: S101 -- grey images have one
-        return self._scale.to_8bit(samples)
+        greys = np.empty(samples.shape, np.uint8)
+        rows = max(1, _MOST_FLOATS // max(1, samples.shape[1]))
+        for top in range(0, samples.shape[0], rows):  # floats take eight bytes for each sample
+            greys[top : top + rows] = self._scale.to_8bit(samples[top : top + rows])
+        return greys
 
     def _looked_up(self, samples: NDArray[np.integer]) -> NDArray[np.uint8]:
         """Table entries; the table starts with the stored value 0, negative ones are at its end."""

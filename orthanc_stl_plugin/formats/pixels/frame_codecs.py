@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
 
-from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.dicom.dataset import MALFORMED
 from orthanc_stl_plugin.formats.pixels import jpeg
 from orthanc_stl_plugin.formats.pixels.codestreams import (
@@ -34,6 +34,14 @@ _JPEG_XL: Final = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (110, 111,
 _LOSSY_JPEG: Final = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
 _RLE_HEADER: Final = struct.Struct("<16I")
 _YBR_OF_JPEG_2000: Final = ("YBR_ICT", "YBR_RCT")
+# What decoding and showing a frame takes, as multiples of its bytes when it is decoded.
+_WORKING_COPIES: Final = 3
+_WORKING_COPIES_OF_COSTLY: Final = 7
+# A frame that takes more than that must be stored in a fair share of it: of 1 MB, however well it
+# compresses, no gigabyte is made.
+_SMALL_BYTES: Final = 256 << 20
+_MOST_BYTES_PER_STORED: Final = 900
+_MOST_INFLATED_PER_BYTE: Final = 1040  # of deflate, which makes 258 bytes of two bits at best
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +60,37 @@ class PixelLayout:
     is_signed: bool
     photometric: str
     seen: tuple[int, int] | None = None
+    is_costly: bool = False
 
-    def check(self, codestream: Codestream) -> None:
+    @property
+    def byte_count(self) -> int:
+        """The bytes of a decoded frame; bits are decoded to bytes."""
+        return self.rows * self.columns * self.samples * max(self.bits_allocated, 8) // 8
+
+    @property
+    def working_bytes(self) -> int:
+        """The memory that decoding and showing a frame takes, roughly."""
+        return self.byte_count * (_WORKING_COPIES_OF_COSTLY if self.is_costly else _WORKING_COPIES)
+
+    def check_memory(self, stored_bytes: int) -> None:
+        """Refuses a frame that takes much memory for few stored bytes.
+
+        Raises:
+            TooLarge: with the limit.
+        """
+        limit = max(_SMALL_BYTES, _MOST_BYTES_PER_STORED * stored_bytes)
+        if self.working_bytes > limit:
+            raise TooLarge(
+                f"a frame stored in {stored_bytes} bytes takes {self.working_bytes} bytes to"
+                f" decode, the limit for such a small one is {limit}"
+            )
+
+    def check(self, codestream: Codestream, stored_bytes: int) -> None:
         """Refuses a codestream that holds another image than the data set says.
 
         Raises:
             UnusableSource: rows, columns, samples or bits differ.
+            TooLarge: see `check_memory`.
         """
         whole = self.rows, self.columns
         if (codestream.rows, codestream.columns) not in (whole, self.seen):
@@ -72,6 +105,7 @@ class PixelLayout:
             raise UnusableSource(
                 f"the frame has {codestream.samples} samples per pixel, the image {self.samples}"
             )
+        self.check_memory(stored_bytes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +143,7 @@ def photometric_after(transfer_syntax: str, photometric: str, samples: int) -> s
 def _lossy_jpeg(frame: bytes, layout: PixelLayout, reduce_by: int) -> Decoded:
     header = read_header(frame)
     codestream = read_jpeg(frame)
-    layout.check(codestream)
+    layout.check(codestream, len(frame))
     if header.is_baseline_8bit:
         factor = min(reduce_by, 4 if header.has_oblong_samplings else 8)
         return Decoded(jpeg.decode(frame, layout.photometric, factor), codestream, factor)
@@ -126,7 +160,7 @@ def _lossless_jpeg(frame: bytes, layout: PixelLayout, reduce_by: int) -> Decoded
     if not header.is_lossless and (layout.samples == 1 or layout.photometric == "RGB"):
         return _lossy_jpeg(frame, layout, reduce_by)
     codestream = read_jpeg(frame)
-    layout.check(codestream)
+    layout.check(codestream, len(frame))
     return Decoded(_deep_jpeg(frame, layout, "RGB"), codestream)
 
 
@@ -140,7 +174,7 @@ def _deep_jpeg(frame: bytes, layout: PixelLayout, colours: str) -> NDArray[np.in
 
 def _jpeg_ls(frame: bytes, layout: PixelLayout, _: int) -> Decoded:
     codestream = read_jpeg(frame)
-    layout.check(codestream)
+    layout.check(codestream, len(frame))
     _check_complete(frame)
     # CharLS spends seconds beyond the end of a damaged frame, unless it meets an end marker.
     return Decoded(_pixels(imagecodecs.jpegls_decode(frame + END)), codestream)
@@ -160,7 +194,7 @@ def _wavelets(
     bare: bytes, layout: PixelLayout, reduce_by: int, decode: Callable[..., NDArray[np.integer]]
 ) -> Decoded:
     codestream = read_jpeg2000(bare)
-    layout.check(codestream)
+    layout.check(codestream, len(bare))
     skipped = min(max(reduce_by.bit_length() - 2, 0), codestream.reductions)
     samples = _pixels(decode(bare, skipres=skipped))
     return Decoded(_centred(samples, skipped), codestream, 1 << skipped)
@@ -186,7 +220,7 @@ def _centred(samples: NDArray[np.integer], skipped: int) -> NDArray[np.integer]:
 
 def _jpeg_xl(frame: bytes, layout: PixelLayout, _: int) -> Decoded:
     codestream = read_jpeg_xl(frame)
-    layout.check(codestream)
+    layout.check(codestream, len(frame))
     return Decoded(_pixels(imagecodecs.jpegxl_decode(frame, numthreads=1)), codestream)
 
 
@@ -216,6 +250,8 @@ def _run_lengths(frame: bytes, layout: PixelLayout, _: int) -> Decoded:
 def _deflated(frame: bytes, layout: PixelLayout, _: int) -> Decoded:
     """Supplement 244: the native frame, deflated."""
     count = layout.rows * layout.columns * layout.samples
+    if layout.byte_count <= _MOST_INFLATED_PER_BYTE * len(frame):  # else it is truncated
+        layout.check_memory(len(frame))
     unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(
         frame, -(-count * layout.bits_allocated // 8)
     )
@@ -258,6 +294,15 @@ _CODECS: Final[dict[str, Codec]] = {
     uid.RLELossless: _run_lengths,
     DEFLATED_IMAGE_FRAME: _deflated,
 }
+
+COSTLY_SYNTAXES: Final = frozenset(
+    {
+        *(uid.JPEG2000Lossless, uid.JPEG2000),
+        *(uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K),
+        *_JPEG_XL,
+    }
+)
+"""Those whose decoders work on four bytes for each sample."""
 
 
 def decode(codec: Codec, frame: bytes, layout: PixelLayout, reduce_by: int) -> Decoded:

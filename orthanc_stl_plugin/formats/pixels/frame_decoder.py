@@ -19,6 +19,7 @@ from pydicom.uid import (
 from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.dicom.dataset import tolerating
 from orthanc_stl_plugin.formats.pixels.frame_codecs import (
+    COSTLY_SYNTAXES,
     Decoded,
     PixelLayout,
     codec_of,
@@ -68,6 +69,7 @@ class FrameDecoder:
                 bits_stored=int(header.get("BitsStored") or bits),
                 is_signed=int(header.get("PixelRepresentation") or 0) == 1,
                 photometric=str(header.get("PhotometricInterpretation") or "MONOCHROME2"),
+                is_costly=self._syntax in COSTLY_SYNTAXES,
             )
             self._low_bit = _low_bit(header, self._layout)
             self._is_planar = int(header.get("PlanarConfiguration") or 0) == 1
@@ -87,6 +89,11 @@ class FrameDecoder:
         return self._layout.rows, self._layout.columns, self._layout.samples
 
     @property
+    def working_bytes(self) -> int:
+        """The memory that decoding and showing one frame takes, roughly."""
+        return self._layout.working_bytes
+
+    @property
     def is_native(self) -> bool:
         """The frames are not encapsulated: they follow each other without a gap."""
         return self._codec is None
@@ -103,8 +110,7 @@ class FrameDecoder:
             raise UnusableSource(
                 f"{layout.bits_stored} bits stored do not fit into {layout.bits_allocated}"
             )
-        count = layout.rows * layout.columns * layout.samples
-        size = -(-count * layout.bits_allocated // 8)
+        size = layout.byte_count
         if size > max_bytes:
             raise TooLarge(f"a frame has {size} bytes when decoded, the limit is {max_bytes}")
 
@@ -131,6 +137,7 @@ class FrameDecoder:
 
         Raises:
             UnusableSource: the frame is truncated, damaged, or of another size than the image.
+            TooLarge: it takes far more memory to decode than its stored bytes justify.
         """
         if self._codec is None:
             samples = self._native(frame, frame_index)

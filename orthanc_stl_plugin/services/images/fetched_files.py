@@ -83,8 +83,7 @@ class FetchedFiles:
     def _fetched(self, instance_id: str, record: FileRecord) -> mmap.mmap:
         stored = self._archive.instance_file(instance_id)
         self._check(instance_id, record)  # or it was replaced just before
-        content = inflated(stored)
         with self._spool.unnamed_file() as copy:
-            copy.write(content)
+            copy.writelines(inflated(stored))
             copy.flush()
             return mmap.mmap(copy.fileno(), 0, access=mmap.ACCESS_READ)

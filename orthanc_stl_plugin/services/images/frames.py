@@ -32,6 +32,9 @@ type Pixels = NDArray[np.uint8]
 _JPEG_SYNTAXES: Final = (JPEGBaseline8Bit, JPEGExtended12Bit)
 _REDUCIBLE_SYNTAXES: Final = (*_JPEG_SYNTAXES, *JPEG2000TransferSyntaxes)
 _FRAMES_LOOKED_AT: Final = 16
+# What decoding a frame may take inside the server, and for each byte that is stored of it.
+_MOST_WORKING_BYTES: Final = 168 << 20
+_MOST_WORKING_PER_STORED: Final = 160
 _DISPLAYS_KEPT: Final = 64
 _JPEG_START: Final = b"\xff\xd8"
 _JPEG_SCAN: Final = b"\xff\xda"
@@ -75,6 +78,10 @@ class FrameSource(Protocol):
 
         Rows and columns are those of the frame, or `seen` where nothing else is stored.
         """
+        ...
+
+    def is_costly(self, frame_index: int) -> bool:
+        """Whether decoding the frame takes memory that a worker must be asked for."""
         ...
 
     def is_there(self) -> bool:
@@ -148,18 +155,24 @@ class StoredFrames:
     ) -> tuple[int, int]:
         """The lowest and the highest stored value of some of these frames.
 
-        `seen` tells the rows and columns that are shown of one of them, by its number here.
+        `seen` tells the rows and columns that are shown of one of them, by its number here. One
+        frame at a time is in memory.
         """
-        numbers = range(0, len(frame_indices), -(-len(frame_indices) // _FRAMES_LOOKED_AT))
-        frames = [
-            self._decoder.decode(
+        lowest, highest = [], []
+        for number in _looked_at(frame_indices):
+            samples = self._decoder.decode(
                 self._read(frame_indices[number]),
                 frame_indices[number],
                 seen=seen(number) if seen else None,
             )
-            for number in numbers
-        ]
-        return min(int(one.min()) for one in frames), max(int(one.max()) for one in frames)
+            lowest.append(int(samples.min()))
+            highest.append(int(samples.max()))
+            del samples  # before the next one is decoded
+        return min(lowest), max(highest)
+
+    def is_range_costly(self, frame_indices: Sequence[int]) -> bool:
+        """Whether `seen_range` would decode a frame that is costly."""
+        return any(self.is_costly(frame_indices[one]) for one in _looked_at(frame_indices))
 
     def jpeg_reader(
         self, frame_index: int, seen: tuple[int, int] | None = None
@@ -195,6 +208,12 @@ class StoredFrames:
         stored = self._decoder.decode(self._read(frame_index), frame_index, reduce_by, seen)
         shown = self._display(frame_index if self._groups else 0).to_8bit(stored)
         return to_srgb(shown, self._conversion) if self._conversion else shown
+
+    def is_costly(self, frame_index: int) -> bool:
+        """See FrameSource."""
+        _, stored_bytes = self._frames.span(frame_index)
+        limit = max(_MOST_WORKING_BYTES, _MOST_WORKING_PER_STORED * stored_bytes)
+        return self._decoder.working_bytes > limit
 
     def is_there(self) -> bool:
         """See FrameSource."""
@@ -276,6 +295,15 @@ class OverlaidFrames(StoredFrames):
             tile, reduce_by = halved(tile), reduce_by // 2
         return tile
 
+    def is_costly(self, frame_index: int) -> bool:  # noqa: ARG002  # of a tile: frames are alike
+        """See FrameSource."""
+        return super().is_costly(0)
+
+
+def _looked_at(frame_indices: Sequence[int]) -> range:
+    """The numbers of those that tell of all the others."""
+    return range(0, len(frame_indices), -(-len(frame_indices) // _FRAMES_LOOKED_AT))
+
 
 def _is_lossy(image: ImageFile) -> bool:
     with tolerating("the lossy image compression"):
@@ -326,6 +354,10 @@ class MadeFrames:
         while reduce_by > 1:
             pixels, reduce_by = halved(pixels), reduce_by // 2
         return pixels
+
+    def is_costly(self, frame_index: int) -> bool:  # noqa: ARG002  # its tiles are small
+        """See FrameSource."""
+        return False
 
     def is_there(self) -> bool:
         """See FrameSource."""

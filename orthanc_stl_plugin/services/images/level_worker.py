@@ -31,7 +31,7 @@ class MakingTask:
         files: the DICOM files of its instances.
         level: to begin with.
         with_level_itself: write its pixels too, in tiles of a usual size.
-        value_range: see StoredFrames.
+        value_range: see StoredFrames; None where it is still to be found, if it is needed.
         converts_colours: see StoredFrames.
         folder: empty, receives the files.
     """
@@ -77,7 +77,10 @@ def _frames(task: MakingTask, path: Path) -> StoredFrames:
         partial(local_groups, path, file),
         converts_colours=task.converts_colours,
     )
-    frames.spread(task.value_range)
+    value_range = task.value_range
+    if value_range is None and frames.lacks_window:
+        value_range = frames.seen_range(range(len(file.frames)))
+    frames.spread(value_range)
     return frames
 
 

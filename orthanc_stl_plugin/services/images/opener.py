@@ -137,8 +137,9 @@ class Opener:
         if is_slide and described.flavour is Flavour.LABEL and self._hides_slide_labels:
             raise NotFound("the paper labels of slides are not shown here")
         frames = self._frames(instance_id, record, file)
-        if frames.lacks_window:
-            frames.spread(frames.seen_range(range(len(file.frames))))
+        looked_at = range(len(file.frames))
+        if frames.lacks_window and not frames.is_range_costly(looked_at):
+            frames.spread(frames.seen_range(looked_at))
         records = {instance_id: record}
         revision, freshness = self._revision("instance", records), self._freshness(records)
 
@@ -204,8 +205,11 @@ def _spread(
         return own
     in_it = tiles.places[:, 0] == ordinal
     keys = tiles.keys[in_it].tolist()
+    frame_indices = tiles.places[in_it, 1].tolist()
+    if smallest.is_range_costly(frame_indices):
+        return own
     value_range = smallest.seen_range(
-        tiles.places[in_it, 1].tolist(),
+        frame_indices,
         lambda number: level.seen(keys[number] % tiles.columns, keys[number] // tiles.columns),
     )
     spread = {instance_id: copy(one) for instance_id, one in own.items()}

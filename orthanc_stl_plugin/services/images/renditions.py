@@ -238,6 +238,8 @@ class Renditions:
         if (tile.width, tile.height) == (shown.tile_width, shown.tile_height):
             rendition.read = read
             return read()
+        if image.has_large_tiles(rendition.drawn.level):
+            return None  # to crop one takes the coefficients of all its pixels into memory
         return jpeg.crop(read(), tile.width, tile.height)
 
     def _drawn(self, image: OpenImage, resolved: Resolved, drawn: RenderPlan) -> bytes:
@@ -284,10 +286,19 @@ def _lacks_levels(image: OpenImage, drawn: RenderPlan) -> bool:
     if image.gap is None:
         return False
     level = image.levels[drawn.level]
+    if image.has_large_tiles(drawn.level) and _is_costly(image, level, drawn):
+        return True
     pixels = len(drawn.placements) * level.tile_width * level.tile_height
     if image.decodes_reduced:
         pixels //= drawn.reduce_by**2
     return pixels > _MOST_DECODED_PX or len(drawn.placements) > _MOST_TILES
+
+
+def _is_costly(image: OpenImage, level: Level, drawn: RenderPlan) -> bool:
+    """Whether a frame takes memory that the server does not give for so few stored bytes."""
+    found = (level.frame(one.column, one.row) for one in drawn.placements)
+    addresses = (address for address in found if address is not None)
+    return any(image.sources[one.instance_id].is_costly(one.frame_index) for one in addresses)
 
 
 def _never() -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from orthanc_stl_plugin.errors import NotFound, UnusableSource
+from orthanc_stl_plugin.errors import NotFound, TooLarge, UnusableSource
 from orthanc_stl_plugin.formats.pixels.image_file import open_image
 from orthanc_stl_plugin.formats.pixels.jpeg import encode as encode_jpeg
 from orthanc_stl_plugin.formats.pixels.level_file import LevelWriter, read_levels
@@ -25,7 +25,7 @@ from orthanc_stl_plugin.services.images.local_files import (
     open_local,
     read_part,
 )
-from tests.support.frame_encoders import JPEG, jpeg_ybr
+from tests.support.frame_encoders import JPEG, jpeg_ls, jpeg_ybr
 from tests.support.frame_samples import frame_file, photograph
 
 PICTURE = photograph(64, 48)
@@ -246,3 +246,18 @@ def test_grey_made_tiles_are_grey(tmp_path: Path):
     writer.push(PICTURE[:1, :1, :1].repeat(200, 0).repeat(300, 1))
     writer.close()
     assert MadeFrames(read_levels(tmp_path)[0], None).pixels(0).shape == (200, 300, 1)
+
+
+def test_a_frame_of_many_pixels_in_few_bytes_is_costly_and_a_usual_one_is_not():
+    few = frames(frame_file(PICTURE, **AS_JPEG, Rows=9000, Columns=9000))
+    assert few.is_costly(0)
+    assert few.is_range_costly([0])
+    assert not frames(frame_file(PICTURE, **AS_JPEG)).is_costly(0)
+
+
+def test_pixels_out_of_all_proportion_to_the_stored_bytes_are_refused():
+    blank = jpeg_ls(np.zeros((12_000, 12_000), np.uint8))
+    options: dict[str, Any] = {"transfer_syntax_uid": "1.2.840.10008.1.2.4.80", "encoded": blank}
+    bomb = frames(frame_file(PICTURE[..., 0], **options, Rows=12_000, Columns=12_000))
+    with pytest.raises(TooLarge, match="the limit for such a small one"):
+        bomb.pixels(0)
