@@ -12,6 +12,7 @@ from orthanc_stl_plugin.host.archive import OrthancArchive, OrthancImages
 from orthanc_stl_plugin.host.jobs import OrthancJobs, PropertyJournal
 from orthanc_stl_plugin.host.server import PAGES, OrthancHost
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
+from orthanc_stl_plugin.services.images.drawing_line import DrawingLine
 from orthanc_stl_plugin.services.images.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.images.freshness import Changes
 from orthanc_stl_plugin.services.images.level_store import Pyramids
@@ -167,7 +168,7 @@ def compose_images(
     made = MadeLevels(pyramids, workers, spool, fetched, converts_colours=settings.convert_colours)
     changes = Changes()
     images = Images(archive, Opener(archive, fetched, settings, changes), changes)
-    renditions = Renditions(images, made, settings)
+    renditions = Renditions(images, made, settings, DrawingLine(room.http_threads))
 
     def end() -> None:
         workers.close()  # first: it writes into the folder that goes then

@@ -204,7 +204,8 @@ class _ImageApi:
             responses.keep(key, made)
             return made.response
         answer.rendition.prepare()  # each by itself: who waited for another would take no place
-        made = responses.get(key, partial(_Made.of, answer))
+        with answer.rendition.place():  # who waits for another's drawing keeps a thread too
+            made = responses.get(key, partial(_Made.of, answer))
         if made.rendition.etag != answer.rendition.etag:  # of what was there just before
             made = _Made.of(answer)
         return made.response

@@ -14,6 +14,7 @@ from PIL import Image
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.iiif.image.request import Version
+from orthanc_stl_plugin.services.images.drawing_line import DrawingLine
 from orthanc_stl_plugin.services.images.fetched_files import FetchedFiles
 from orthanc_stl_plugin.services.images.freshness import Changes
 from orthanc_stl_plugin.services.images.level_store import Pyramids
@@ -91,5 +92,5 @@ def gallery(folder: Path, *, is_local: bool = True, settings: Settings | None = 
         fetched,
         converts_colours=chosen.convert_colours,
     )
-    renditions = Renditions(images, made, chosen)
+    renditions = Renditions(images, made, chosen, DrawingLine(50))
     return Gallery(archive, images, renditions, made, pyramids, spool, workers)

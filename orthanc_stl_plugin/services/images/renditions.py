@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -21,8 +19,15 @@ from orthanc_stl_plugin.iiif.image.info import ImageDescription, info_v2, info_v
 from orthanc_stl_plugin.iiif.image.plan import Placement, RenderPlan, StoredTile, plan
 from orthanc_stl_plugin.iiif.image.render import assemble, render
 from orthanc_stl_plugin.iiif.image.request import Format, Version, parse_request
-from orthanc_stl_plugin.iiif.image.resolve import Limits, Resolved, canonical, resolve
+from orthanc_stl_plugin.iiif.image.resolve import (
+    Limits,
+    Resolved,
+    canonical,
+    resolve,
+    rotated_extent,
+)
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
+from orthanc_stl_plugin.services.images.drawing_line import DrawingLine
 from orthanc_stl_plugin.services.images.frames import Pixels
 from orthanc_stl_plugin.services.images.missing_levels import MadeLevels
 from orthanc_stl_plugin.services.images.open_image import OpenImage
@@ -87,6 +92,14 @@ class Rendition:
         """
         self.maker.prepare(self)
 
+    def place(self) -> AbstractContextManager[None]:
+        """Kept while its bytes are made or waited for; nothing where they are stored.
+
+        Raises:
+            Busy: on entering, when too many pictures are drawn or waited for.
+        """
+        return self.maker.place(self)
+
     def content(self) -> bytes:
         """Makes the bytes.
 
@@ -112,16 +125,19 @@ class Renditions:
         images: opens them.
         made_levels: the levels that large images lack.
         settings: limits, and how pixels are encoded.
+        line: where pictures wait until they are drawn.
     """
 
-    def __init__(self, images: Images, made_levels: MadeLevels, settings: Settings) -> None:
+    def __init__(
+        self, images: Images, made_levels: MadeLevels, settings: Settings, line: DrawingLine
+    ) -> None:
         self._images = images
         self._made_levels = made_levels
         self._limits = Limits(max_area=settings.max_pixels)
         self._largest_canvas = _CANVAS_PX_PER_LARGEST * settings.max_pixels
         self._jpeg = partial(jpeg.encode, quality=settings.jpeg_quality)
         self._tiles = ByteCache[Pixels](settings.half_tile_cache_bytes, lambda tile: tile.nbytes)
-        self._rendering = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._line = line
 
     def counts(self) -> dict[str, CacheCounts]:
         """What its cache has done, and holds."""
@@ -167,6 +183,12 @@ class Renditions:
         if rendition.stored is None and image is not None and _lacks_levels(image, rendition.drawn):
             with suppress(NotFound):  # replaced by another file, perhaps: `content` will see
                 self._made_levels.completed(image)
+
+    def place(self, rendition: Rendition) -> AbstractContextManager[None]:
+        """The place in the line of who waits for a rendition; see its `place`."""
+        if rendition.stored is not None:
+            return nullcontext()
+        return self._line.place(_pixels(rendition.resolved, rendition.drawn))
 
     def content(self, rendition: Rendition) -> bytes:
         """Makes the bytes of a rendition, which raises as its `content`."""
@@ -249,7 +271,7 @@ class Renditions:
             drawn = plan(resolved, image.shapes, _LARGEST_REDUCTION, canvas_px)
         elif image.gap is not None and image.has_large_tiles(drawn.level):
             self._made_levels.start(image)
-        with self._rendering:
+        with self._line.turn(_pixels(resolved, drawn)):
             level = image.levels[drawn.level]
             tiles = self._decoded(image, level, drawn)
             canvas = assemble(tiles, drawn, level.absent_rgb[: image.samples])
@@ -279,6 +301,13 @@ class Renditions:
                     _log.warning("%s is drawn as absent: %s", address, error)
                     continue
                 yield placement, tile
+
+
+def _pixels(resolved: Resolved, drawn: RenderPlan) -> int:
+    """What drawing costs: the pixels that are drawn of levels, and those that are sent."""
+    size = resolved.output_width, resolved.output_height
+    width, height = rotated_extent(*size, resolved.rotation_degrees)
+    return drawn.canvas_width * drawn.canvas_height + width * height
 
 
 def _lacks_levels(image: OpenImage, drawn: RenderPlan) -> bool:

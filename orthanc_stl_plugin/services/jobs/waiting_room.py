@@ -29,7 +29,7 @@ class WaitingRoom:
     """
 
     def __init__(self, http_threads: int) -> None:
-        self._http_threads = http_threads
+        self.http_threads = http_threads
         self._places = max(1, http_threads // 3)
         self._free = BoundedSemaphore(self._places)
 
@@ -43,7 +43,7 @@ class WaitingRoom:
         if not self._free.acquire(blocking=False):
             raise Busy(
                 f"{self._places} requests wait for such work already, a third of Orthanc's"
-                f" HttpThreadsCount = {self._http_threads}",
+                f" HttpThreadsCount = {self.http_threads}",
                 _RETRY_AFTER_S,
             )
         try:
