@@ -25,12 +25,14 @@ from orthanc_stl_plugin.web.route import Route
 class Presentation:
     """The routes of manifests, collections and changes, those of the official plugin included.
 
-    `faults` returns the faults in studies' own properties, by study.
+    `faults` returns the faults in studies' own properties, by study. `tick` brings the list of
+    changes up to date, which takes seconds in a large archive: call it again and again.
     """
 
     routes: Sequence[Route]
     caches: Callable[[], Mapping[str, CacheCounts]]
     faults: Callable[[], Mapping[str, list[str]]]
+    tick: Callable[[], object]
 
 
 def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slides) -> Presentation:
@@ -48,7 +50,7 @@ def compose_presentation(settings: Settings, catalogue: Catalogue, slides: Slide
         *official_presentation_routes(presenter, settings),
     ]
     faults = partial(describer.overrides.faults, catalogue)
-    return Presentation(routes, memory.counts, faults)
+    return Presentation(routes, memory.counts, faults, announcer.tick)
 
 
 def _utc_now() -> dt.datetime:

@@ -90,13 +90,17 @@ def _compose() -> None:
         lambda: publish(cache_figures(caches())),
         OthersChanges(images.note_change).look,
     )
+    # In a thread of its own: it may take seconds, and others must not wait for it.
+    announcing = Heartbeat(presentation.tick)
 
     def on_change(change: int, _level: int, _resource: str) -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:
             models.begin()
             heartbeat.start()
+            announcing.start()
             _forget_garbage()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+            announcing.stop()
             heartbeat.stop()
             models.end()
             images.end()

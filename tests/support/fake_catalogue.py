@@ -21,13 +21,15 @@ from orthanc_stl_plugin.services.ports.catalogue import (
 class FakeCatalogue:
     """Studies, series and instances by identifier; the tags asked for are always among theirs.
 
-    `asked` counts the questions, to prove what a cache has spared.
+    `asked` counts the questions, to prove what a cache has spared; `compared` those about the
+    states of all studies.
     """
 
     known_studies: dict[str, StudyEntry] = field(default_factory=dict)
     known_series: dict[str, SeriesEntry] = field(default_factory=dict)
     known_instances: dict[str, list[InstanceEntry]] = field(default_factory=dict)
     asked: int = 0
+    compared: int = 0
 
     def label(self, study_id: str, *labels: str) -> None:
         study = self.known_studies[study_id]
@@ -54,6 +56,7 @@ class FakeCatalogue:
         return len(self._labelled(label))
 
     def study_states(self, label: str) -> list[StudyState]:
+        self.compared += 1
         return [
             StudyState(
                 study.study_id,

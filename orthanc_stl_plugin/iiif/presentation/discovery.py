@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -60,8 +60,16 @@ def write_changes(addresses: Addresses, activities: Sequence[Activity]) -> bytes
     )
 
 
-def write_changes_page(addresses: Addresses, activities: Sequence[Activity], number: int) -> bytes:
-    """One page, counted from 0; activities ascend in time over all pages."""
+def write_changes_page(
+    addresses: Addresses,
+    activities: Sequence[Activity],
+    number: int,
+    still_holds: Callable[[Activity], bool] | None = None,
+) -> bytes:
+    """One page, counted from 0; activities ascend in time over all pages.
+
+    Those that `still_holds` denies are left out: the next comparison withdraws them.
+    """
     start = number * PAGE_SIZE
     page: Json = {
         "@context": CONTEXT,
@@ -75,6 +83,8 @@ def write_changes_page(addresses: Addresses, activities: Sequence[Activity], num
     if number + 1 < page_count(activities):
         page["next"] = _page_link(addresses, number + 1)
     shown = activities[start : start + PAGE_SIZE]
+    if still_holds is not None:
+        shown = [activity for activity in shown if still_holds(activity)]
     page["orderedItems"] = [_activity_json(addresses, activity) for activity in shown]
     return _utf8(page)
 

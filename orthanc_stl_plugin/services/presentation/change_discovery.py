@@ -1,7 +1,8 @@
 """What has been published, changed and withdrawn: found by comparison with what was announced.
 
 Orthanc's own list of changes cannot tell it: it forgets resources that were deleted, does not
-notice labels, and can be emptied. So what was announced is remembered.
+notice labels, and can be emptied. So what was announced is remembered, and compared with what
+there is. In a large archive that takes seconds: requests are then answered from memory.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Final, Protocol
 
 from orthanc_stl_plugin.errors import NotFound
@@ -22,7 +24,7 @@ from orthanc_stl_plugin.iiif.presentation.discovery import (
     write_changes,
     write_changes_page,
 )
-from orthanc_stl_plugin.services.ports.catalogue import Catalogue, StudyState
+from orthanc_stl_plugin.services.ports.catalogue import Catalogue, Level, StudyState
 from orthanc_stl_plugin.services.presentation.document_cache import Document, document
 from orthanc_stl_plugin.services.presentation.visibility import study_shows
 
@@ -30,6 +32,10 @@ from orthanc_stl_plugin.services.presentation.visibility import study_shows
 _MOST_LOOKS: Final = 16
 # The oldest are forgotten: a harvester that stayed away for so long starts anew.
 MOST_WITHDRAWN: Final = 10_000
+# So many studies are compared within a request, in some 0.2 ms each; more by `Announcer.tick`.
+MOST_COMPARED_AT_ONCE: Final = 200
+# Comparisons by `Announcer.tick` take at most this share of the time.
+_MOST_SHARE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +103,70 @@ class Announcer:
         self._now = now
         self._guard = threading.Lock()
         self._memory: Memory | None = None
+        self._activities: Sequence[Activity] | None = None
+        self._is_large = False
+        self._next_at = 0.0  # of the monotonic clock, for `tick`
+        self._is_due = True
         self._shows_nothing: Mapping[str, str] = {}  # the state of each study that was found so
 
     def changes(self, base: str) -> Document:
         """The list of all pages; `base` is the server's root, as the client sees it."""
-        return document(write_changes(Addresses(base), self._activities()))
+        return document(write_changes(Addresses(base), self._current()))
 
     def page(self, number: int, base: str) -> Document:
-        """One page, counted from 0.
+        """One page, counted from 0. Studies that are not public any more are left out at once.
 
         Raises:
             NotFound: there is no such page.
         """
-        activities = self._activities()
-        if not 0 <= number < page_count(activities):
-            raise NotFound(f"there is no page {number}: there are {page_count(activities)}, from 0")
-        return document(write_changes_page(Addresses(base), activities, number))
+        said = self._current()
+        if not 0 <= number < page_count(said):
+            raise NotFound(f"there is no page {number}: there are {page_count(said)}, from 0")
+        still_holds = self._still_holds if self._is_large else None
+        return document(write_changes_page(Addresses(base), said, number, still_holds))
 
-    def _activities(self) -> list[Activity]:
+    def tick(self) -> None:
+        """Compares a large archive if somebody has asked since, and not all of the time."""
+        if self._is_due and monotonic() >= self._next_at:
+            started_at = monotonic()
+            self._compare()
+            self._next_at = monotonic() + (monotonic() - started_at) / _MOST_SHARE
+
+    def _current(self) -> Sequence[Activity]:
+        said = self._activities
+        if said is None or not self._is_large:
+            return self._compare()
+        self._is_due = True
+        return said
+
+    def _compare(self) -> Sequence[Activity]:
         # One after the other, though reading takes its time: who read before a withdrawal, and
         # compares or saves after it, would publish the study again.
         with self._guard:
+            self._is_due = False
             states = self._catalogue.study_states(self._label)
+            self._is_large = len(states) > MOST_COMPARED_AT_ONCE
             now = self._now().replace(microsecond=0)
             before = self._memory or self._store.load()
             after = compared(before, self._showing(states, before), now)
-            self._memory = after
             if after != before:
                 self._store.save(after)
-        return activities(after)
+            if self._activities is None or after != before:
+                self._activities = activities(after)
+            self._memory = after
+            return self._activities
+
+    def _still_holds(self, activity: Activity) -> bool:
+        """Whether a study that was said to be public is so now."""
+        if activity.kind is Kind.DELETE:
+            return True
+        if self._label:
+            return self._catalogue.has_label(activity.study_id, self._label)
+        try:
+            self._catalogue.study_of(Level.STUDY, activity.study_id)
+        except NotFound:
+            return False
+        return True
 
     def _showing(self, states: list[StudyState], before: Memory) -> list[StudyState]:
         """Those that show something. What is still the same is not looked at again."""

@@ -8,7 +8,9 @@ import pytest
 
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.services.ports.catalogue import InstanceEntry, StudyEntry, StudyState
+from orthanc_stl_plugin.services.presentation import change_discovery
 from orthanc_stl_plugin.services.presentation.change_discovery import (
+    MOST_COMPARED_AT_ONCE,
     MOST_WITHDRAWN,
     Announcer,
     Memory,
@@ -247,6 +249,84 @@ def test_a_large_archive_of_images_takes_one_question_more_than_its_states():
         add_object(scene.catalogue, f"ct{number}")
     assert len(scene.announced()) == 300
     assert scene.catalogue.asked == 1
+
+
+def large(label: str = "") -> Scene:
+    """An archive of more studies than a request compares."""
+    scene = Scene(label)
+    for number in range(MOST_COMPARED_AT_ONCE + 1):
+        add_object(scene.catalogue, f"ct{number}")
+        scene.catalogue.label(f"ct{number}", "public")
+    scene.announcer.tick()
+    return scene
+
+
+def test_requests_compare_a_large_archive_only_if_nothing_was_compared_before():
+    scene = Scene()
+    for number in range(MOST_COMPARED_AT_ONCE + 1):
+        add_object(scene.catalogue, f"ct{number}")
+    for _ in range(5):
+        scene.announcer.changes(BASE)
+        scene.announcer.page(0, BASE)
+    assert scene.catalogue.compared == 1
+
+
+def test_what_has_come_to_a_large_archive_is_announced_after_the_next_tick(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    clock = [0.0]
+    monkeypatch.setattr(change_discovery, "monotonic", lambda: clock[0])
+    scene = large()
+    add_object(scene.catalogue, "new")
+    assert "new" not in scene.announced()
+    clock[0] += 3600
+    scene.announcer.tick()
+    assert "new" in scene.announced()
+
+
+def test_a_large_archive_is_not_compared_again_unless_somebody_has_asked(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    clock = [0.0]
+    monkeypatch.setattr(change_discovery, "monotonic", lambda: clock[0])
+    scene = large()
+    for _ in range(3):
+        clock[0] += 3600
+        scene.announcer.tick()
+    assert scene.catalogue.compared == 1
+
+
+def test_comparing_a_large_archive_takes_a_fifth_of_the_time_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    clock = [0.0]
+    monkeypatch.setattr(change_discovery, "monotonic", lambda: clock[0])
+    scene = large()
+    states = scene.catalogue.study_states
+
+    def slow_states(label: str) -> list[StudyState]:
+        clock[0] += 10
+        return states(label)
+
+    monkeypatch.setattr(scene.catalogue, "study_states", slow_states)
+    for _ in range(300):
+        clock[0] += 1
+        scene.announcer.changes(BASE)
+        scene.announcer.tick()
+    assert 4 <= scene.catalogue.compared - 1 <= 6
+
+
+@pytest.mark.parametrize("label", ["", "public"])
+def test_a_study_that_is_no_longer_public_is_on_no_page_of_a_large_archive(label: str):
+    scene = large(label)
+    before = scene.said()
+    if label:
+        scene.catalogue.label("ct5")
+    else:
+        del scene.catalogue.known_studies["ct5"]
+    after = scene.said()
+    assert [one for one in before if one not in after] == [one for one in before if one[1] == "ct5"]
+    assert scene.catalogue.compared == 1
 
 
 def test_the_memory_is_saved_only_when_it_changes():
