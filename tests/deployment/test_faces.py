@@ -164,6 +164,7 @@ def test_the_public_has_no_other_route(museum: Museum, published: Slide, route: 
         "/system?/iiif/collection.json",
         "/system;/iiif/collection.json",
         "/system%00/iiif/collection.json",
+        "/iiif/collection.json%ff",
         "//system",
         "/series/00000000-00000000-00000000-00000000-00000000/iiif/3/../../study",
     ],
