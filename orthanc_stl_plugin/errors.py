@@ -19,6 +19,10 @@ identifiers, UIDs, numbers and names of structures only.
 
 from __future__ import annotations
 
+from typing import Final
+
+_LONGEST_QUOTE: Final = 80
+
 
 class PluginError(Exception):
     """Something that is answered with its own status and its own sentence."""
@@ -86,3 +90,9 @@ class ArchiveRefused(PluginError):
 
 class ConfigurationError(Exception):
     """A setting is unknown or has a bad value: Orthanc must not start with it."""
+
+
+def quoted(value: object) -> str:
+    """A client's value for a message, shortened if it is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "..."

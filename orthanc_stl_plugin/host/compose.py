@@ -93,7 +93,7 @@ def compose_models(
     )
     jobs_path = ORTHANC_PATH if settings.jobs_in_orthanc else OWN_PATH
     routes = [
-        *model_routes(encoder, jobs, jobs_path, room),
+        *model_routes(encoder, jobs, jobs_path, room, settings.max_volume_mib << 20),
         *listing_routes(Listing(archive, readers, settings)),
         *model_file_routes(ModelFiles(archive, readers, settings)),
         *job_routes(jobs, OrthancJobs() if settings.jobs_in_orthanc else None),

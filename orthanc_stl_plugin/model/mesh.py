@@ -67,6 +67,7 @@ class SmoothingMethod(StrEnum):
     NONE = "None"
 
 
+MIN_RESOLUTION = 2
 MAX_RESOLUTION = 1024
 MAX_ITERATIONS = 200
 MIN_TRIANGLES = 100
@@ -93,8 +94,10 @@ class MeshOptions:
     triangles: int | None = None
 
     def __post_init__(self) -> None:
-        if not 2 <= self.resolution <= MAX_RESOLUTION:
-            raise BadRequest(f"Resolution is {self.resolution}: it must be 2-{MAX_RESOLUTION}")
+        if not MIN_RESOLUTION <= self.resolution <= MAX_RESOLUTION:
+            raise BadRequest(
+                f"Resolution is {self.resolution}: it must be {MIN_RESOLUTION}-{MAX_RESOLUTION}"
+            )
         if not 0 <= self.iterations <= MAX_ITERATIONS:
             raise BadRequest(f"Iterations is {self.iterations}: it must be 0-{MAX_ITERATIONS}")
         if self.triangles is not None and self.triangles < MIN_TRIANGLES:

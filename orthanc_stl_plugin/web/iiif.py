@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import BadRequest, NotFound
+from orthanc_stl_plugin.errors import BadRequest, NotFound, quoted
 from orthanc_stl_plugin.iiif.image.info import CONTEXT_V2, CONTEXT_V3, PROFILE_V2, PROFILE_V3
 from orthanc_stl_plugin.iiif.image.request import Version
 from orthanc_stl_plugin.services.byte_cache import ByteCache, CacheCounts
@@ -18,7 +18,6 @@ from orthanc_stl_plugin.services.images.opened_images import FrameImage, ImageNa
 from orthanc_stl_plugin.services.images.renditions import Rendition, Renditions
 from orthanc_stl_plugin.web.accept import accepts
 from orthanc_stl_plugin.web.conditional import conditional, is_known
-from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 from orthanc_stl_plugin.web.public_url import VARY, base_url
 from orthanc_stl_plugin.web.route import Route, Shows

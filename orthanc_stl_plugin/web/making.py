@@ -1,4 +1,4 @@
-"""The fields common to all routes that make models: smoothing, size, tags."""
+"""What all requests for models have in common, checked: options of surfaces, DICOM tags."""
 
 from __future__ import annotations
 
@@ -9,56 +9,21 @@ from pydicom.config import RAISE
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from pydicom.valuerep import STR_VR, validate_value
 
-from orthanc_stl_plugin.errors import BadRequest
+from orthanc_stl_plugin.errors import BadRequest, quoted
 from orthanc_stl_plugin.formats.dicom.encapsulated import RESERVED_TAGS
-from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
 from orthanc_stl_plugin.services.models.orders import Making
-from orthanc_stl_plugin.web.fields import Fields, quoted
+from orthanc_stl_plugin.web.bodies import SurfaceFields
 
-MAKING_FIELDS: Final = (
-    "Smooth", "Smoothing", "Resolution", "Triangles", "Tags",
-    "Synchronous", "Asynchronous", "Priority",
-)  # fmt: skip
-_SMOOTHING_FIELDS: Final = ("Method", "Iterations")
 _LONGEST_TAG: Final = 1024
-_DEFAULTS: Final = MeshOptions()
 
 
-def making(fields: Fields) -> Making:
+def making(body: SurfaceFields) -> Making:
     """The options of the surfaces, and the tags of the instances.
 
     Raises:
-        BadRequest: a value of the wrong type or outside its range.
+        BadRequest: a value is outside its range.
     """
-    return Making(mesh_options(fields), instance_tags(fields.mapping("Tags")))
-
-
-def mesh_options(fields: Fields) -> MeshOptions:
-    """The options of a surface.
-
-    Raises:
-        BadRequest: a value of the wrong type or outside its range, or two that contradict.
-    """
-    smoothing = Fields(fields.mapping("Smoothing"), _SMOOTHING_FIELDS)
-    smooth = fields.flag("Smooth", default=True)
-    method = _method(smoothing) if smoothing.has("Method") else None
-    if not smooth and method not in (None, SmoothingMethod.NONE):
-        raise BadRequest(f'"Smooth" is false, but "Smoothing.Method" is {str(method)!r}')
-    return MeshOptions(
-        resolution=fields.whole("Resolution", _DEFAULTS.resolution),
-        method=(method or _DEFAULTS.method) if smooth else SmoothingMethod.NONE,
-        iterations=smoothing.whole("Iterations", _DEFAULTS.iterations),
-        triangles=fields.optional_whole("Triangles"),
-    )
-
-
-def _method(smoothing: Fields) -> SmoothingMethod:
-    name = smoothing.text("Method")
-    try:
-        return SmoothingMethod(name)
-    except ValueError as error:
-        known = ", ".join(SmoothingMethod)
-        raise BadRequest(f'"Smoothing.Method" is {quoted(name)}: it is one of {known}') from error
+    return Making(body.mesh_options(), instance_tags(body.tags))
 
 
 def instance_tags(tags: Mapping[str, object]) -> dict[str, object]:

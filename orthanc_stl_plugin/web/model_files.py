@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from orthanc_stl_plugin.errors import BadRequest
+from orthanc_stl_plugin.errors import BadRequest, quoted
 from orthanc_stl_plugin.formats.meshes import glb, obj, stl
 from orthanc_stl_plugin.services.models.files import (
     SIZES_PX,
@@ -17,7 +17,6 @@ from orthanc_stl_plugin.services.models.files import (
     View,
 )
 from orthanc_stl_plugin.web.conditional import conditional
-from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 from orthanc_stl_plugin.web.route import Route, Shows
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from orthanc_stl_plugin.errors import BadRequest
+from msgspec import UNSET, UnsetType
+
+from orthanc_stl_plugin.errors import BadRequest, quoted
 from orthanc_stl_plugin.formats.dicom.encapsulated import MILLIMETRES_PER_UNIT
 from orthanc_stl_plugin.formats.meshes.read import MeshFile, MeshFormat
 from orthanc_stl_plugin.formats.meshes.sidecar_files import SidecarFiles
@@ -20,33 +23,32 @@ from orthanc_stl_plugin.services.models.orders import (
     SeriesOrder,
     StructuresOrder,
 )
-from orthanc_stl_plugin.services.models.sources import Inside
-from orthanc_stl_plugin.web.fields import Fields, quoted
-from orthanc_stl_plugin.web.making import MAKING_FIELDS, instance_tags, making
+from orthanc_stl_plugin.services.models.sources import Inside, Wanted
+from orthanc_stl_plugin.web.bodies import (
+    OTSU,
+    UP_AXES,
+    Attach,
+    EncodeNifti,
+    EncodeRtStruct,
+    EncodeSeg,
+    EncodeSeries,
+    OrderFields,
+    binary,
+    given,
+    read_body,
+)
+from orthanc_stl_plugin.web.making import instance_tags, making
 from orthanc_stl_plugin.web.messages import Request, Response, json_response
 from orthanc_stl_plugin.web.route import Route
 
-_NIFTI_FIELDS: Final = (
-    "Nifti", "ParentStudy", "Labels", "LabelNames", "Split", "ReferenceSeries", *MAKING_FIELDS,
-)  # fmt: skip
-_RTSTRUCT_FIELDS: Final = ("Instance", "RoiNames", "Split", "Strict", *MAKING_FIELDS)
-_SEG_FIELDS: Final = ("Instance", "Segments", "Split", *MAKING_FIELDS)
-_SERIES_FIELDS: Final = (
-    "Series", "Threshold", "Upper", "KeepLargest", "FillHoles", *MAKING_FIELDS,
-)  # fmt: skip
-_ATTACH_FIELDS: Final = (
-    "File", "Files", "Format", "Unit", "Up", "Name", "ParentStudy", "ReferenceSeries",
-    "Tags", "Synchronous", "Asynchronous", "Priority",
-)  # fmt: skip
-_Y_IS_UP: Final = {"y": True, "z": False}
-_OTSU: Final = "Otsu"
+_Y_IS_UP: Final = dict(zip(UP_AXES, (True, False), strict=True))
 
 
 def model_routes(
-    encoder: Encoder, jobs: JobEngine, jobs_path: str, room: WaitingRoom
+    encoder: Encoder, jobs: JobEngine, jobs_path: str, room: WaitingRoom, max_bytes: int
 ) -> list[Route]:
-    """The routes that make models."""
-    api = _ModelApi(encoder, jobs, jobs_path, room)
+    """The routes that make models; files that are sent have at most `max_bytes`."""
+    api = _ModelApi(encoder, jobs, jobs_path, room, max_bytes)
     return [
         Route("/stl/encode-nifti", {"POST": api.encode_nifti}),
         Route("/stl/encode-rtstruct", {"POST": api.encode_rtstruct}),
@@ -58,91 +60,92 @@ def model_routes(
 
 class _ModelApi:
     def __init__(
-        self, encoder: Encoder, jobs: JobEngine, jobs_path: str, room: WaitingRoom
+        self,
+        encoder: Encoder,
+        jobs: JobEngine,
+        jobs_path: str,
+        room: WaitingRoom,
+        max_bytes: int,
     ) -> None:
         self._encoder = encoder
         self._jobs = jobs
         self._jobs_path = jobs_path
         self._room = room
+        self._max_bytes = max_bytes
 
     def encode_nifti(self, request: Request) -> Response:
-        fields = Fields(request.json_object(), _NIFTI_FIELDS)
-        wanted = fields.choice("Labels")
+        body = read_body(EncodeNifti, request.body)
+        made_as = making(body)
+        label_names = _label_names(body.label_names)
+        # Before megabytes are decoded.
+        self._encoder.receiving(body.parent_study, given(body.reference_series))
         order = NiftiOrder(
-            parent_study=fields.text("ParentStudy"),
-            wanted=wanted,
-            split=fields.flag("Split", default=wanted is not None),
-            label_names=_label_names(fields.mapping("LabelNames")),
-            reference_series=fields.optional_text("ReferenceSeries"),
-            nifti=fields.binary("Nifti"),
+            nifti=binary("Nifti", body.nifti, self._max_bytes),
+            parent_study=body.parent_study,
+            wanted=_wanted("Labels", body.labels),
+            split=body.labels is not UNSET if body.split is UNSET else body.split,
+            label_names=label_names,
+            reference_series=given(body.reference_series),
         )
-        return self._made("StlEncodeNifti", fields, self._encoder.nifti(order, making(fields)))
+        work = self._encoder.nifti(order, made_as)
+        return self._made("StlEncodeNifti", body, work, is_repeatable=False)
 
     def encode_rtstruct(self, request: Request) -> Response:
-        fields = Fields(request.json_object(), _RTSTRUCT_FIELDS)
-        fields.flag("Strict", default=True)  # the official plugin's: here every source is checked
-        wanted = fields.choice("RoiNames")
+        body = read_body(EncodeRtStruct, request.body)
         order = StructuresOrder(
-            instance=fields.text("Instance"),
-            wanted=wanted,
-            split=fields.flag("Split", default=wanted is None),
+            instance=body.instance,
+            wanted=_wanted("RoiNames", body.roi_names),
+            split=body.roi_names is UNSET if body.split is UNSET else body.split,
         )
-        return self._made(
-            "StlEncodeRtStruct", fields, self._encoder.rtstruct(order, making(fields))
-        )
+        return self._made("StlEncodeRtStruct", body, self._encoder.rtstruct(order, making(body)))
 
     def encode_seg(self, request: Request) -> Response:
-        fields = Fields(request.json_object(), _SEG_FIELDS)
-        order = StructuresOrder(
-            instance=fields.text("Instance"),
-            wanted=fields.choice("Segments"),
-            split=fields.flag("Split", default=True),
-        )
-        return self._made("StlEncodeSeg", fields, self._encoder.seg(order, making(fields)))
+        body = read_body(EncodeSeg, request.body)
+        wanted = _wanted("Segments", body.segments)
+        order = StructuresOrder(instance=body.instance, wanted=wanted, split=body.split)
+        return self._made("StlEncodeSeg", body, self._encoder.seg(order, making(body)))
 
     def encode_series(self, request: Request) -> Response:
-        fields = Fields(request.json_object(), _SERIES_FIELDS)
-        series = fields.text("Series")
+        body = read_body(EncodeSeries, request.body)
         inside = Inside(
-            threshold=_threshold(fields),
-            upper=fields.optional_number("Upper"),
-            keep_largest=fields.flag("KeepLargest", default=False),
-            fill_holes=fields.flag("FillHoles", default=False),
+            threshold=_threshold(body.threshold),
+            upper=given(body.upper),
+            keep_largest=body.keep_largest,
+            fill_holes=body.fill_holes,
         )
         if inside.upper is not None and inside.threshold is not None:
             _check_bounds(inside.threshold, inside.upper)
-        order = SeriesOrder(series, inside)
-        return self._made("StlEncodeSeries", fields, self._encoder.series(order, making(fields)))
+        order = SeriesOrder(body.series, inside)
+        return self._made("StlEncodeSeries", body, self._encoder.series(order, making(body)))
 
     def attach(self, request: Request) -> Response:
-        fields = Fields(request.json_object(), _ATTACH_FIELDS)
-        files = Fields(fields.mapping("Files"), tuple(fields.mapping("Files")))
+        body = read_body(Attach, request.body)
+        made_as = Making(tags=instance_tags(body.tags))
+        kind, unit, is_y_up = _format(body.format), _millimetres(body), _is_y_up(body)
+        self._encoder.receiving(body.parent_study, given(body.reference_series))
+        files = {name: binary(name, text, self._max_bytes) for name, text in body.files.items()}
         file = MeshFile(
-            content=fields.binary("File"),
-            kind=_format(fields.text("Format")),
-            sidecar_files=SidecarFiles.of({name: files.binary(name) for name in files.names}),
-            millimetres_per_unit=_millimetres(fields),
-            is_y_up=_is_y_up(fields),
+            content=binary("File", body.file, self._max_bytes),
+            kind=kind,
+            sidecar_files=SidecarFiles.of(files),
+            millimetres_per_unit=unit,
+            is_y_up=is_y_up,
         )
         order = AttachOrder(
             file,
-            name=fields.optional_text("Name") or "Model",
-            parent_study=fields.text("ParentStudy"),
-            reference_series=fields.optional_text("ReferenceSeries"),
+            name=body.name,
+            parent_study=body.parent_study,
+            reference_series=given(body.reference_series),
         )
-        made_as = Making(tags=instance_tags(fields.mapping("Tags")))
-        return self._made("StlAttach", fields, self._encoder.attached(order, made_as))
+        work = self._encoder.attached(order, made_as)
+        return self._made("StlAttach", body, work, is_repeatable=False)
 
-    def _made(self, kind: str, fields: Fields, work: Work) -> Response:
-        """Waits for the models, or answers at once with their job."""
-        is_asynchronous = _is_asynchronous(fields)
-        submit = partial(
-            self._jobs.submit,
-            kind,
-            work,
-            fields.whole("Priority", 0),
-            is_repeatable=not _has_file(fields),
-        )
+    def _made(
+        self, kind: str, body: OrderFields, work: Work, *, is_repeatable: bool = True
+    ) -> Response:
+        """Waits for the models, or tells at once which job makes them."""
+        is_asynchronous = body.is_asynchronous()
+        submit = partial(self._jobs.submit, kind, work, body.priority, is_repeatable=is_repeatable)
         if is_asynchronous:
             job_id = submit().job_id
             return json_response({"ID": job_id, "Path": f"{self._jobs_path}/{job_id}"})
@@ -158,15 +161,13 @@ def _answer(models: list[NamedInstance]) -> Response:
     return json_response(answer)
 
 
-def _is_asynchronous(fields: Fields) -> bool:
-    synchronous = fields.flag("Synchronous", default=not fields.flag("Asynchronous", default=False))
-    if fields.has("Asynchronous") and fields.flag("Asynchronous", default=False) == synchronous:
-        raise BadRequest('"Synchronous" and "Asynchronous" contradict each other')
-    return not synchronous
-
-
-def _has_file(fields: Fields) -> bool:
-    return fields.has("Nifti") or fields.has("File")
+def _wanted(name: str, chosen: list[int | str] | UnsetType) -> Wanted:
+    """The structures to make, by number or name; None for all."""
+    if isinstance(chosen, UnsetType):
+        return None
+    if len(set(chosen)) < len(chosen):
+        raise BadRequest(f'"{name}" is {quoted(chosen)}: it names something twice')
+    return tuple(chosen)
 
 
 def _format(name: str) -> MeshFormat:
@@ -177,9 +178,9 @@ def _format(name: str) -> MeshFormat:
         raise BadRequest(f'"Format" is {quoted(name)}: it is one of {known}') from error
 
 
-def _millimetres(fields: Fields) -> float | None:
-    """The size of the unit; None for the default of the format."""
-    unit = fields.optional_text("Unit")
+def _millimetres(body: Attach) -> float | None:
+    """The size of the unit; None for the one that the format has."""
+    unit = given(body.unit)
     if unit is None:
         return None
     if unit not in MILLIMETRES_PER_UNIT:
@@ -188,35 +189,33 @@ def _millimetres(fields: Fields) -> float | None:
     return MILLIMETRES_PER_UNIT[unit]
 
 
-def _is_y_up(fields: Fields) -> bool | None:
-    """Whether the y axis points up; None for the default of the format."""
-    axis = fields.optional_text("Up")
+def _is_y_up(body: Attach) -> bool | None:
+    """Whether the y axis points up; None for what the format has."""
+    axis = given(body.up)
     if axis is not None and axis not in _Y_IS_UP:
         raise BadRequest(f'"Up" is {quoted(axis)}: it is one of {", ".join(_Y_IS_UP)}')
     return _Y_IS_UP[axis] if axis is not None else None
 
 
-def _label_names(names: dict[str, object]) -> dict[int, str]:
+def _label_names(names: Mapping[str, str]) -> dict[int, str]:
     checked: dict[int, str] = {}
     for number, name in names.items():
         is_whole = number.isascii() and number.isdigit() and len(number) <= 5
         if not (is_whole and 1 <= int(number) <= 65535):
             raise BadRequest(f'"LabelNames" has the key {quoted(number)}: it must be 1-65535')
-        if not isinstance(name, str) or not name.strip():
+        if not name.strip():
             raise BadRequest(f'"LabelNames.{number}" is {quoted(name)}: it must be a name')
         checked[int(number)] = name.strip()
     return checked
 
 
-def _threshold(fields: Fields) -> float | None:
+def _threshold(value: float | str) -> float | None:
     """The number, or None for Otsu's method."""
-    if fields.has("Threshold") and fields.is_text("Threshold"):
-        if fields.text("Threshold") != _OTSU:
-            raise BadRequest(
-                f'"Threshold" is {quoted(fields.text("Threshold"))}: a number or "{_OTSU}"'
-            )
+    if isinstance(value, str):
+        if value != OTSU:
+            raise BadRequest(f'"Threshold" is {quoted(value)}: a number or "{OTSU}"')
         return None
-    return fields.optional_number("Threshold")
+    return float(value)
 
 
 def _check_bounds(threshold: float, upper: float) -> None:

@@ -11,9 +11,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import NotFound
+from orthanc_stl_plugin.errors import NotFound, quoted
 from orthanc_stl_plugin.web.conditional import conditional
-from orthanc_stl_plugin.web.fields import quoted
 from orthanc_stl_plugin.web.messages import Request, Response
 from orthanc_stl_plugin.web.public_url import base_url
 from orthanc_stl_plugin.web.route import Route, Shows

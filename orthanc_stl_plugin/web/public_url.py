@@ -9,8 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from orthanc_stl_plugin.config import Settings
-from orthanc_stl_plugin.errors import BadRequest
-from orthanc_stl_plugin.web.fields import quoted
+from orthanc_stl_plugin.errors import BadRequest, quoted
 
 # Answers that contain an address vary with these headers.
 VARY: Final = "Forwarded, X-Forwarded-Host, X-Forwarded-Proto, X-Forwarded-Prefix, X-Forwarded-Port"

@@ -86,7 +86,7 @@ def test_a_surface_turned_inside_out_is_told(orthanc: OrthancServer, study: str)
         ({"Format": "STL", "Unit": "furlong"}, 400, "one of um, mm, cm, m, [in_i]"),
         ({"Format": "GLB"}, 422, "is no GLB, or is truncated"),
         ({"Format": "OBJ", "Up": "x"}, 400, "one of y, z"),
-        ({"Format": "OBJ", "Files": {"a.mtl": 3}}, 400, '"a.mtl" is 3'),
+        ({"Format": "OBJ", "Files": {"a.mtl": 3}}, 400, '"Files.a.mtl" is 3'),
         ({"Format": "ZIP"}, 422, "no ZIP archive"),
         ({"Format": "STL", "Resolution": 3}, 400, "unknown field 'Resolution'"),
         ({"Format": "STL", "ParentStudy": "nope"}, 404, "no study"),

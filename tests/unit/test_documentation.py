@@ -30,7 +30,7 @@ ROOM = WaitingRoom(2)
 ROUTES = [
     f"{method} {route.template}"
     for route in [
-        *model_routes(NOTHING, NOTHING, "", ROOM),
+        *model_routes(NOTHING, NOTHING, "", ROOM, 0),
         *listing_routes(NOTHING),
         *model_file_routes(NOTHING),
         *job_routes(ENGINE, cast("Any", object())),

@@ -95,9 +95,23 @@ class Encoder:
             settings.max_triangles, settings.max_texture_pixels, self._max_bytes
         )
 
+    def receiving(self, parent_study: str, reference_series: str | None) -> SeriesRecord | None:
+        """The series whose frame of reference the models of a study take; None for none.
+
+        Raises:
+            NotFound: there is no such study or series.
+            BadRequest: the series has no images, or belongs to another study.
+        """
+        self._archive.study_tags(parent_study)
+        if reference_series is None:
+            return None
+        reference = self._archive.series(reference_series)
+        _check_reference(reference, parent_study)
+        return reference
+
     def nifti(self, order: NiftiOrder, making: Making) -> Work:
         """The models of a NIfTI file."""
-        reference = self._receiving(order.parent_study, order.reference_series)
+        reference = self.receiving(order.parent_study, order.reference_series)
 
         def spooled(folder: Path, _: Watch) -> Source:
             path = folder / "source.nii"
@@ -109,7 +123,7 @@ class Encoder:
 
     def attached(self, order: AttachOrder, making: Making) -> Work:
         """The model in a file."""
-        reference = self._receiving(order.parent_study, order.reference_series)
+        reference = self.receiving(order.parent_study, order.reference_series)
 
         def spooled(folder: Path, _: Watch) -> Source:
             file = order.file
@@ -130,15 +144,6 @@ class Encoder:
             )
 
         return partial(self._encode, order.parent_study, spooled, making, reference)
-
-    def _receiving(self, parent_study: str, reference_series: str | None) -> SeriesRecord | None:
-        """The series whose frame of reference the models of a study take."""
-        self._archive.study_tags(parent_study)
-        if reference_series is None:
-            return None
-        reference = self._archive.series(reference_series)
-        _check_reference(reference, parent_study)
-        return reference
 
     def rtstruct(self, order: StructuresOrder, making: Making) -> Work:
         """The models of an RT Structure Set, in its study."""

@@ -1,14 +1,17 @@
+import json
+
 import pytest
 
 from orthanc_stl_plugin.errors import BadRequest
 from orthanc_stl_plugin.formats.dicom.encapsulated import RESERVED_TAGS
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
-from orthanc_stl_plugin.web.fields import Fields
-from orthanc_stl_plugin.web.making import MAKING_FIELDS, instance_tags, mesh_options
+from orthanc_stl_plugin.web.bodies import EncodeSeg, read_body
+from orthanc_stl_plugin.web.making import instance_tags
 
 
 def options(**body: object) -> MeshOptions:
-    return mesh_options(Fields(body, MAKING_FIELDS))
+    content = json.dumps({"Instance": "i", **body}).encode()
+    return read_body(EncodeSeg, content).mesh_options()
 
 
 def test_the_defaults_are_those_of_the_official_plugin():
