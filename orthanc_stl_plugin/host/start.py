@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import orthanc
 
 from orthanc_stl_plugin import __version__
-from orthanc_stl_plugin.config import SECTION, read_settings
+from orthanc_stl_plugin.config import SECTION, Settings, read_settings
 from orthanc_stl_plugin.errors import ConfigurationError
 from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
 from orthanc_stl_plugin.host.compose import compose_images, compose_models, compose_pages
@@ -27,6 +27,8 @@ from orthanc_stl_plugin.services.jobs.task_folders import Spool
 from orthanc_stl_plugin.services.jobs.waiting_room import WaitingRoom
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.audience import guarded
+from orthanc_stl_plugin.web.openapi import openapi_route
+from orthanc_stl_plugin.web.route import Route
 
 _HTTP_THREADS: Final = 50  # Orthanc's default
 _log = logging.getLogger(__name__)
@@ -72,12 +74,11 @@ def _compose() -> None:
         return {**images.caches(), **presentation.caches()}
 
     pages = compose_pages(settings, configuration, models, caches, presentation.faults, official)
-    # Long addresses first: those of tiles, which are requested most. Of equal length, manifests
-    # first: the address of an image service would match theirs too.
-    routes = [*presentation.routes, *images.routes, *models.routes, *pages]
-    routes.sort(key=lambda route: -route.template.count("/"))
+    routes = _in_order(
+        [*presentation.routes, *images.routes, *models.routes, *pages], settings, official
+    )
     publication = Publication(settings.publish, catalogue)
-    open_routes = guarded(free_routes(routes, official), publication)
+    open_routes = guarded(routes, publication)
     times = AnswerTimes()
     register(open_routes, times)
     filter_requests(open_routes, publication, settings.public_url)
@@ -110,3 +111,15 @@ def _compose() -> None:
 
     orthanc.RegisterOnChangeCallback(on_change)
     _log.info("version %s, %d worker processes", __version__, settings.worker_count)
+
+
+def _in_order(routes: Sequence[Route], settings: Settings, official: frozenset[str]) -> list[Route]:
+    """The routes that are ours where these official plugins are loaded, and their description.
+
+    Long addresses first: those of tiles, which are requested most. Of equal length, manifests
+    first: the address of an image service would match theirs too.
+    """
+    ours = free_routes(routes, official)
+    if STL_PLUGIN not in official:
+        ours.append(openapi_route(ours, settings))
+    return sorted(ours, key=lambda route: -route.template.count("/"))

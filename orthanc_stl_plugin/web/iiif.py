@@ -130,16 +130,30 @@ def image_routes(renditions: Renditions, memory: AnswerMemory, settings: Setting
                 {"GET": api.image},
                 shows,
                 recall=api.recall,
+                summary="An image or a part of it (IIIF Image API)",
             )
             for template, shows, api in apis
         ),
         *(
-            Route(f"{template}/info.json", {"GET": api.information}, shows)
+            Route(
+                f"{template}/info.json",
+                {"GET": api.information},
+                shows,
+                summary="Size, tiles and limits of an image (IIIF Image API)",
+            )
             for template, shows, api in apis
         ),
-        *(Route(template, {"GET": api.redirect}, shows) for template, shows, api in apis),
         *(
-            Route(f"{template}/{{rest...}}", {"GET": api.malformed}, shows)
+            Route(template, {"GET": api.redirect}, shows, summary="Redirects to info.json")
+            for template, shows, api in apis
+        ),
+        *(
+            Route(
+                f"{template}/{{rest...}}",
+                {"GET": api.malformed},
+                shows,
+                summary="Refuses what is no request of the IIIF Image API",
+            )
             for template, shows, api in apis
         ),
     ]

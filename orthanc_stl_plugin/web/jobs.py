@@ -32,10 +32,18 @@ def job_routes(engine: JobEngine, host: HostJobs | None) -> list[Route]:
         "resubmit": engine.resubmit,
     }
     return [
-        Route(path, {"GET": api.listing}),
-        Route(f"{path}/{{id}}", {"GET": api.show, "DELETE": api.forget}),
+        Route(path, {"GET": api.listing}, summary="All jobs; with ?expand everything"),
+        Route(
+            f"{path}/{{id}}",
+            {"GET": api.show, "DELETE": api.forget},
+            summary="One job; DELETE forgets a finished one",
+        ),
         *(
-            Route(f"{path}/{{id}}/{name}", {"POST": api.acting(action)})
+            Route(
+                f"{path}/{{id}}/{name}",
+                {"POST": api.acting(action)},
+                summary=f"{name.capitalize()}s a job",
+            )
             for name, action in actions.items()
         ),
     ]

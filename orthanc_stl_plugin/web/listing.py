@@ -23,8 +23,12 @@ def listing_routes(listing: Listing) -> list[Route]:
         return json_response(listing.segments(request.groups[0], with_volumes=with_volumes))
 
     return [
-        Route("/stl/rt-struct/{id}", {"GET": rois}),
-        Route("/stl/seg/{id}", {"GET": segments}),
+        Route(
+            "/stl/rt-struct/{id}",
+            {"GET": rois},
+            summary="Names of the ROIs of an RT-STRUCT instance",
+        ),
+        Route("/stl/seg/{id}", {"GET": segments}, summary="Segments of a SEG instance"),
     ]
 
 
@@ -40,4 +44,10 @@ def grey_value_routes(values: GreyValues) -> list[Route]:
             lambda: json_response(values.summary(found)),
         )
 
-    return [Route("/series/{id}/stl/values", {"GET": show})]
+    return [
+        Route(
+            "/series/{id}/stl/values",
+            {"GET": show},
+            summary="Grey values of a series, reduced, with their histogram",
+        )
+    ]

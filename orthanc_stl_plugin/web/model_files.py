@@ -29,10 +29,30 @@ def model_file_routes(files: ModelFiles) -> list[Route]:
     """The routes below /instances/{id}."""
     api = _ModelFileApi(files)
     return [
-        Route("/instances/{id}/stl", {"GET": api.stl}, Shows.INSTANCE),
-        Route("/instances/{id}/glb", {"GET": api.glb}, Shows.INSTANCE),
-        Route("/instances/{id}/obj", {"GET": api.obj}, Shows.INSTANCE),
-        Route("/instances/{id}/preview-3d", {"GET": api.preview}, Shows.INSTANCE),
+        Route(
+            "/instances/{id}/stl",
+            {"GET": api.stl},
+            Shows.INSTANCE,
+            summary="The STL file of an instance",
+        ),
+        Route(
+            "/instances/{id}/glb",
+            {"GET": api.glb},
+            Shows.INSTANCE,
+            summary="The model as binary glTF, in metres",
+        ),
+        Route(
+            "/instances/{id}/obj",
+            {"GET": api.obj},
+            Shows.INSTANCE,
+            summary="The model as Wavefront OBJ, in millimetres",
+        ),
+        Route(
+            "/instances/{id}/preview-3d",
+            {"GET": api.preview},
+            Shows.INSTANCE,
+            summary="A picture of the model, PNG",
+        ),
     ]
 
 

@@ -50,11 +50,36 @@ def model_routes(
     """The routes that make models; files that are sent have at most `max_bytes`."""
     api = _ModelApi(encoder, jobs, jobs_path, room, max_bytes)
     return [
-        Route("/stl/encode-nifti", {"POST": api.encode_nifti}),
-        Route("/stl/encode-rtstruct", {"POST": api.encode_rtstruct}),
-        Route("/stl/encode-seg", {"POST": api.encode_seg}),
-        Route("/stl/encode-series", {"POST": api.encode_series}),
-        Route("/stl/attach", {"POST": api.attach}),
+        Route(
+            "/stl/encode-nifti",
+            {"POST": api.encode_nifti},
+            summary="Makes models of a NIfTI mask or label map, in a study",
+            body=EncodeNifti,
+        ),
+        Route(
+            "/stl/encode-rtstruct",
+            {"POST": api.encode_rtstruct},
+            summary="Makes models of the ROIs of an RT-STRUCT, in its study",
+            body=EncodeRtStruct,
+        ),
+        Route(
+            "/stl/encode-seg",
+            {"POST": api.encode_seg},
+            summary="Makes models of the segments of a DICOM SEG, in its study",
+            body=EncodeSeg,
+        ),
+        Route(
+            "/stl/encode-series",
+            {"POST": api.encode_series},
+            summary="Makes a model of an image series by threshold, in its study",
+            body=EncodeSeries,
+        ),
+        Route(
+            "/stl/attach",
+            {"POST": api.attach},
+            summary="Stores an STL, OBJ, PLY or GLB file as a model, with its textures, in a study",
+            body=Attach,
+        ),
     ]
 
 

@@ -79,8 +79,10 @@ def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route
         return Response(status=302, headers={"Location": start})
 
     return [
-        Route(APP_PATH, {"GET": enter}),
-        Route(f"{APP_PATH}/{{file...}}", {"GET": show}, Shows.VISIBLE),
+        Route(APP_PATH, {"GET": enter}, summary="Redirects to the start page"),
+        Route(
+            f"{APP_PATH}/{{file...}}", {"GET": show}, Shows.VISIBLE, summary="The pages for people"
+        ),
     ]
 
 

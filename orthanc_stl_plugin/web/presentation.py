@@ -32,17 +32,72 @@ def presentation_routes(
     api = _PresentationApi(presenter, collector, announcer, settings)
     study, series, listed = Shows.STUDY, Shows.SERIES, Shows.VISIBLE
     return [
-        Route("/studies/{id}/iiif/manifest.json", {"GET": api.study}, study),
-        Route("/studies/{id}/iiif/collection.json", {"GET": api.study_collection}, study),
-        Route("/studies/{id}/iiif/dicom.json", {"GET": api.dicom_json}, study),
-        Route("/series/{id}/iiif/manifest.json", {"GET": api.series}, series),
-        Route("/series/{id}/iiif/scene.json", {"GET": api.scene}, series),
-        Route("/instances/{id}/iiif/manifest.json", {"GET": api.instance}, Shows.INSTANCE),
-        Route("/patients/{id}/iiif/collection.json", {"GET": api.patient_collection}, listed),
-        Route("/iiif/collection.json", {"GET": api.collection}, listed),
-        Route("/iiif/collection/{page}.json", {"GET": api.collection_page}, listed),
-        Route("/iiif/discovery/all-changes.json", {"GET": api.changes}, listed),
-        Route("/iiif/discovery/page-{page}.json", {"GET": api.changes_page}, listed),
+        Route(
+            "/studies/{id}/iiif/manifest.json",
+            {"GET": api.study},
+            study,
+            summary="IIIF manifest of all images and models of a study",
+        ),
+        Route(
+            "/studies/{id}/iiif/collection.json",
+            {"GET": api.study_collection},
+            study,
+            summary="IIIF collection of the series of a study",
+        ),
+        Route(
+            "/studies/{id}/iiif/dicom.json",
+            {"GET": api.dicom_json},
+            study,
+            summary="The DICOM attributes that the manifest shows",
+        ),
+        Route(
+            "/series/{id}/iiif/manifest.json",
+            {"GET": api.series},
+            series,
+            summary="IIIF manifest of a series",
+        ),
+        Route(
+            "/series/{id}/iiif/scene.json",
+            {"GET": api.scene},
+            series,
+            summary="IIIF Presentation 4 (draft) scene of the models of a series",
+        ),
+        Route(
+            "/instances/{id}/iiif/manifest.json",
+            {"GET": api.instance},
+            Shows.INSTANCE,
+            summary="IIIF manifest of an instance",
+        ),
+        Route(
+            "/patients/{id}/iiif/collection.json",
+            {"GET": api.patient_collection},
+            listed,
+            summary="IIIF collection of the studies of a patient",
+        ),
+        Route(
+            "/iiif/collection.json",
+            {"GET": api.collection},
+            listed,
+            summary="IIIF collection of all studies",
+        ),
+        Route(
+            "/iiif/collection/{page}.json",
+            {"GET": api.collection_page},
+            listed,
+            summary="One hundred studies of it, pages counted from 1",
+        ),
+        Route(
+            "/iiif/discovery/all-changes.json",
+            {"GET": api.changes},
+            listed,
+            summary="IIIF Change Discovery: what was published, changed, withdrawn",
+        ),
+        Route(
+            "/iiif/discovery/page-{page}.json",
+            {"GET": api.changes_page},
+            listed,
+            summary="A page of the changes, counted from 0",
+        ),
     ]
 
 
@@ -50,8 +105,18 @@ def official_presentation_routes(presenter: Presenter, settings: Settings) -> li
     """The routes of the official plugin `wsi`, for servers that do not load it."""
     api = _OfficialApi(presenter, settings)
     return [
-        Route(_OFFICIAL_SERIES, {"GET": api.series}, Shows.SERIES),
-        Route(_OFFICIAL_FRAME, {"GET": api.frame}, Shows.INSTANCE),
+        Route(
+            _OFFICIAL_SERIES,
+            {"GET": api.series},
+            Shows.SERIES,
+            summary="Manifest of a series, at the address of the official plugin",
+        ),
+        Route(
+            _OFFICIAL_FRAME,
+            {"GET": api.frame},
+            Shows.INSTANCE,
+            summary="Manifest of a frame, at the address of the official plugin",
+        ),
     ]
 
 

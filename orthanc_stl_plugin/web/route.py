@@ -11,6 +11,8 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Final
 
+from msgspec import Struct
+
 from orthanc_stl_plugin.errors import Busy, PluginError
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 
@@ -52,6 +54,8 @@ class Route:
         guard: called before the handlers, whatever the method, with the request and its handler.
         recall: answers a GET from its path and headers only, or returns None; it is called before
             the handlers, so that most tiles take the shortest way.
+        summary: one line for the OpenAPI description.
+        body: the fields of the JSON object that a POST takes; None where it takes none.
     """
 
     template: str
@@ -59,6 +63,8 @@ class Route:
     shows: Shows = Shows.NOTHING
     guard: Callable[[Request, Handler], Response] | None = None
     recall: Recall | None = None
+    summary: str = ""
+    body: type[Struct] | None = None
 
     def not_allowed(self, _: Request) -> Response:
         """The response to a method without a handler."""

@@ -13,4 +13,10 @@ def status_routes(status: Status) -> list[Route]:
     def show(_request: Request) -> Response:
         return json_response(status.report())
 
-    return [Route("/stl/status", {"GET": show})]
+    return [
+        Route(
+            "/stl/status",
+            {"GET": show},
+            summary="Versions, workers, jobs, caches, official plugins, viewers",
+        )
+    ]

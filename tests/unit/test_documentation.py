@@ -15,6 +15,7 @@ from orthanc_stl_plugin.web.jobs import job_routes
 from orthanc_stl_plugin.web.listing import grey_value_routes, listing_routes
 from orthanc_stl_plugin.web.model_files import model_file_routes
 from orthanc_stl_plugin.web.models import model_routes
+from orthanc_stl_plugin.web.openapi import openapi_route
 from orthanc_stl_plugin.web.pages import page_routes
 from orthanc_stl_plugin.web.presentation import official_presentation_routes, presentation_routes
 from orthanc_stl_plugin.web.status import status_routes
@@ -36,6 +37,7 @@ ROUTES = [
         *job_routes(ENGINE, cast("Any", object())),
         *grey_value_routes(NOTHING),
         *status_routes(NOTHING),
+        openapi_route([], Settings()),
         *page_routes({}, NOTHING),
         *presentation_routes(NOTHING, NOTHING, NOTHING, Settings()),
         *official_presentation_routes(NOTHING, Settings()),
