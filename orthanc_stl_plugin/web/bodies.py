@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -271,6 +272,9 @@ def _sentence(kind: type[Struct], content: bytes, message: str) -> str:
     """The sentence for one of msgspec's messages, which hold a path and what was expected there."""
     try:
         body = read_json(content)
+        json.loads(content, object_pairs_hook=_once)
+    except _Repeated as error:
+        return f"the field {quoted(error.name)} stands twice"
     except ValueError as error:
         return f"the body is not JSON: {error}"
     steps, value = _found(body, message)
@@ -284,6 +288,23 @@ def _sentence(kind: type[Struct], content: bytes, message: str) -> str:
     if not steps:
         return f"the body is a JSON {type(value).__name__}: it must be an object"
     return _wrong(steps, value, message)
+
+
+class _Repeated(Exception):  # no error of ours: the sentence is
+    """A name stands twice in an object: its values cannot be told apart."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _Repeated(name)
+        found[name] = value
+    return found
 
 
 def _found(body: Any, message: str) -> tuple[list[str], Any]:

@@ -170,6 +170,22 @@ def test_a_body_is_json_in_utf_8(content: bytes):
         read_body(EncodeNifti, content)
 
 
+@pytest.mark.parametrize(
+    ("fields", "twice"),
+    [
+        ('"Tags":{"a":3},"Tags":{"a":"x"}', "Tags"),
+        ('"Tags":{"a":3,"a":"x"}', "a"),
+        ('"Labels":[1,2,true],"Labels":[1]', "Labels"),
+        ('"Smoothing":{"Iterations":"x"},"Smoothing":{}', "Smoothing"),
+        ('"Smoothing":{"q":1},"Smoothing":{}', "Smoothing"),
+        ('"Smooth":3,"Smooth":true', "Smooth"),
+    ],
+)
+def test_a_field_that_is_wrong_and_stands_twice_is_named(fields: str, twice: str):
+    with pytest.raises(BadRequest, match=f"the field '{twice}' stands twice"):
+        read_body(EncodeNifti, f'{{"Nifti":"AAEC","ParentStudy":"s",{fields}}}'.encode())
+
+
 @pytest.mark.parametrize("field", ["Tags", "Nifti", "Labels", "Smoothing", "Unknown"])
 def test_no_nesting_exhausts_the_stack(field: str):
     deep = b"[" * 100_000 + b"]" * 100_000
