@@ -5,24 +5,34 @@ removes the steps. The volume that this adds or removes in each neighbourhood is
 along the normals, so thin parts keep their thickness. In between, each vertex moves towards the
 mean of its neighbours within the tangent plane: triangles become even without changing the surface.
 
-No vertex leaves its bounds (after Gibson 1998, Constrained Elastic Surface Nets).
+No vertex leaves its bounds (after Gibson 1998, Constrained Elastic Surface Nets). At the end edges
+are flipped where that takes ridges away, and the triangles are made even once more.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from orthanc_stl_plugin.mesh.edge_flips import flipped
 from orthanc_stl_plugin.mesh.laplacian_smoothing import plate_flow
-from orthanc_stl_plugin.mesh.surface_operators import Floats, Normals, SurfaceOperators
-from orthanc_stl_plugin.mesh.vertex_bounds import VertexBounds
-from orthanc_stl_plugin.mesh.volume_balance import volume_balance
+from orthanc_stl_plugin.mesh.surface_operators import (
+    Floats,
+    Normals,
+    SurfaceOperators,
+    surface_operators,
+)
+from orthanc_stl_plugin.mesh.vertex_bounds import VertexBounds, untangled
+from orthanc_stl_plugin.mesh.volume_balance import lost_volumes, volume_balance
 
 RELAXING: Final = 0.5
 ROUNDS: Final = 2
 RELAXATIONS: Final = 2
 WHOLE_SHIFTS: Final = 2
+LAST_RELAXATIONS: Final = 2
 
 
 def constrained(
@@ -51,6 +61,32 @@ def constrained(
     if reach is not None:
         points = bounds.confined(_held(operators, start, points, reach))
     return points
+
+
+def evened(
+    operators: SurfaceOperators,
+    bounds: VertexBounds,
+    points: Floats,
+    matrix: NDArray[np.float64],
+    reach: float | None,
+) -> tuple[Floats, NDArray[np.int32]]:
+    """(V, 3) float32 points and (F, 3) int32 faces with flipped edges and the same volume.
+
+    The (3, 3) `matrix` leads from voxel indices to mm; for the others see `constrained`.
+    """
+    before = operators.corners.T.astype(np.int32)
+    faces = flipped(before, points @ matrix.T.astype(np.float32))
+    after = surface_operators(faces, matrix)
+    balance = volume_balance(after, points, np.zeros(len(faces), dtype=np.float32))
+    balance = replace(balance, missing=lost_volumes(balance.component, points, before, faces))
+    normals = after.normals(after.area_vectors(points))
+    moved = points
+    for _ in range(LAST_RELAXATIONS):
+        moved = bounds.confined(_relaxed(after, moved, normals))
+    moved = bounds.confined(balance.shifted(moved))
+    if reach is not None:
+        moved = bounds.confined(_held(operators, bounds.start, moved, reach))
+    return untangled(after, moved, replace(bounds, start=points)), faces
 
 
 def _held(operators: SurfaceOperators, start: Floats, points: Floats, reach: float) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.block_means import Voxels, block_factors, block_means, block_occupancy
-from orthanc_stl_plugin.mesh.constrained_smoothing import constrained
+from orthanc_stl_plugin.mesh.constrained_smoothing import constrained, evened
 from orthanc_stl_plugin.mesh.decimate import simplify
 from orthanc_stl_plugin.mesh.laplacian_smoothing import laplacian, taubin
 from orthanc_stl_plugin.mesh.marching_cubes import (
@@ -28,7 +28,13 @@ from orthanc_stl_plugin.mesh.surface_operators import (
     enclosed_volume,
     surface_operators,
 )
-from orthanc_stl_plugin.mesh.vertex_bounds import MARGIN, untangled, vertex_bounds
+from orthanc_stl_plugin.mesh.vertex_bounds import (
+    MARGIN,
+    VertexBounds,
+    parted,
+    untangled,
+    vertex_bounds,
+)
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
 
@@ -179,9 +185,12 @@ def raw_isosurface(
 
 def smoothed(raw: RawSurface, options: MeshOptions) -> Mesh:
     """The mesh of a surface, smoothed according to the options, with all of its triangles."""
-    surface, grid = raw.crossings, raw.grid
-    points = _smoothed(raw, options)
-    faces = surface.faces.take([0, 2, 1], axis=1) if grid.is_mirrored else surface.faces
+    grid = raw.grid
+    bounds = vertex_bounds(raw.crossings, raw.start)
+    points, faces = _smoothed(raw, bounds, options)
+    points = parted(points, bounds)
+    if grid.is_mirrored:
+        faces = faces.take([0, 2, 1], axis=1)
     return Mesh(_in_mm(points, grid), faces)
 
 
@@ -223,13 +232,15 @@ def _in_mm(points: Floats, grid: Grid) -> Floats:
     return vertices
 
 
-def _smoothed(raw: RawSurface, options: MeshOptions) -> Floats:
-    """(V, 3) float32 points in voxel indices."""
+def _smoothed(
+    raw: RawSurface, bounds: VertexBounds, options: MeshOptions
+) -> tuple[Floats, NDArray[np.int32]]:
+    """(V, 3) float32 points in voxel indices, and (F, 3) int32 faces."""
     surface, iterations = raw.crossings, options.iterations
-    bounds = vertex_bounds(surface, raw.start)
     if not options.is_smooth:
-        return bounds.start
-    operators = surface_operators(surface.faces, raw.grid.affine[:3, :3])
+        return bounds.start, surface.faces
+    matrix = raw.grid.affine[:3, :3]
+    operators = surface_operators(surface.faces, matrix)
     match options.method:
         case SmoothingMethod.LAPLACIAN:
             points = bounds.confined(laplacian(bounds.start, operators.mean, iterations))
@@ -238,7 +249,9 @@ def _smoothed(raw: RawSurface, options: MeshOptions) -> Floats:
         case _:
             missing = _missing_volumes(raw, operators, bounds.start)
             points = constrained(operators, bounds, missing, iterations, raw.reach)
-    return untangled(operators, points, bounds)
+            points = untangled(operators, points, bounds)
+            return evened(operators, bounds, points, matrix, raw.reach)
+    return untangled(operators, points, bounds), surface.faces
 
 
 def _missing_volumes(raw: RawSurface, operators: SurfaceOperators, start: Floats) -> Floats:

@@ -13,6 +13,9 @@ from orthanc_stl_plugin.mesh.surface_operators import Floats, SurfaceOperators
 MARGIN: Final = 0.03
 """The closest that a vertex may come to a voxel centre, as a fraction of its edge."""
 
+PLACES: Final = 1024
+"""Points in the same place of so many along the edge of a voxel coincide."""
+
 HALVINGS: Final = 3
 FLATTEST: Final = 1e-3
 """Area of a face, in voxel faces, below which rounding to float32 may close it."""
@@ -71,4 +74,24 @@ def untangled(operators: SurfaceOperators, points: Floats, bounds: VertexBounds)
             break
         share[np.unique(operators.corners[:, bad])] *= np.float32(attempt < HALVINGS) / 2
         points = bounds.start + moved * share[:, np.newaxis]
+    return points
+
+
+def parted(points: Floats, bounds: VertexBounds) -> Floats:
+    """(V, 3) float32 points of which no two coincide, moved back towards their start if they did.
+
+    The vertices of an STL are known by their coordinates alone: parts that lay beside each other
+    would share an edge.
+    """
+    moved = points - bounds.start
+    for attempt in range(HALVINGS + 1):
+        place = np.rint(points * np.float32(PLACES)).astype(np.int64)
+        key = (place[:, 0] << 42) + (place[:, 1] << 21) + place[:, 2]
+        order = np.argsort(key, kind="stable")
+        again = order[1:][np.diff(key[order]) == 0]
+        if not again.size:
+            break
+        points = points.copy()
+        left = np.float32(0.5 ** (attempt + 1) if attempt < HALVINGS else 0)
+        points[again] = bounds.start[again] + moved[again] * left
     return points

@@ -72,6 +72,32 @@ def volume_balance(operators: SurfaceOperators, start: Floats, missing: Floats) 
     return VolumeBalance(operators, start, missing, component)
 
 
+def lost_volumes(
+    component: NDArray[np.int32],
+    points: Floats,
+    before: NDArray[np.int32],
+    after: NDArray[np.int32],
+) -> Floats:
+    """(F,) float32 volume, in voxels, that each connected surface has lost by other faces.
+
+    It is shared evenly among its faces. `component` is the surface of each of the (V, 3) points;
+    `before` and `after` are (F, 3) faces.
+    """
+    lost = _volumes(component, points, before) - _volumes(component, points, after)
+    of_face = component[after[:, 0]]
+    return (lost / np.bincount(of_face))[of_face].astype(np.float32)
+
+
+def _volumes(
+    component: NDArray[np.int32], points: Floats, faces: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """(C,) float64 volumes within the connected surfaces, in voxels."""
+    middle = points.mean(axis=0, dtype=np.float64)
+    first, second, third = (points[corner] - middle for corner in faces.T)
+    volumes = np.einsum("fi,fi->f", first, np.cross(second, third)) / 6
+    return np.bincount(component[faces[:, 0]], volumes)
+
+
 def _local_mean(mean: sparse.csr_array, values: Floats) -> Floats:
     """(V,) float32 averages of (V,) values over a wide neighbourhood.
 

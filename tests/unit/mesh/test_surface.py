@@ -307,3 +307,12 @@ def test_voxels_too_fine_for_float32_coordinates_are_refused() -> None:
     affine[:3, 3] = 1e4
     with pytest.raises(UnusableSource, match="float32"):
         mask_surface(np.ones((3, 4, 5), dtype=np.bool_), Grid((3, 4, 5), affine), SMOOTH)
+
+
+def test_parts_that_smoothing_brings_together_stay_apart() -> None:
+    mask = np.zeros((3, 3, 5), dtype=np.bool_)
+    mask[0, 2, 1] = mask[1, 2, 1] = mask[2, 2, 2] = True
+    options = MeshOptions(method=SmoothingMethod.LAPLACIAN, iterations=79)
+    mesh = mask_surface(mask, Grid((3, 3, 5), np.diag([0.5, 0.5, 0.5, 1])), options)
+    assert len(np.unique(mesh.vertices, axis=0)) == len(mesh.vertices)
+    assert report(mesh).is_watertight
