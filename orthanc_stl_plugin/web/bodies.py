@@ -198,7 +198,7 @@ _MUST: Final[Mapping[str, str]] = {
     "bool": "be true or false",
     "int": "be a whole number",
     "float": "be a finite number",
-    "float | str": f'be a number or "{OTSU}"',
+    "float | str": f'be a finite number or "{OTSU}"',
     "array": "be a list that is not empty",
     "object": "be an object",
 }

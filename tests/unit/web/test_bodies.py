@@ -154,7 +154,7 @@ def test_a_number_may_have_decimals_and_a_sign():
 
 @pytest.mark.parametrize("value", [True, None, [3]])
 def test_a_threshold_is_a_number_or_the_name_of_a_method(value: object):
-    with pytest.raises(BadRequest, match='"Threshold" is .*: it must be a number or "Otsu"'):
+    with pytest.raises(BadRequest, match='"Threshold" is .*: it must be a finite number or "Otsu"'):
         series(Threshold=value)
 
 
