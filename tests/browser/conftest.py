@@ -29,6 +29,7 @@ CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP *.example 127.0.0.1",  # hosts of other sites
 )  # fmt: skip
 AXE = (Path(PLUGIN_SCRIPT).parent / "axe-core" / "axe.min.js").read_text()
 SERIOUS = ("serious", "critical")

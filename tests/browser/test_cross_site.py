@@ -11,9 +11,8 @@ from itertools import product
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.browser.conftest import CHROMIUM, FLAGS
 from tests.support.orthanc_server import OrthancServer
 from tools.demo import figurine
 
@@ -21,7 +20,6 @@ from tools.demo import figurine
 HOSTS = {"told by Sec-Fetch-Site": "localhost", "told by Origin": "pacs.example"}
 # The last two are Orthanc's own host with another port.
 SITES = ("evil.example", "localhost", "pacs.example")
-RESOLVED = "--host-resolver-rules=MAP *.example 127.0.0.1"
 ATTACKS = {
     "link that deletes": "<a id=go href='{there}/studies/{study}?_method=DELETE'>prize</a>",
     "link that publishes": """
@@ -39,14 +37,6 @@ ATTACKS = {
         fetch('{there}/studies/{study}', {{method: 'DELETE'}}).catch(() => 0);
         </script>""",
 }
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, RESOLVED])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -81,12 +71,12 @@ def evil() -> Iterator[Any]:
 @pytest.mark.parametrize("hosts", list(product(HOSTS.values(), SITES)), ids="-".join)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_page_of_another_site_changes_nothing(
-    chromium: Browser, orthanc: OrthancServer, study: str, evil: Any, attack: str,
+    browser: Browser, orthanc: OrthancServer, study: str, evil: Any, attack: str,
     hosts: tuple[str, str],
 ):  # fmt: skip
     there = f"http://{hosts[0]}:{orthanc.http_port}"
     here = f"http://{hosts[1]}:{evil.server_address[1]}"
-    page = chromium.new_context().new_page()
+    page = browser.new_context().new_page()
     asked: list[str] = []
     page.on("response", lambda answer: asked.append(f"{answer.status} {answer.url}"))
     evil.RequestHandlerClass.html = ATTACKS[attack].format(there=there, study=study)
@@ -101,10 +91,10 @@ def test_a_page_of_another_site_changes_nothing(
 
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
 def test_the_servers_own_pages_change_what_they_like(
-    chromium: Browser, orthanc: OrthancServer, study: str, host: str
+    browser: Browser, orthanc: OrthancServer, study: str, host: str
 ):
     there = f"http://{host}:{orthanc.http_port}"
-    page = chromium.new_context().new_page()
+    page = browser.new_context().new_page()
     page.goto(f"{there}/app/explorer.html")
     ask = "([path, method, body]) => fetch(path, {method, body}).then((answer) => answer.status)"
     label = f"/studies/{study}/labels/public"
