@@ -14,12 +14,16 @@ from orthanc_stl_plugin import __version__
 from orthanc_stl_plugin.config import SECTION, Settings, read_settings
 from orthanc_stl_plugin.errors import ConfigurationError
 from orthanc_stl_plugin.host.catalogue import OrthancCatalogue
-from orthanc_stl_plugin.host.compose import compose_images, compose_models, compose_pages
+from orthanc_stl_plugin.host.compose import (
+    compose_images,
+    compose_models,
+    compose_pages,
+    compose_presentation,
+)
 from orthanc_stl_plugin.host.heartbeat import Heartbeat, OthersChanges
 from orthanc_stl_plugin.host.log import log_through_orthanc
 from orthanc_stl_plugin.host.metrics import AnswerTimes, cache_figures, job_figures, publish
 from orthanc_stl_plugin.host.official import STL_PLUGIN, free_routes, official_plugins
-from orthanc_stl_plugin.host.presenting import compose_presentation
 from orthanc_stl_plugin.host.rest import filter_requests, register
 from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
