@@ -10,11 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
+from tests.support import dicom_samples as samples
 from tests.support.orthanc_server import OrthancServer
-from tools.demo import figurine
 
 # Chromium sends Sec-Fetch-Site to localhost, as to HTTPS, but not to the others.
 HOSTS = {"told by Sec-Fetch-Site": "localhost", "told by Origin": "pacs.example"}
@@ -41,7 +42,12 @@ ATTACKS = {
 
 @pytest.fixture
 def study(orthanc: OrthancServer) -> str:
-    return orthanc.upload(next(figurine.ct_series(figurine.scan())))["ParentStudy"]
+    """A study of its own: tests delete it."""
+    dataset = samples.ct_datasets(samples.f_volume().astype(np.int16), samples.oblique_affine())[0]
+    dataset.StudyInstanceUID += ".9"
+    dataset.SeriesInstanceUID += ".9"
+    dataset.SOPInstanceUID += ".9"
+    return orthanc.upload(samples.file_bytes(dataset))["ParentStudy"]
 
 
 @pytest.fixture
