@@ -1,5 +1,6 @@
 """What the proxy refuses: pages of other sites, disguised methods, guesses, costly pictures."""
 
+import json
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -95,6 +96,16 @@ def test_bytes_beyond_ascii_in_a_header_are_refused(museum: Museum, published: S
             answer = face.get(path, headers={name: b"caf\xe9"})
             assert answer.status_code == 400
         assert face.get(path).status_code == 200
+
+
+@pytest.mark.usefixtures("nobody_is_locked_out")
+def test_the_log_is_json_whatever_bytes_a_client_sends(museum: Museum) -> None:
+    assert museum.public.get("/caf%E9").status_code == 400
+    assert museum.staff.get("/caf%C3%A9").status_code == 404
+    assert museum.staff.get("/system", auth=(b"caf\xe9", b"password")).status_code == 401
+    logged = [line for line in museum.logs().splitlines() if '"log":"request"' in line]
+    paths = {json.loads(line)["path"] for line in logged}
+    assert {"(not UTF-8)", "/café"} <= paths
 
 
 def test_an_upload_beyond_the_limit_is_refused_at_once(museum: Museum) -> None:
