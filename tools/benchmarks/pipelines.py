@@ -11,10 +11,10 @@ import numpy as np
 from orthanc_stl_plugin.formats.meshes.stl import write_stl
 from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume
 from orthanc_stl_plugin.formats.volumes.nifti_labels import (
+    label_map,
     present,
     segments,
     structures,
-    voxel_counts,
 )
 from orthanc_stl_plugin.mesh.surface import mask_surface
 from orthanc_stl_plugin.model.mesh import MeshOptions
@@ -43,10 +43,9 @@ def _ours(case: Case, voxels: Voxels, folder: Path) -> int:
         mesh = mask_surface(voxels, grid, options)
         write_stl(mesh, folder / "ours.stl")
         return len(mesh.faces)
-    volume = NiftiVolume(voxels, grid)
+    labels = label_map(NiftiVolume(voxels, grid))
     triangles = 0
-    counts = voxel_counts(volume)
-    for part in structures(volume, present(volume, segments(volume, {}, counts), counts)):
+    for part in structures(labels, present(labels, segments(labels, {}))):
         mesh = mask_surface(part.mask, part.grid, options)
         write_stl(mesh, folder / f"ours-{part.segment.number}.stl")
         triangles += len(mesh.faces)

@@ -4,58 +4,70 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.formats.volumes.label_boxes import label_boxes
 from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume
 from orthanc_stl_plugin.formats.volumes.nifti_mask import GREY_VALUES_ROUTE, WHOLE, require_regions
+from orthanc_stl_plugin.mesh.marching_cubes import Box
 from orthanc_stl_plugin.model.labels import Segment, Structure, select
 
 LARGEST_LABEL: Final = 65535
 _log = logging.getLogger(__name__)
 
 
-def voxel_counts(volume: NiftiVolume) -> dict[int, int]:
-    """The number of voxels of each label that occurs.
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelMap:
+    """The labels of a volume.
+
+    Attributes:
+        numbers: (columns, rows, slices) the label of each voxel.
+        boxes: around the voxels of each label that occurs.
+        volume: that they come from.
+    """
+
+    numbers: NDArray[np.uint8 | np.uint16]
+    boxes: Mapping[int, Box]
+    volume: NiftiVolume
+
+
+def label_map(volume: NiftiVolume) -> LabelMap:
+    """The labels of a volume, and where they are.
 
     Raises:
         UnusableSource: see `label_numbers` and `require_regions`.
     """
     numbers = label_numbers(volume)
     require_regions(numbers)
-    counts = np.bincount(numbers.ravel(order="K"))
-    return {int(number): int(counts[number]) for number in np.flatnonzero(counts)}
+    return LabelMap(numbers, label_boxes(numbers), volume)
 
 
-def segments(
-    volume: NiftiVolume, given_names: Mapping[int, str], counts: Mapping[int, int]
-) -> list[Segment]:
-    """The labels that occur in the volume (see `voxel_counts`) or have a name, by number.
+def segments(labels: LabelMap, given_names: Mapping[int, str]) -> list[Segment]:
+    """The labels that occur or have a name, by number.
 
     A name comes from the label table of the header (the Caret extension that TotalSegmentator
     writes), else from `given_names`; otherwise it is like "Label 5".
     """
-    names = {**given_names, **_names_in(volume.extensions)}
-    numbers = sorted({*counts, *names} - {0})
+    names = {**given_names, **_names_in(labels.volume.extensions)}
+    numbers = sorted({*labels.boxes, *names} - {0})
     return [Segment(number, names.get(number, f"Label {number}")) for number in numbers]
 
 
-def present(
-    volume: NiftiVolume, known: Sequence[Segment], counts: Mapping[int, int]
-) -> list[Segment]:
+def present(labels: LabelMap, known: Sequence[Segment]) -> list[Segment]:
     """The known labels that have a voxel.
 
     Raises:
         UnusableSource: no label has a voxel.
     """
-    found = [segment for segment in known if segment.number in counts]
+    found = [segment for segment in known if segment.number in labels.boxes]
     if not found:
-        shape = " x ".join(map(str, volume.grid.shape))
+        shape = " x ".join(map(str, labels.numbers.shape))
         raise UnusableSource(f"the label map is empty: all of its {shape} voxels are zero")
     return found
 
@@ -69,27 +81,23 @@ def chosen(known: Sequence[Segment], wanted: Sequence[int | str]) -> list[Segmen
     return [select(known, one, "label") for one in wanted]
 
 
-def structures(volume: NiftiVolume, wanted: Sequence[Segment]) -> Iterator[Structure]:
+def structures(labels: LabelMap, wanted: Sequence[Segment]) -> Iterator[Structure]:
     """The voxels of each label, cropped.
 
     Raises:
         UnusableSource: a label has no voxel; raised before the first structure is yielded.
     """
-    labels = label_numbers(volume)
-    boxes = ndimage.find_objects(labels)
-    found: list[tuple[Segment, tuple[slice, ...]]] = []
     for part in wanted:
-        box = boxes[part.number - 1] if part.number <= len(boxes) else None
-        if box is None:
+        if part.number not in labels.boxes:
             raise UnusableSource(f"label {part.number} {part.name!r} is empty: no voxel has it")
-        found.append((part, box))
-    for part, box in found:
-        column, row, level = (one.start for one in box)
-        mask = labels[box] == part.number
-        yield Structure(part, mask, volume.grid.window((column, row, level), mask.shape))
+    for part in wanted:
+        box = labels.boxes[part.number]
+        first, second, third = (one.start for one in box)
+        mask = labels.numbers[box] == part.number
+        yield Structure(part, mask, labels.volume.grid.window((first, second, third), mask.shape))
 
 
-def label_numbers(volume: NiftiVolume) -> NDArray[np.uint16]:
+def label_numbers(volume: NiftiVolume) -> NDArray[np.uint8 | np.uint16]:
     """The values as label numbers, (columns, rows, slices).
 
     Raises:

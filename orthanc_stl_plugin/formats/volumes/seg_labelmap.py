@@ -8,10 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from scipy import ndimage
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.pixels.whole_dataset import PixelFrames
+from orthanc_stl_plugin.formats.volumes.label_boxes import label_boxes
 from orthanc_stl_plugin.formats.volumes.slice_stack import SliceStack
 from orthanc_stl_plugin.model.labels import Segment, Structure
 
@@ -57,14 +57,14 @@ def structures_of(
         frame = _labels(frames.read(index))
         shown = np.where(frame, frame, background)
         labels[level] = np.where(frame == background, labels[level], shown)
-    boxes = ndimage.find_objects(labels)
+    boxes = label_boxes(labels)
     for segment in wanted:
         label = segment.number or background
-        box = boxes[label - 1] if 0 < label <= len(boxes) else None
+        box = boxes.get(label)
         if box is None:
             yield segment, None
             continue
-        first = (int(box[2].start), int(box[1].start), int(box[0].start))
+        first = (box[2].start, box[1].start, box[0].start)
         mask = np.ascontiguousarray((labels[box] == label).transpose(2, 1, 0))
         yield segment, stack.structure(segment, mask, first)
 

@@ -132,14 +132,14 @@ def _nifti(
         mesh = _mask_mesh(mask, volume.grid, options, progress)
         yield Surface(Segment(1, source.title), mesh, notes=(*volume.notes, *notes))
         return
-    counts = nifti_labels.voxel_counts(volume)
-    known = nifti_labels.segments(volume, source.label_names, counts)
+    labels = nifti_labels.label_map(volume)
+    known = nifti_labels.segments(labels, source.label_names)
     if source.wanted is not None:
         wanted = nifti_labels.chosen(known, source.wanted)
     else:
-        wanted = nifti_labels.present(volume, known, counts)
+        wanted = nifti_labels.present(labels, known)
     progress.plan(len(wanted) if source.split else 1)
-    parts = nifti_labels.structures(volume, wanted)
+    parts = nifti_labels.structures(labels, wanted)
     for part in parts if source.split else [united_masks(list(parts))]:
         mesh = _mask_mesh(part.mask, part.grid, options, progress)
         yield Surface(part.segment, mesh, notes=volume.notes)

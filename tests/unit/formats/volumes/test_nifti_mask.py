@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume, read_nifti
-from orthanc_stl_plugin.formats.volumes.nifti_labels import label_numbers, voxel_counts
+from orthanc_stl_plugin.formats.volumes.nifti_labels import label_map, label_numbers
 from orthanc_stl_plugin.formats.volumes.nifti_mask import mask_of
 
 LIMIT = 1 << 24
@@ -85,7 +85,7 @@ def test_a_grey_image_is_no_mask_and_has_no_labels(values: NDArray[np.generic]) 
     with pytest.raises(UnusableSource, match="is no mask.*/stl/encode-series"):
         mask_of(volume)
     with pytest.raises(UnusableSource, match="/stl/encode-series"):
-        voxel_counts(volume)
+        label_map(volume)
 
 
 def test_fractions_that_are_no_probabilities_are_no_mask() -> None:
@@ -101,7 +101,7 @@ def test_hundreds_of_labels_are_a_mask() -> None:
     mask, notes = mask_of(volume_of(labels))
     np.testing.assert_array_equal(mask, DISTANCE < 12)
     assert notes == ()
-    assert len(voxel_counts(volume_of(labels))) > 150
+    assert len(label_map(volume_of(labels)).boxes) > 150
 
 
 def test_a_mask_of_minus_one_is_a_mask() -> None:
