@@ -1,5 +1,7 @@
 """Laws of meshes, for masks and grids of all kinds."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +49,23 @@ def on(mask: Mask, affine: NDArray[np.float64]) -> Grid:
     return Grid((columns, rows, slices), affine)
 
 
+@st.composite
+def smallest_masks(draw: st.DrawFn) -> Mask:
+    """One voxel, two that touch in a face, an edge or a corner, a plane or a line, a full volume."""
+    shape = np.array(draw(SHAPES))
+    mask = np.zeros(shape + 2, dtype=np.bool_)
+    kind = draw(st.sampled_from(["voxel", "two", "flat", "full"]))
+    if kind == "full":
+        return np.ones(shape, dtype=np.bool_)
+    mask[1, 1, 1] = True
+    if kind == "two":
+        mask[tuple(1 + np.array(draw(st.tuples(*[st.integers(0, 1)] * 3))))] = True
+    if kind == "flat":
+        across = draw(st.sampled_from([(0,), (1,), (2,), (0, 1), (0, 2), (1, 2)]))
+        mask[tuple(1 if axis in across else slice(None) for axis in range(3))] = True
+    return mask
+
+
 def smallest_area_mm2(mesh: Mesh) -> float:
     a, b, c = (mesh.vertices[mesh.faces[:, k]].astype(np.float64) for k in range(3))
     return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).min())
@@ -58,6 +77,18 @@ def test_every_mask_has_a_watertight_outward_mesh(
     mask: Mask, affine: NDArray[np.float64], options: MeshOptions
 ) -> None:
     mesh = mask_surface(mask, on(mask, affine), options)
+    assert report(mesh).is_watertight
+    assert report(mesh).volume_mm3 > 0
+    assert smallest_area_mm2(mesh) > 1e-6
+
+
+@settings(max_examples=200)
+@given(smallest_masks(), affines(), OPTIONS, st.sampled_from([2, 4, 256]))
+def test_the_smallest_masks_have_valid_meshes_under_every_method(
+    mask: Mask, affine: NDArray[np.float64], options: MeshOptions, resolution: int
+) -> None:
+    mesh = mask_surface(mask, on(mask, affine), replace(options, resolution=resolution))
+    assert np.isfinite(mesh.vertices).all()
     assert report(mesh).is_watertight
     assert report(mesh).volume_mm3 > 0
     assert smallest_area_mm2(mesh) > 1e-6

@@ -287,6 +287,23 @@ def test_chosen_labels_without_split_are_one_model(tmp_path: Path):
     assert report(surface.mesh).volume_mm3 == pytest.approx(6 * 6 * 6 + 6 * 6 * 8, rel=0.05)
 
 
+@pytest.mark.parametrize("iterations", [0, 200])
+@pytest.mark.parametrize("method", SmoothingMethod)
+def test_254_labels_that_touch_make_254_valid_models(
+    method: SmoothingMethod, iterations: int, tmp_path: Path
+):
+    labels = np.arange(510).reshape(6, 5, 17) % 255
+    labels = np.repeat(labels, 3, axis=0).astype(np.uint8)
+    image = nib.Nifti1Image(labels, np.diag([1, 1, 2, 1]))
+    (tmp_path / "f.nii").write_bytes(image.to_bytes())
+    source = NiftiSource(tmp_path / "f.nii", LIMIT, split=True)
+    found = list(surfaces(source, MeshOptions(method=method, iterations=iterations)))
+    assert [one.segment.number for one in found] == list(range(1, 255))
+    for one in found:
+        assert report(one.mesh).is_watertight
+        assert report(one.mesh).volume_mm3 > 0
+
+
 def test_an_unknown_label_is_refused_with_what_there_is(tmp_path: Path):
     with pytest.raises(BadRequest, match="no label called 'colon'; there are: 5 'spleen', 7 'liv"):
         names(label_map(tmp_path, TABLE), split=True, wanted=("colon",))
