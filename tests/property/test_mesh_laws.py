@@ -51,7 +51,7 @@ def on(mask: Mask, affine: NDArray[np.float64]) -> Grid:
 
 @st.composite
 def smallest_masks(draw: st.DrawFn) -> Mask:
-    """One voxel, two that touch in a face, an edge or a corner, a plane or a line, a full volume."""
+    """One voxel, two that touch in a face, an edge or a corner, a line, a plane, a full volume."""
     shape = np.array(draw(SHAPES))
     mask = np.zeros(shape + 2, dtype=np.bool_)
     kind = draw(st.sampled_from(["voxel", "two", "flat", "full"]))
