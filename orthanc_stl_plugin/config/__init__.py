@@ -1,17 +1,15 @@
 """The plugin's section of orthanc.json: every setting, its default, its limits.
 
-A setting is a field of `Settings`, or of one of its sections. Its key in the configuration is the
-name that `kinds` was given, its documentation stands in docs/settings.md (a test fails when one
-is missing there or in orthanc.json).
+A setting is a field of `Settings`, or of one of its sections. `python -m tools.settings_page`
+writes docs/settings.md from them; a test fails where one is missing there or in orthanc.json.
 """
 
 from orthanc_stl_plugin.config.presentation import Presentation, Provider, Publish
 from orthanc_stl_plugin.config.settings import (
     SECTION,
     Settings,
+    documented,
     read_settings,
-    setting_defaults,
-    setting_keys,
 )
 from orthanc_stl_plugin.config.texts import NO_TEXTS, Texts
 
@@ -23,7 +21,6 @@ __all__ = [
     "Publish",
     "Settings",
     "Texts",
+    "documented",
     "read_settings",
-    "setting_defaults",
-    "setting_keys",
 ]

@@ -3,83 +3,183 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
-from typing import Final
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, NamedTuple
 
-from orthanc_stl_plugin.config.kinds import (
-    address,
-    bound,
-    defaults,
-    key_of,
-    read_section,
-    section,
-    switch,
-    text,
-    whole,
-)
+import msgspec
+from msgspec import UNSET, Meta, inspect, structs
+
 from orthanc_stl_plugin.config.presentation import Presentation, Publish
+from orthanc_stl_plugin.config.section import Section, WebAddress
+from orthanc_stl_plugin.config.texts import Texts
+from orthanc_stl_plugin.errors import ConfigurationError
+from orthanc_stl_plugin.schema import Invalid, UnknownName, read, that_must
 
 SECTION: Final = "OrthancStlPlugin"
+_LEAST_TASK_MEMORY_MIB: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the administrator chose.
+class Settings(Section, frozen=True):
+    """What the administrator chose."""
 
-    Attributes:
-        workers: processes that make models; 0 stands for one less than the machine's cores, at
-            least 1.
-        max_task_seconds: the longest that making the models of one order may take.
-        max_task_memory_mib: the most address space of one worker process; 0 for no bound. With
-            less than 512, a worker cannot load what it needs.
-        max_volume_mib: the most bytes of a volume after decompression.
-        max_triangles: the most triangles of a model that is stored; an STL has 50 bytes for each.
-        max_texture_pixels: the most pixels of all pictures on one model that is attached.
-        max_pending_jobs: how many jobs may wait, paused ones included, before a request is
-            answered 503.
-        kept_jobs: how many finished jobs are remembered, over a restart too.
-        jobs_in_orthanc: our jobs are shown among Orthanc's, under /jobs; else under /stl/jobs.
-        public_url: the address of this server's root as clients see it; empty to take it from the
-            headers of each request.
-        max_pixels: the most pixels of one IIIF answer.
-        tile_cache_mib: the most memory for tiles, other answers, and the pixels of which these
-            are made.
-        pyramid_cache_mib: the most disk space for the pyramids of large images.
-        pyramid_directory: where these lie; empty for `iiif-pyramids` in Orthanc's storage folder.
-        jpeg_quality: of the JPEG files that are made.
-        max_age_seconds: how long a browser may show an image without asking again; 0 for never.
-        convert_colours: images with an ICC profile are converted to sRGB; else the profile goes
-            along.
-        manifest_cache_mib: the most memory for IIIF manifests and collections.
-        presentation: what IIIF manifests tell, and in which words.
-        publish: which studies the public may see, and who is the public.
-        spool_directory: where sources and models lie while they are worked on; empty for the
-            system's temporary folder.
-        worker_executable: the Python interpreter of the workers; empty to find it.
-    """
+    workers: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="Processes that make models, beside one for pictures and lists and "
+            "one for pyramids. 0: one less than the machine has cores, at least 1",
+        ),
+    ] = 0
+    max_task_seconds: Annotated[
+        int,
+        Meta(
+            ge=1, le=86_400, description="The longest that making all models of one order may take"
+        ),
+    ] = 900
+    max_task_memory_mib: Annotated[
+        int,
+        that_must("be 0, or a whole number in 512-1048576"),
+        Meta(
+            ge=0,
+            le=1 << 20,
+            description="The most address space of one worker process, at least 512. 0: no bound",
+        ),
+    ] = 0
+    max_volume_mib: Annotated[
+        int,
+        Meta(
+            ge=1, le=1 << 20, description="The largest volume that is accepted, after decompression"
+        ),
+    ] = 2048
+    max_triangles: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=40_000_000,
+            description="The most triangles of one stored model; an STL file has 50 bytes for each",
+        ),
+    ] = 8_000_000
+    max_texture_pixels: Annotated[
+        int,
+        Meta(
+            ge=1 << 16,
+            le=1 << 32,
+            description="The most pixels of all pictures on one model that is attached (two "
+            "of 8192 x 8192)",
+        ),
+    ] = 134_217_728
+    max_pending_jobs: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100_000,
+            description="How many jobs may wait, paused ones included, before a request is "
+            "answered 503",
+        ),
+    ] = 100
+    kept_jobs: Annotated[
+        int,
+        Meta(
+            ge=0, le=10_000, description="How many finished jobs are remembered, over a restart too"
+        ),
+    ] = 100
+    jobs_in_orthanc: Annotated[
+        bool,
+        Meta(
+            description="Our jobs are shown among Orthanc's own, under `/jobs`. With `false` "
+            "they are under `/stl/jobs` alone"
+        ),
+    ] = True
+    public_url: Annotated[
+        WebAddress,
+        Meta(
+            description="The address of this server's root as clients see it: the identifiers "
+            "of IIIF start with it. Empty: taken from each request's `Forwarded`, "
+            "`X-Forwarded-Host`, `-Proto`, `-Prefix` or `Host`"
+        ),
+    ] = ""
+    max_pixels: Annotated[
+        int,
+        Meta(ge=1 << 16, le=1 << 30, description="The most pixels of one IIIF image answer"),
+    ] = 25_000_000
+    tile_cache_mib: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1 << 20,
+            description="The most memory for tiles and other answers, and the pixels they are "
+            "made of; what was asked for takes up to 32 MiB more",
+        ),
+    ] = 384
+    pyramid_cache_mib: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1 << 30,
+            description="The most disk space for the pyramids that are made of large images",
+        ),
+    ] = 10_240
+    pyramid_directory: Annotated[
+        str,
+        Meta(
+            description="Where these lie. Empty: `iiif-pyramids` in Orthanc's storage folder. "
+            "Several Orthancs may share one"
+        ),
+    ] = ""
+    jpeg_quality: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=100,
+            description="Of the JPEG files that are made; JPEG tiles of a slide are served as "
+            "they are stored",
+        ),
+    ] = 90
+    max_age_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=31_536_000,
+            description="How long a browser may show a IIIF image or `info.json` without "
+            "asking again; manifests are asked for each time. 0: it asks each "
+            "time, and is answered 304 when nothing has changed",
+        ),
+    ] = 0
+    convert_colours: Annotated[
+        bool,
+        Meta(
+            description="Images with an ICC profile are converted to sRGB. With `false` the "
+            "profile goes along"
+        ),
+    ] = False
+    manifest_cache_mib: Annotated[
+        int,
+        Meta(ge=1, le=1 << 20, description="The most memory for IIIF manifests and collections"),
+    ] = 64
+    presentation: Presentation = Presentation()
+    publish: Publish = Publish()
+    spool_directory: Annotated[
+        str,
+        Meta(
+            description="Where sources and models lie while they are worked on, and copies of "
+            "the images that Orthanc keeps compressed or elsewhere: at most 4 "
+            "GiB, and half of what is free at start. Empty: the system's "
+            "temporary folder"
+        ),
+    ] = ""
+    worker_executable: Annotated[
+        str,
+        Meta(
+            description="The Python interpreter of the workers. Empty: the one of the version "
+            "that Orthanc embeds"
+        ),
+    ] = ""
 
-    workers: int = whole("Workers", 0, 0, 256)
-    max_task_seconds: int = whole("MaxTaskSeconds", 900, 1, 86_400)
-    max_task_memory_mib: int = bound("MaxTaskMemoryMiB", 512, 1 << 20)
-    max_volume_mib: int = whole("MaxVolumeMiB", 2048, 1, 1 << 20)
-    max_triangles: int = whole("MaxTriangles", 8_000_000, 100, 40_000_000)
-    max_texture_pixels: int = whole("MaxTexturePixels", 134_217_728, 1 << 16, 1 << 32)
-    max_pending_jobs: int = whole("MaxPendingJobs", 100, 1, 100_000)
-    kept_jobs: int = whole("KeptJobs", 100, 0, 10_000)
-    jobs_in_orthanc: bool = switch("JobsInOrthanc", default=True)
-    public_url: str = address("PublicUrl")
-    max_pixels: int = whole("MaxPixels", 25_000_000, 1 << 16, 1 << 30)
-    tile_cache_mib: int = whole("TileCacheMiB", 384, 1, 1 << 20)
-    pyramid_cache_mib: int = whole("PyramidCacheMiB", 10_240, 1, 1 << 30)
-    pyramid_directory: str = text("PyramidDirectory")
-    jpeg_quality: int = whole("JpegQuality", 90, 1, 100)
-    max_age_seconds: int = whole("MaxAgeSeconds", 0, 0, 31_536_000)
-    convert_colours: bool = switch("ConvertColours", default=False)
-    manifest_cache_mib: int = whole("ManifestCacheMiB", 64, 1, 1 << 20)
-    presentation: Presentation = section("Presentation", Presentation)
-    publish: Publish = section("Publish", Publish)
-    spool_directory: str = text("SpoolDirectory")
-    worker_executable: str = text("WorkerExecutable")
+    def __post_init__(self) -> None:
+        """Refuses memory with which a worker cannot load what it needs."""
+        if 0 < self.max_task_memory_mib < _LEAST_TASK_MEMORY_MIB:
+            raise ValueError(f"have a MaxTaskMemoryMiB of {_LEAST_TASK_MEMORY_MIB} or more, or 0")
 
     @property
     def half_tile_cache_bytes(self) -> int:
@@ -92,20 +192,51 @@ class Settings:
         return self.workers or max(1, (os.cpu_count() or 2) - 1)
 
 
-def setting_keys() -> tuple[str, ...]:
-    """The keys that the section may hold, in their documented order."""
-    return tuple(key_of(setting) for setting in fields(Settings))
+class Documented(NamedTuple):
+    """What docs/settings.md says of a setting.
+
+    Attributes:
+        place: its dotted place in the section.
+        default: as JSON has it.
+        meaning: in Markdown.
+    """
+
+    place: str
+    default: object
+    meaning: str
 
 
-def setting_defaults() -> dict[str, object]:
-    """Every setting by its dotted place in the section, with its default as JSON has it."""
-    return dict(defaults(Settings))
+def documented(kind: type[Section] = Settings, prefix: str = "") -> Iterator[Documented]:
+    """All settings, in the order of their declaration."""
+    for one in structs.fields(kind):
+        place = prefix + one.encode_name
+        if isinstance(one.default, Section):
+            yield from documented(type(one.default), f"{place}.")
+        else:
+            info: Any = inspect.type_info(one.type)
+            default = msgspec.to_builtins(one.default, enc_hook=Texts.to_setting)
+            yield Documented(place, default, info.extra_json_schema["description"])
 
 
 def read_settings(value: object) -> Settings:
     """The settings of the section as JSON gives it.
 
     Raises:
-        ConfigurationError: see `read_section`.
+        ConfigurationError: it is no object, a key is unknown, a value has the wrong type or lies
+            outside its range; the message names key, value and the nearest right name.
     """
-    return read_section(Settings, SECTION, value)
+    try:
+        return read(Settings, value, (SECTION,))
+    except Invalid as error:
+        said = "" if error.value is UNSET else f" is {error.value!r}: it"
+        raise ConfigurationError(f'"{".".join(error.path)}"{said} must {error.must}') from error
+    except UnknownName as error:
+        name = ".".join((*error.path, error.name))
+        hint = (
+            f'did you mean "{error.nearest}"?'
+            if error.nearest
+            else f"the settings are {', '.join(error.known)}"
+        )
+        raise ConfigurationError(
+            f'"{name}" (with the value {error.value!r}) is no setting: {hint}'
+        ) from error

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orthanc
 
-from orthanc_stl_plugin.config.kinds import LABEL
+from orthanc_stl_plugin.config.section import LABEL
 from orthanc_stl_plugin.errors import ArchiveRefused, NotFound
 from orthanc_stl_plugin.services.ports.catalogue import (
     COUNTED_KEYWORDS,
@@ -120,7 +120,7 @@ class OrthancCatalogue:
 
     def has_label(self, study_id: str, label: str) -> bool:
         """See the port."""
-        if not _is_identifier(study_id) or LABEL.fullmatch(label) is None:
+        if not _is_identifier(study_id) or re.fullmatch(LABEL, label) is None:
             return False
         try:
             orthanc.RestApiGet(f"/studies/{study_id}/labels/{label}")

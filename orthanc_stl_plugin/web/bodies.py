@@ -1,25 +1,23 @@
 """The JSON bodies of the routes that make models: every field with its type, default and meaning.
 
 One declaration reads requests and describes them in OpenAPI. msgspec decodes a body of 20 MB in a
-tenth of the time that json and checks of our own took, never recurses deeper than the declaration,
-and its errors name the path of the value; `read_body` puts them into sentences. Limits that a value
-of the model layer checks (`MeshOptions`) are described here, and enforced there.
+tenth of the time that json and checks of our own took, and never recurses deeper than the
+declaration; `schema.read` says what is wrong with a body that it refuses. Limits that a value of
+the model layer checks (`MeshOptions`) are described here, and enforced there.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import json
-import re
-from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from orthanc_stl_plugin import schema
 from orthanc_stl_plugin.errors import BadRequest, TooLarge, quoted
 from orthanc_stl_plugin.formats.dicom.encapsulated import MILLIMETRES_PER_UNIT
 from orthanc_stl_plugin.formats.meshes.read import MeshFormat
@@ -32,6 +30,7 @@ from orthanc_stl_plugin.model.mesh import (
     MeshOptions,
     SmoothingMethod,
 )
+from orthanc_stl_plugin.schema import that_must
 
 OTSU: Final = "Otsu"
 UP_AXES: Final = ("y", "z")
@@ -40,7 +39,12 @@ _DEFAULTS: Final = MeshOptions()
 Text = Annotated[str, Meta(min_length=1)]
 Base64 = Annotated[Text, Meta(description="Base64 (RFC 4648), or a data URI in base64 (RFC 2397).")]
 Identifier = Annotated[Text, Meta(description="Orthanc identifier.")]
-Wanted = Annotated[list[int | str], Meta(min_length=1)]
+Finite = Annotated[float, that_must("be a finite number")]
+Wanted = Annotated[
+    list[int | str],
+    Meta(min_length=1),
+    that_must("be a list of numbers or names that is not empty"),
+]
 
 
 class _Body(Struct, rename="pascal", forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -164,9 +168,10 @@ class EncodeSeries(SurfaceFields, frozen=True, kw_only=True):
     series: Annotated[Identifier, Meta(title="A CT, micro-CT or MR series.")]
     threshold: Annotated[
         float | str,
+        that_must(f'be a finite number or "{OTSU}"'),
         Meta(description=f'The lowest value inside, in rescaled units, or "{OTSU}".'),
     ] = OTSU
-    upper: Annotated[float | UnsetType, Meta(description="The highest value inside.")] = UNSET
+    upper: Annotated[Finite | UnsetType, Meta(description="The highest value inside.")] = UNSET
     keep_largest: Annotated[bool, Meta(description="Only the largest connected part.")] = False
     fill_holes: Annotated[bool, Meta(description="Without enclosed cavities.")] = False
 
@@ -193,22 +198,6 @@ class Attach(OrderFields, frozen=True, kw_only=True):
     ] = UNSET
 
 
-_MUST: Final[Mapping[str, str]] = {
-    "str": "be a text that is not empty",
-    "bool": "be true or false",
-    "int": "be a whole number",
-    "float": "be a finite number",
-    "float | str": f'be a finite number or "{OTSU}"',
-    "array": "be a list that is not empty",
-    "object": "be an object",
-}
-_ELEMENTS_MUST: Final = "hold numbers or names"
-_PLACE: Final = re.compile(r" - at `\$\.?(?P<place>.*)`$")
-_STEP: Final = re.compile(r"[^.\[\]]+|\[[0-9]+\]|\[\.\.\.\]")
-_EXPECTED: Final = re.compile(r"Expected `(?P<type>[^`]*)`")
-_NAMED: Final = re.compile(r"`(?P<name>.*)`", re.DOTALL)
-
-
 def given[T](value: T | UnsetType) -> T | None:
     """The value of a field; None where it is absent."""
     return None if isinstance(value, UnsetType) else value
@@ -224,7 +213,7 @@ def read_body[T: Struct](kind: type[T], content: bytes) -> T:
     try:
         fields: T = _decoder(kind).decode(content)
     except msgspec.ValidationError as error:
-        raise BadRequest(_sentence(kind, content, str(error))) from error
+        raise BadRequest(_sentence(kind, content)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(f"the body is not JSON: {error}") from error
     return fields
@@ -268,8 +257,8 @@ def _decoder(kind: type[Struct]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def _sentence(kind: type[Struct], content: bytes, message: str) -> str:
-    """The sentence for one of msgspec's messages, which hold a path and what was expected there."""
+def _sentence(kind: type[Struct], content: bytes) -> str:
+    """What is wrong with a body that msgspec has refused."""
     try:
         body = read_json(content)
         json.loads(content, object_pairs_hook=_once)
@@ -277,17 +266,22 @@ def _sentence(kind: type[Struct], content: bytes, message: str) -> str:
         return f"the field {quoted(error.name)} stands twice"
     except ValueError as error:
         return f"the body is not JSON: {error}"
-    steps, value = _found(body, message)
-    named = _NAMED.search(message)
-    if message.startswith("Object contains unknown field"):
-        known = [one.encode_name for one in msgspec.structs.fields(_at(kind, steps))]
-        name = next(key for key in value if key not in known)
-        return f"unknown field {quoted(name)}: {_hint(name, known)}"
-    if message.startswith("Object missing required field") and named:
-        return f'the field "{named["name"]}" is missing'
-    if not steps:
-        return f"the body is a JSON {type(value).__name__}: it must be an object"
-    return _wrong(steps, value, message)
+    return _mismatch(kind, body)
+
+
+def _mismatch(kind: type[Struct], body: object) -> str:
+    try:
+        schema.read(kind, body)
+    except schema.UnknownName as error:
+        nearest = error.nearest
+        hint = f'did you mean "{nearest}"?' if nearest else _known(error.known)
+        return f"unknown field {quoted(error.name)}: {hint}"
+    except schema.MissingName as error:
+        return f'the field "{error.name}" is missing'
+    except schema.Invalid as error:
+        name = f'"{".".join(error.path)}"' if error.path else "the body"
+        return f"{name} is {quoted(error.value)}: it must {error.must}"
+    return "the body is not as documented"
 
 
 class _Repeated(Exception):  # no error of ours: the sentence is
@@ -307,39 +301,5 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _found(body: Any, message: str) -> tuple[list[str], Any]:
-    """The path in a message, and the value there."""
-    place = _PLACE.search(message)
-    steps: list[str] = []
-    value = body
-    for step in _STEP.findall(place["place"]) if place else ():
-        if step == "[...]":  # msgspec does not name the key: the first whose value is wrong
-            keys = [key for key, one in value.items() if not isinstance(one, str)]
-            steps.append((keys or [key for key, one in value.items() if not one])[0])
-            value = value[steps[-1]]
-        else:
-            steps.append(step)
-            value = value[int(step[1:-1])] if step.startswith("[") else value[step]
-    return steps, value
-
-
-def _wrong(steps: list[str], value: object, message: str) -> str:
-    expected = _EXPECTED.search(message)
-    if re.fullmatch(r"\[[0-9]+\]", steps[-1]):
-        return f'"{steps[0]}" holds {quoted(value)}: it must {_ELEMENTS_MUST}'
-    name = ".".join(steps)
-    if steps == ["Smoothing", "Method"]:
-        return f'"{name}" is {quoted(value)}: it is one of {", ".join(SmoothingMethod)}'
-    kind = expected["type"] if expected else "float"  # "Number out of range"
-    return f'"{name}" is {quoted(value)}: it must {_MUST[kind]}'
-
-
-def _at(kind: type[Struct], steps: list[str]) -> type[Struct]:
-    return SmoothingFields if steps else kind
-
-
-def _hint(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if nearest:
-        return f'did you mean "{nearest[0]}"?'
-    return f"this route knows {', '.join(sorted(known))}"
+def _known(names: list[str]) -> str:
+    return f"this route knows {', '.join(sorted(names))}"

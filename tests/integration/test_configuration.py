@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orthanc_stl_plugin.config import SECTION, Settings, read_settings, setting_keys
+from orthanc_stl_plugin.config import SECTION, Settings, documented, read_settings
 from tests.support.orthanc_server import PLUGIN_SCRIPT, OrthancServer
 
 SHOW_CONFIGURATION = Path(__file__).parent / "show_configuration.py"
@@ -52,5 +52,5 @@ def test_by_default_no_other_machine_is_let_in_and_nobody_may_store_over_dicom()
 def test_orthanc_json_names_every_setting_with_its_default():
     with OrthancServer({PLUGIN_SCRIPT: str(SHOW_CONFIGURATION)}) as server:
         section = server.get("/configuration").json()[SECTION]
-    assert set(section) == set(setting_keys())
+    assert set(section) == {setting.place.split(".")[0] for setting in documented()}
     assert read_settings(section | {"SpoolDirectory": ""}) == Settings()

@@ -77,7 +77,8 @@ class Describer:
         self._settings = settings
         self.overrides = Overrides(settings.override_metadata, settings.value_language)
         templates = (*settings.label, *settings.summary, settings.homepage_template)
-        metadata = tuple(path for path, _ in settings.metadata)
+        self._labels = [pair for one in settings.metadata for pair in one.items()]
+        metadata = tuple(path for path, _ in self._labels)
         dates = (settings.nav_date,) if settings.nav_date else ()
         series_paths = keywords_of(settings.series_label)
         study_paths = (*keywords_of(templates), *metadata, *dates)
@@ -129,7 +130,7 @@ class Describer:
         return dicom_json(merged(study, series), ("StudyInstanceUID", *self._shown))
 
     def _metadata(self, tags: Tags) -> Iterable[LabelledValue]:
-        for path, label in self._settings.metadata:
+        for path, label in self._labels:
             if value := self._plain(readable_values(tags, path)):
                 yield LabelledValue(label, value)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from orthanc_stl_plugin.config import Texts
-from orthanc_stl_plugin.config.kinds import web_address
-from orthanc_stl_plugin.config.texts import Unfit, read_texts, texts
+from orthanc_stl_plugin.config.section import web_address
+from orthanc_stl_plugin.config.texts import read_texts, texts
 from orthanc_stl_plugin.errors import NotFound
 from orthanc_stl_plugin.iiif.presentation.descriptive import Description, Homepage, LabelledValue
 from orthanc_stl_plugin.model.json_text import read_json
@@ -105,7 +105,7 @@ def read_override(text: str, language: str) -> Override:
         field_name, read = _READERS[name]
         try:
             properties[field_name] = read(part, language)
-        except Unfit as error:
+        except ValueError as error:
             faults.append(f"{name!r} is left out: it must {error}")
     return Override(properties, tuple(faults))
 
@@ -113,19 +113,19 @@ def read_override(text: str, language: str) -> Override:
 def _texts(value: object, language: str) -> Texts:
     found = read_texts(value, language)
     if not found:
-        raise Unfit("have no empty text")
+        raise ValueError("have no empty text")
     return found
 
 
 def _pairs(value: object, language: str) -> tuple[LabelledValue, ...]:
     if not isinstance(value, list):
-        raise Unfit("be a list of pairs")
+        raise ValueError("be a list of pairs")  # noqa: TRY004  # completes "it must ..."
     return tuple(_pair(pair, language) for pair in value)
 
 
 def _pair(pair: object, language: str) -> LabelledValue:
     if not isinstance(pair, dict) or set(pair) != {"label", "value"}:
-        raise Unfit('have pairs like {"label": ..., "value": ...}')
+        raise ValueError('have pairs like {"label": ..., "value": ...}')
     return LabelledValue(_texts(pair["label"], language), _texts(pair["value"], language))
 
 
@@ -140,7 +140,7 @@ def _homepage(value: object, _language: str) -> Homepage | None:
 
 def _nav_date(value: object, _language: str) -> str:
     if value != "" and not (isinstance(value, str) and _is_date_time(value)):
-        raise Unfit('be a time with its zone, such as "1850-01-01T00:00:00Z"')
+        raise ValueError('be a time with its zone, such as "1850-01-01T00:00:00Z"')
     return str(value)
 
 

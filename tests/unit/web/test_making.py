@@ -29,7 +29,7 @@ def test_a_method_and_its_steps_can_be_chosen():
 
 def test_an_unknown_method_is_refused_with_the_known_ones():
     with pytest.raises(
-        BadRequest, match="'Gauss': it is one of Constrained, Taubin, Laplacian, None"
+        BadRequest, match="'Gauss': it must be one of Constrained, Taubin, Laplacian, None"
     ):
         options(Smoothing={"Method": "Gauss"})
 

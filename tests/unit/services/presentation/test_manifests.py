@@ -435,7 +435,7 @@ def test_the_page_of_an_object_comes_from_its_template():
 
 def test_a_keyword_that_dicom_does_not_know_is_refused():
     with pytest.raises(ConfigurationError, match="'StudyDscription' is no keyword"):
-        Describer(replace(Presentation(), label=("{StudyDscription}",)))
+        Describer(Presentation(label=("{StudyDscription}",)))
 
 
 def test_an_override_replaces_what_it_names(stage: Stage):
