@@ -13,7 +13,7 @@ from orthanc_stl_plugin.mesh.measure import is_watertight
 from orthanc_stl_plugin.mesh.nonmanifold_edges import without_pinches
 from orthanc_stl_plugin.model.mesh import Mesh
 
-AIMS: Final = (1.0, 0.97, 0.9, 0.75)
+AIMS: Final = (1.0, 0.97, 0.94, 0.9, 0.85, 0.8, 0.75, 0.65)
 """Fractions of the target number of triangles, tried in turn until the mesh is closed."""
 
 

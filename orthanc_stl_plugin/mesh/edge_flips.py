@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from orthanc_stl_plugin.mesh.surface_operators import Floats
+from orthanc_stl_plugin.mesh.surface_operators import Floats, area_vectors, cross, dots
 
 type Indices = NDArray[np.integer]
 
-ROUNDS: Final = 3
+ROUNDS: Final = 4
 LEAST_BEND_DEG: Final = 3.0
 """Edges between faces that differ by less are left alone."""
 
@@ -34,189 +34,197 @@ LEAST_VALENCE: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Flips:
-    """N edges that run from `tail` to `head` in the face `first`, and back in the face `second`.
+class _Surface:
+    """A closed surface whose edges are flipped in place.
+
+    Half edge 3 f + k runs from corner k of face f to the next corner.
 
     Attributes:
-        first, second: (N,) numbers of the two faces.
-        tail, head: (N,) vertices of the edge.
-        apexes: the third vertex of `first`, (N,), and of `second`.
-        beside: the faces beyond head-apex and apex-tail of `first`, then beyond tail-apex and
-            apex-head of `second`, (N,) each.
+        points: (3, V) float32, mm.
+        tails: (3 F,) int32 the vertex at which each half edge begins.
+        partner: (3 F,) int32 the half edge that runs back along the same edge.
+        normals: (3, F) float32 unit normals of the faces.
+        valence: (V,) the number of edges at each vertex.
     """
 
-    first: Indices
-    second: Indices
-    tail: Indices
-    head: Indices
-    apexes: tuple[Indices, Indices]
-    beside: tuple[Indices, Indices, Indices, Indices]
+    points: Floats
+    tails: NDArray[np.int32]
+    partner: NDArray[np.int32]
+    normals: Floats
+    valence: NDArray[np.intp]
 
-    @property
-    def new_faces(self) -> tuple[tuple[Indices, Indices, Indices], ...]:
-        """The corners of the two faces after the flip."""
-        here, there = self.apexes
-        return (here, there, self.head), (there, here, self.tail)
+    def cosines(self, edges: Indices) -> Floats:
+        """(N,) float32 cosines of the angles between the two faces at each edge."""
+        first, second = edges // 3, self.partner.take(edges) // 3
+        return dots(self.normals.take(first, axis=1), self.normals.take(second, axis=1))
+
+    def flip(self, edges: Indices) -> None:
+        """Flips edges, given as half edges, of which no two touch the same faces.
+
+        A half edge from `tail` to `head` then runs from the third vertex of its face, `here`, to
+        that of its partner's, `there`.
+        """
+        partners = self.partner[edges]
+        to_here, to_tail = _following(edges, 1), _following(edges, 2)
+        to_there, to_head = _following(partners, 1), _following(partners, 2)
+        tail, head = self.tails[edges], self.tails[partners]
+        here, there = self.tails[to_tail], self.tails[to_head]
+        beyond = [self.partner[one] for one in (to_tail, to_there, to_head, to_here)]
+        self.tails[edges], self.tails[to_here], self.tails[to_tail] = here, there, head
+        self.tails[partners], self.tails[to_there], self.tails[to_head] = there, here, tail
+        for half_edge, other in zip((to_there, to_head, to_here, to_tail), beyond, strict=True):
+            self.partner[half_edge], self.partner[other] = other, half_edge
+        for vertices, change in ((tail, -1), (head, -1), (here, 1), (there, 1)):
+            np.add.at(self.valence, vertices, change)
+        changed = np.concatenate([edges, partners]) // 3
+        corners = self.tails.reshape(-1, 3)[changed].T.astype(np.intp)
+        self.normals[:, changed] = _unit(area_vectors(corners, self.points))
 
 
 def flipped(faces: NDArray[np.int32], points_mm: Floats) -> NDArray[np.int32]:
-    """(F, 3) int32 faces of a closed surface after flips; its points are (V, 3) float32 mm."""
+    """(F, 3) int32 faces of a closed surface after flips; its points are (3, V) float32 mm."""
+    tails, corners = faces.flatten(), np.ascontiguousarray(faces.T, dtype=np.intp)
+    normals, valence = _unit(area_vectors(corners, points_mm)), np.bincount(tails)
+    surface = _Surface(points_mm, tails, _partners(faces), normals, valence)
+    numbers = np.arange(tails.size, dtype=np.int32)
+    edges = numbers.compress(numbers < surface.partner)
     for _ in range(ROUNDS):
-        flips = _chosen(faces, points_mm)
-        faces = faces.copy()
-        for replaced, corners in zip((flips.first, flips.second), flips.new_faces, strict=True):
-            faces[replaced] = np.stack(corners, axis=1)
-    return faces
+        edges, gain = _gainful(surface, edges)
+        is_best = _is_best(surface, edges, gain)
+        best = edges[is_best]
+        around = np.unique(_around(surface, best))
+        surface.flip(best)
+        near = (3 * around + np.arange(3)[:, np.newaxis]).ravel()
+        near = np.minimum(near, surface.partner[near])
+        edges = np.unique(np.concatenate([edges[~is_best], near]))
+    return tails.reshape(-1, 3)
 
 
-def _chosen(faces: NDArray[np.int32], points_mm: Floats) -> _Flips:
-    """Flips that do not touch each other, each the best of its neighbourhood."""
-    partner, keys = _half_edges(faces)
-    normals = _normals(points_mm, (faces[:, 0], faces[:, 1], faces[:, 2]))
-    flips = _flips(faces, partner, _bent(partner, normals))
-    gain = _gain(flips, normals, points_mm)
-    gain[~_is_allowed(flips, faces, keys, points_mm)] = 0
-    rows = np.flatnonzero(gain > LEAST_GAIN)
-    rank = np.zeros(gain.size, dtype=np.int64)
-    rank[rows[np.argsort(gain[rows], kind="stable")]] = np.arange(1, rows.size + 1)
-    around = flips.first, flips.second, *flips.beside
-    best = np.zeros(len(faces), dtype=np.int64)
-    for touched in around:
-        np.maximum.at(best, touched, rank)
-    is_best = np.all([best[touched] == rank for touched in around], axis=0)
-    return _first_of_each_edge(_taken(flips, np.flatnonzero(is_best & (rank > 0))))
-
-
-def _half_edges(faces: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """(3 F,) the opposite of each half edge, and the sorted keys of all.
-
-    Half edge 3 f + k runs from corner k of face f to the next corner. Its key is its first vertex
-    times V plus its last. Sparse arrays sort them by counting, which is fastest.
-    """
+def _partners(faces: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(3 F,) the partner of each half edge. Sparse arrays sort by counting, which is fastest."""
     count = int(faces.max()) + 1
     tails, heads = faces.ravel(), faces.take([1, 2, 0], axis=1).ravel()
     numbers = np.arange(faces.size, dtype=np.int32)
     by_head = sparse.coo_array((numbers, (tails, heads)), shape=(count, count)).tocsr().tocsc()
-    by_tail = by_head.tocsr()
     partner = np.empty_like(numbers)
-    partner[by_tail.data] = by_head.data
-    keys = tails[by_tail.data].astype(np.int64) * count + heads[by_tail.data]
-    return partner, keys
+    partner[by_head.tocsr().data] = by_head.data
+    return partner
 
 
-def _bent(partner: NDArray[np.int32], normals: Floats) -> NDArray[np.int32]:
-    """(N,) half edges, one of each pair, between faces that differ in direction."""
-    numbers = np.arange(partner.size, dtype=np.int32)
-    edges = numbers[numbers < partner]
-    cosines = _dots(normals[edges // 3], normals[partner[edges] // 3])
-    return np.asarray(edges[cosines < np.cos(np.radians(LEAST_BEND_DEG))])
+def _gainful(surface: _Surface, edges: Indices) -> tuple[Indices, Floats]:
+    """The edges whose flip makes the surface smoother and is allowed, and what each gains."""
+    bent = surface.cosines(edges) < np.cos(np.radians(LEAST_BEND_DEG))
+    edges = edges.compress(bent)
+    partners = surface.partner.take(edges)
+    tail, head = surface.tails.take(edges), surface.tails.take(partners)
+    free = surface.valence.take(tail) >= LEAST_VALENCE
+    free &= surface.valence.take(head) >= LEAST_VALENCE
+    here = surface.tails.take(_following(edges, 2))
+    there = surface.tails.take(_following(partners, 2))
+    new = _new_normals(surface.points, (tail, head, here, there), free)
+    kept = np.flatnonzero(free)
+    edges, new = edges.take(kept), (new[0].take(kept, axis=1), new[1].take(kept, axis=1))
+    gain = _gain(surface, edges, new)
+    rows = np.flatnonzero(gain > LEAST_GAIN)
+    rows = rows[~_is_edge(surface, edges[rows])]
+    return edges[rows], gain[rows]
 
 
-def _flips(faces: NDArray[np.int32], partner: NDArray[np.int32], edges: Indices) -> _Flips:
-    corners, other = faces.ravel(), partner[edges]
-    return _Flips(
-        edges // 3,
-        other // 3,
-        corners[edges],
-        corners[other],
-        (corners[_following(edges, 2)], corners[_following(other, 2)]),
-        (
-            partner[_following(edges, 1)] // 3,
-            partner[_following(edges, 2)] // 3,
-            partner[_following(other, 1)] // 3,
-            partner[_following(other, 2)] // 3,
-        ),
-    )
+def _new_normals(
+    points: Floats, vertices: tuple[Indices, ...], allowed: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """(3, N) float32 unit normals of the two faces after flips.
+
+    Clears `allowed` where one would be a sliver.
+    """
+    tail, head, here, there = (points.take(one, axis=1) for one in vertices)
+    across = there - here
+    found = []
+    for along, third in ((head - here, head - there), (tail - there, tail - here)):
+        normal = cross(across, along)
+        square = dots(normal, normal)
+        sides = [dots(one, one) for one in (across, along, third)]
+        longest = np.maximum(np.maximum(sides[0], sides[1]), sides[2])
+        shortest = np.minimum(np.minimum(sides[0], sides[1]), sides[2])
+        middle = sides[0] + sides[1] + sides[2] - longest - shortest
+        # The smallest angle lies between the two longer sides.
+        allowed &= square > np.sin(np.radians(SMALLEST_ANGLE_DEG)) ** 2 * longest * middle
+        normal /= np.sqrt(np.maximum(square, np.finfo(np.float32).tiny))
+        found.append(normal)
+    return found[0], -found[1]
 
 
-def _taken(flips: _Flips, rows: NDArray[np.intp]) -> _Flips:
-    here, there = flips.apexes
-    one, two, three, four = flips.beside
-    return _Flips(
-        flips.first[rows],
-        flips.second[rows],
-        flips.tail[rows],
-        flips.head[rows],
-        (here[rows], there[rows]),
-        (one[rows], two[rows], three[rows], four[rows]),
-    )
-
-
-def _gain(flips: _Flips, normals: Floats, points_mm: Floats) -> Floats:
+def _gain(surface: _Surface, edges: Indices, new: tuple[Floats, Floats]) -> Floats:
     """(N,) what the sum of squared angles at the five edges around loses, in square radians."""
-    head_here, here_tail, tail_there, there_head = (normals[face] for face in flips.beside)
-    old = normals[flips.first], normals[flips.second]
-    new = [_normals(points_mm, corners) for corners in flips.new_faces]
-    before = (
-        _bend(old[0], old[1])
-        + _bend(old[0], head_here)
-        + _bend(old[0], here_tail)
-        + _bend(old[1], tail_there)
-        + _bend(old[1], there_head)
+    first, second, *beside = (
+        surface.normals.take(face, axis=1) for face in _around(surface, edges)
     )
-    after = (
-        _bend(new[0], new[1])
-        + _bend(new[0], head_here)
-        + _bend(new[0], there_head)
-        + _bend(new[1], here_tail)
-        + _bend(new[1], tail_there)
-    )
-    return np.asarray(before - after)
+    head_here, here_tail, tail_there, there_head = beside
+    gain = _bend(first, second)
+    gain -= _bend(new[0], new[1])
+    for old, following, other in (
+        (first, new[0], head_here),
+        (first, new[1], here_tail),
+        (second, new[1], tail_there),
+        (second, new[0], there_head),
+    ):
+        gain += _bend(old, other)
+        gain -= _bend(following, other)
+    return gain
 
 
-def _is_allowed(
-    flips: _Flips, faces: NDArray[np.int32], keys: NDArray[np.int64], points_mm: Floats
-) -> NDArray[np.bool_]:
-    """(N,) whether a flip makes no sliver, no edge that exists already, no vertex of two edges."""
-    valence = np.bincount(faces.ravel())
-    count = valence.size
-    allowed = (valence[flips.tail] >= LEAST_VALENCE) & (valence[flips.head] >= LEAST_VALENCE)
-    here, there = flips.apexes
-    new_key = here.astype(np.int64) * count + there
-    place = np.minimum(np.searchsorted(keys, new_key), keys.size - 1)
-    allowed &= keys[place] != new_key
-    for corners in flips.new_faces:
-        allowed &= _largest_cosine(points_mm, corners) < np.cos(np.radians(SMALLEST_ANGLE_DEG))
-    return np.asarray(allowed)
+def _is_edge(surface: _Surface, edges: Indices) -> NDArray[np.bool_]:
+    """(N,) whether what an edge would be flipped to is an edge already."""
+    found = np.zeros(edges.size, dtype=np.bool_)
+    start = _following(edges, 2)
+    there = surface.tails[_following(surface.partner[edges], 2)]
+    half_edge, rows = start, np.arange(edges.size)
+    while rows.size:
+        found[rows] |= surface.tails[_following(half_edge, 1)] == there[rows]
+        half_edge = surface.partner[_following(half_edge, 2)]
+        unfinished = half_edge != start[rows]
+        half_edge, rows = half_edge[unfinished], rows[unfinished]
+    return found
 
 
-def _first_of_each_edge(flips: _Flips) -> _Flips:
-    """Without flips that would make the same edge as another."""
-    ends = np.sort(np.stack(flips.apexes, axis=1), axis=1).astype(np.int64)
-    _, rows = np.unique(ends[:, 0] << 32 | ends[:, 1], return_index=True)
-    return _taken(flips, np.sort(rows))
+def _is_best(surface: _Surface, edges: Indices, gain: Floats) -> NDArray[np.bool_]:
+    """(N,) whether a flip is the best of all that touch the same faces or make the same edge."""
+    rank = np.empty(edges.size, dtype=np.int64)
+    rank[np.argsort(gain, kind="stable")] = np.arange(1, edges.size + 1)
+    around = _around(surface, edges)
+    best = np.zeros(surface.tails.size // 3, dtype=np.int64)
+    for faces in around:
+        np.maximum.at(best, faces, rank)
+    rows = np.flatnonzero(np.all(best[around] == rank, axis=0))
+    partners = surface.partner[edges[rows]]
+    ends = [surface.tails[_following(one, 2)] for one in (edges[rows], partners)]
+    lower, higher = np.minimum(*ends).astype(np.int64), np.maximum(*ends)
+    _, first = np.unique(lower << 32 | higher, return_index=True)
+    is_best = np.zeros(edges.size, dtype=np.bool_)
+    is_best[rows[first]] = True
+    return is_best
+
+
+def _around(surface: _Surface, edges: Indices) -> NDArray[np.int32]:
+    """(6, N) faces at edges, given as half edges, and then beside these two, in turn."""
+    partners = surface.partner.take(edges)
+    sides = [_following(one, steps) for one in (edges, partners) for steps in (1, 2)]
+    return np.stack([edges, partners, *(surface.partner.take(side) for side in sides)]) // 3
 
 
 def _following(half_edges: Indices, steps: int) -> Indices:
     """The half edges of the same faces, so many steps on."""
-    return np.asarray(half_edges - half_edges % 3 + (half_edges + steps) % 3)
+    place = half_edges % 3
+    return np.asarray(half_edges + steps - 3 * (place + steps > 2))
 
 
-def _normals(points_mm: Floats, corners: tuple[Indices, Indices, Indices]) -> Floats:
-    """(N, 3) float32 unit normals of the faces with these corners."""
-    first, second, third = (points_mm.take(corner, axis=0) for corner in corners)
-    (ax, ay, az), (bx, by, bz) = (second - first).T, (third - first).T
-    found = np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=1)
-    lengths = np.sqrt(_dots(found, found))
-    found /= np.maximum(lengths, np.finfo(np.float32).tiny)[:, np.newaxis]
-    return np.asarray(found)
-
-
-def _largest_cosine(points_mm: Floats, corners: tuple[Indices, Indices, Indices]) -> Floats:
-    """(N,) the cosine of the smallest angle of the triangles with these corners."""
-    first, second, third = (points_mm.take(corner, axis=0) for corner in corners)
-    sides = [third - second, first - third, second - first]
-    lengths = [np.maximum(np.sqrt(_dots(side, side)), np.finfo(np.float32).tiny) for side in sides]
-    cosines = [
-        -_dots(sides[at], sides[at - 1]) / (lengths[at] * lengths[at - 1]) for at in range(3)
-    ]
-    return np.asarray(np.max(cosines, axis=0))
+def _unit(vectors: Floats) -> Floats:
+    lengths = np.sqrt(dots(vectors, vectors))
+    return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny))
 
 
 def _bend(normals: Floats, others: Floats) -> Floats:
-    """(N,) the squared angle between unit normals, in square radians."""
-    return np.asarray(np.arccos(np.clip(_dots(normals, others), -1, 1)) ** 2)
-
-
-def _dots(first: Floats, second: Floats) -> Floats:
-    return np.asarray(np.einsum("ni,ni->n", first, second))
+    """(N,) float32 squared angles between (3, N) unit normals, in square radians."""
+    cosines = dots(normals, others)
+    angles = np.arccos(np.clip(cosines, -1, 1, out=cosines), out=cosines)
+    return np.multiply(angles, angles, out=angles)

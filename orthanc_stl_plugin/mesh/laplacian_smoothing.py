@@ -10,9 +10,8 @@ from typing import Final
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from scipy import sparse
 
-from orthanc_stl_plugin.mesh.surface_operators import Floats
+from orthanc_stl_plugin.mesh.surface_operators import Floats, SurfaceOperators
 
 LAPLACIAN_WEIGHT: Final = 0.5
 TAUBIN_LAMBDA: Final = 0.5
@@ -21,23 +20,23 @@ BENDING: Final = 0.43
 """Time of the flow per iteration: 15 iterations halve a wave of about nine edges."""
 
 
-def laplacian(points: Floats, mean: sparse.csr_array, iterations: int) -> Floats:
-    """(V, 3) points after steps of half the way to the mean of the neighbours."""
+def laplacian(points: Floats, operators: SurfaceOperators, iterations: int) -> Floats:
+    """(3, V) points after steps of half the way to the mean of the neighbours."""
     for _ in range(iterations):
-        points = _stepped(points, mean, LAPLACIAN_WEIGHT)
+        points = _stepped(points, operators, LAPLACIAN_WEIGHT)
     return points
 
 
-def taubin(points: Floats, mean: sparse.csr_array, iterations: int) -> Floats:
-    """(V, 3) points after pairs of steps, by lambda and by mu (Taubin 1995)."""
+def taubin(points: Floats, operators: SurfaceOperators, iterations: int) -> Floats:
+    """(3, V) points after pairs of steps, by lambda and by mu (Taubin 1995)."""
     for _ in range(iterations):
-        points = _stepped(points, mean, TAUBIN_LAMBDA)
-        points = _stepped(points, mean, TAUBIN_MU)
+        points = _stepped(points, operators, TAUBIN_LAMBDA)
+        points = _stepped(points, operators, TAUBIN_MU)
     return points
 
 
-def plate_flow(points: Floats, mean: sparse.csr_array, iterations: int) -> Floats:
-    """(V, 3) points after thin plate flow: exp(-t K^2) for the umbrella operator -K.
+def plate_flow(points: Floats, operators: SurfaceOperators, iterations: int) -> Floats:
+    """(3, V) points after thin plate flow: exp(-t K^2) for the umbrella operator -K.
 
     It preserves large shapes. Computed as a Chebyshev polynomial of the exponential, it takes far
     fewer products than small steps.
@@ -47,19 +46,11 @@ def plate_flow(points: Floats, mean: sparse.csr_array, iterations: int) -> Float
     nodes = chebyshev.chebpts1(degree + 1)
     weights = chebyshev.chebfit(nodes, np.exp(-time * (1 - nodes) ** 2), degree)
     weights = (weights / weights.sum()).astype(np.float32)
-    before, current = points, mean @ points
-    total = weights[0] * before + weights[1] * current
-    for weight in weights[2:]:
-        following = mean @ current
-        following *= np.float32(2)
-        following -= before
-        before, current = current, following
-        total += weight * current
-    return np.asarray(total)
+    return np.array([operators.chebyshev_sum(weights, row) for row in points])
 
 
-def _stepped(points: Floats, mean: sparse.csr_array, weight: float) -> Floats:
-    moved = mean @ points
+def _stepped(points: Floats, operators: SurfaceOperators, weight: float) -> Floats:
+    moved = operators.means(points)
     moved *= np.float32(weight)
     moved += np.float32(1 - weight) * points
-    return np.asarray(moved)
+    return moved

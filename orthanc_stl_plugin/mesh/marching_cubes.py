@@ -21,7 +21,7 @@ class Crossings:
     """A closed surface with one vertex on each edge between an inside and an outside node.
 
     Attributes:
-        lower: (V, 3) int32 index of the lower node of a vertex's edge; -1 is the layer of outside
+        lower: (3, V) int32 index of the lower node of a vertex's edge; -1 is the layer of outside
             nodes before the first.
         axis: (V,) uint8 axis 0-2 along which the edge runs.
         is_lower_inside: (V,) bool whether the inside node is the lower one.
@@ -105,11 +105,10 @@ def crossings(inside: NDArray[np.bool_]) -> Crossings:
     faces += tables.rank.take(ranks)
 
     owner_cells = cells.take(owner)
-    lower = np.empty((owner.size, 3), dtype=np.int32)
-    plane, rest = np.divmod(owner_cells, rows * columns)
-    lower[:, 0] = plane - 1
-    lower[:, 1] = rest // columns - 1
-    lower[:, 2] = rest % columns - 1
+    lower = np.empty((3, owner.size), dtype=np.int32)
+    lower[0], rest = np.divmod(owner_cells, rows * columns)
+    lower[1], lower[2] = np.divmod(rest, columns)
+    lower -= 1
     return Crossings(
         lower=lower,
         axis=axis.astype(np.uint8),

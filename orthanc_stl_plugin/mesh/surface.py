@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.block_means import Voxels, block_factors, block_means, block_occupancy
-from orthanc_stl_plugin.mesh.constrained_smoothing import constrained, evened
+from orthanc_stl_plugin.mesh.constrained_smoothing import constrained
 from orthanc_stl_plugin.mesh.decimate import simplify
 from orthanc_stl_plugin.mesh.laplacian_smoothing import laplacian, taubin
 from orthanc_stl_plugin.mesh.marching_cubes import (
@@ -25,7 +25,6 @@ from orthanc_stl_plugin.mesh.shape_interpolation import interpolated_slices
 from orthanc_stl_plugin.mesh.surface_operators import (
     Floats,
     SurfaceOperators,
-    enclosed_volume,
     surface_operators,
 )
 from orthanc_stl_plugin.mesh.vertex_bounds import (
@@ -35,6 +34,7 @@ from orthanc_stl_plugin.mesh.vertex_bounds import (
     untangled,
     vertex_bounds,
 )
+from orthanc_stl_plugin.mesh.volume_balance import enclosed_volume
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
 
@@ -223,9 +223,9 @@ def _raw(surface: Crossings, start: Floats, grid: Grid, reach: float | None) -> 
 
 
 def _in_mm(points: Floats, grid: Grid) -> Floats:
-    """(V, 3) float32 LPS mm, computed in float64 column by column, which is fastest."""
-    vertices = np.empty(points.shape, dtype=np.float32)
-    indices = [points[:, axis].astype(np.float64) for axis in range(3)]
+    """(V, 3) float32 LPS mm of (3, V) float32 points."""
+    vertices = np.empty(points.shape[::-1], dtype=np.float32)
+    indices = points.astype(np.float64)
     for row in range(3):
         first, second, third, offset = grid.affine[row]
         vertices[:, row] = first * indices[0] + second * indices[1] + third * indices[2] + offset
@@ -235,7 +235,7 @@ def _in_mm(points: Floats, grid: Grid) -> Floats:
 def _smoothed(
     raw: RawSurface, bounds: VertexBounds, options: MeshOptions
 ) -> tuple[Floats, NDArray[np.int32]]:
-    """(V, 3) float32 points in voxel indices, and (F, 3) int32 faces."""
+    """(3, V) float32 points in voxel indices, and (F, 3) int32 faces."""
     surface, iterations = raw.crossings, options.iterations
     if not options.is_smooth:
         return bounds.start, surface.faces
@@ -243,31 +243,30 @@ def _smoothed(
     operators = surface_operators(surface.faces, matrix)
     match options.method:
         case SmoothingMethod.LAPLACIAN:
-            points = bounds.confined(laplacian(bounds.start, operators.mean, iterations))
+            points = bounds.confined(laplacian(bounds.start, operators, iterations))
         case SmoothingMethod.TAUBIN:
-            points = bounds.confined(taubin(bounds.start, operators.mean, iterations))
+            points = bounds.confined(taubin(bounds.start, operators, iterations))
         case _:
             missing = _missing_volumes(raw, operators, bounds.start)
-            points = constrained(operators, bounds, missing, iterations, raw.reach)
-            points = untangled(operators, points, bounds)
-            return evened(operators, bounds, points, matrix, raw.reach)
+            return constrained(operators, bounds, missing, iterations, matrix, raw.reach)
     return untangled(operators, points, bounds), surface.faces
 
 
 def _missing_volumes(raw: RawSurface, operators: SurfaceOperators, start: Floats) -> Floats:
-    """(F,) float32 volume, in voxels, that is enclosed too little at the start near each face."""
-    shape = raw.crossings.shape
+    """(V,) float32 volume, in voxels, enclosed too little at the start near each vertex."""
     if raw.volume_voxels is not None:
         missing = raw.volume_voxels - enclosed_volume(operators, start)
-        return np.full(shape.size, missing / shape.size, dtype=np.float32)
+        return np.full(start.shape[1], missing / start.shape[1], dtype=np.float32)
     if raw.reach is not None:
-        return np.zeros(shape.size, dtype=np.float32)
-    return cell_tables().missing_volume.take(shape // MAX_TRIANGLES)
+        return np.zeros(start.shape[1], dtype=np.float32)
+    of_face = cell_tables().missing_volume.take(raw.crossings.shape // MAX_TRIANGLES)
+    missing_volumes: Floats = operators.around @ of_face
+    return missing_volumes / np.float32(3)
 
 
 def _interpolated(surface: Crossings, values: Voxels, level: float, upper: float | None) -> Floats:
     """(V,) float32 positions where the values meet the limit; the middle where one is missing."""
-    step = (surface.axis[:, np.newaxis] == np.arange(3)).astype(np.int32)
+    step = (surface.axis == np.arange(3)[:, np.newaxis]).astype(np.int32)
     lower, higher = (_values_at(values, nodes) for nodes in (surface.lower, surface.lower + step))
     outside = np.where(surface.is_lower_inside, higher, lower)
     limit = np.full(lower.shape, level)
@@ -280,9 +279,10 @@ def _interpolated(surface: Crossings, values: Voxels, level: float, upper: float
 
 
 def _values_at(values: Voxels, nodes: NDArray[np.int32]) -> NDArray[np.float64]:
-    last = np.array(values.shape) - 1
-    first, second, third = np.clip(nodes, 0, last).T
-    is_beyond = ((nodes < 0) | (nodes > last)).any(axis=1)
+    """The values at (3, N) nodes, NaN beyond the volume."""
+    last = np.array(values.shape)[:, np.newaxis] - 1
+    first, second, third = np.clip(nodes, 0, last)
+    is_beyond = ((nodes < 0) | (nodes > last)).any(axis=0)
     return np.where(is_beyond, np.nan, values[first, second, third].astype(np.float64))
 
 

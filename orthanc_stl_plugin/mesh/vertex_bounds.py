@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orthanc_stl_plugin.mesh.marching_cubes import Crossings
-from orthanc_stl_plugin.mesh.surface_operators import Floats, SurfaceOperators
+from orthanc_stl_plugin.mesh.surface_operators import Floats, SurfaceOperators, dots, transformed
 
 MARGIN: Final = 0.03
 """The closest that a vertex may come to a voxel centre, as a fraction of its edge."""
@@ -28,9 +29,9 @@ class VertexBounds:
     Along its own edge of the grid a vertex stays between the two voxel centres.
 
     Attributes:
-        start: (V, 3) float32 where marching cubes put the vertices.
-        lowest: (V, 3) float32 lower bounds.
-        highest: (V, 3) float32 upper bounds.
+        start: (3, V) float32 where marching cubes put the vertices.
+        lowest: (3, V) float32 lower bounds.
+        highest: (3, V) float32 upper bounds.
     """
 
     start: Floats
@@ -45,53 +46,58 @@ class VertexBounds:
 
 def vertex_bounds(surface: Crossings, positions: Floats) -> VertexBounds:
     """The bounds of the vertices of a surface, which lie at these (V,) fractions of their edges."""
-    rows = np.arange(positions.size)
-    edge = surface.lower.astype(np.float32)
-    start = edge.copy()
-    start[rows, surface.axis] += positions
+    start = surface.lower.astype(np.float32)
+    lowest, highest = start.copy(), start.copy()
     half = np.float32(0.5 - MARGIN)
-    lowest, highest = start - half, start + half
-    beside = edge[rows, surface.axis]
-    for bound, limit, choose in (
-        (lowest, beside + np.float32(MARGIN), np.maximum),
-        (highest, beside + np.float32(1 - MARGIN), np.minimum),
-    ):
-        bound[rows, surface.axis] = choose(bound[rows, surface.axis], limit)
+    least = np.maximum(positions - half, np.float32(MARGIN))
+    most = np.minimum(positions + half, np.float32(1 - MARGIN))
+    for axis in range(3):
+        is_own = surface.axis == axis
+        start[axis] += np.where(is_own, positions, np.float32(0))
+        lowest[axis] += np.where(is_own, least, -half)
+        highest[axis] += np.where(is_own, most, half)
     return VertexBounds(start, lowest, highest)
 
 
 def untangled(operators: SurfaceOperators, points: Floats, bounds: VertexBounds) -> Floats:
-    """(V, 3) float32 points, moved back towards their start where faces folded or vanished."""
-    before = operators.area_vectors(bounds.start) @ operators.inverse_metric_per_mm2
+    """(3, V) float32 points, moved back towards their start where faces folded or vanished."""
+    before = operators.area_vectors(bounds.start)
+    before = transformed(operators.inverse_metric_per_mm2, before)
     moved = points - bounds.start
-    share = np.ones(len(points), dtype=np.float32)
+    share = np.ones(points.shape[1], dtype=np.float32)
     for attempt in range(HALVINGS + 2):
         now = operators.area_vectors(points)
-        is_turned = np.einsum("fi,fi->f", now, before) <= 0
-        is_flat = np.einsum("fi,fi->f", now, now) < FLATTEST**2
-        bad = np.flatnonzero(is_turned | is_flat)
+        bad = np.flatnonzero((dots(now, before) <= 0) | (dots(now, now) < FLATTEST**2))
         if not bad.size:
             break
         share[np.unique(operators.corners[:, bad])] *= np.float32(attempt < HALVINGS) / 2
-        points = bounds.start + moved * share[:, np.newaxis]
+        points = bounds.start + moved * share
     return points
 
 
 def parted(points: Floats, bounds: VertexBounds) -> Floats:
-    """(V, 3) float32 points of which no two coincide, moved back towards their start if they did.
+    """(3, V) float32 points of which no two coincide, moved back towards their start if they did.
 
     The vertices of an STL are known by their coordinates alone: parts that lay beside each other
     would share an edge.
     """
     moved = points - bounds.start
     for attempt in range(HALVINGS + 1):
-        place = np.rint(points * np.float32(PLACES)).astype(np.int64)
-        key = (place[:, 0] << 42) + (place[:, 1] << 21) + place[:, 2]
-        order = np.argsort(key, kind="stable")
-        again = order[1:][np.diff(key[order]) == 0]
+        again = _repeated(points)
         if not again.size:
             break
         points = points.copy()
         left = np.float32(0.5 ** (attempt + 1) if attempt < HALVINGS else 0)
-        points[again] = bounds.start[again] + moved[again] * left
+        points[:, again] = bounds.start[:, again] + moved[:, again] * left
     return points
+
+
+def _repeated(points: Floats) -> NDArray[np.intp]:
+    """The points in the same place as one before."""
+    first, second, third = np.rint(points * np.float32(PLACES)).astype(np.int64)
+    key = (first << 42) + (second << 21) + third
+    ordered = np.sort(key)  # far faster than argsort
+    if (ordered[1:] != ordered[:-1]).all():
+        return np.empty(0, dtype=np.intp)
+    order = np.argsort(key, kind="stable")
+    return np.asarray(order[1:][np.diff(key[order]) == 0])

@@ -1,4 +1,9 @@
-"""Restoring the volume of a surface by shifting it along its normals."""
+"""Restoring the volume of a surface by shifting it along its normals.
+
+The volume that a small displacement of a vertex adds is its product with a third of the area
+vectors around the vertex. So the volume between two surfaces is known vertex by vertex, and the one
+within a closed surface is a third of what its points add when they are seen as displacements.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,13 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.sparse import csgraph
 
 from orthanc_stl_plugin.mesh.surface_operators import (
     Floats,
     Normals,
     SurfaceOperators,
-    swept_volumes,
+    dots,
 )
 
 REACH: Final = 8
@@ -26,92 +30,76 @@ class VolumeBalance:
     """Compares the volume within a surface with its target, locally.
 
     Attributes:
-        operators: of the surface.
-        start: (V, 3) float32 points that enclose too little by
-        missing: (F,) float32 volumes near each face, in voxels.
+        start: (3, V) float32 points with
+        start_areas: (3, V) float32 area vectors around them, that enclose too little by
+        missing: (V,) float32 volumes near each vertex, in voxels.
         component: (V,) int32 number of the connected surface that a vertex belongs to.
+        volumes: (C,) float64 what the connected surfaces should enclose, in voxels.
     """
 
-    operators: SurfaceOperators
     start: Floats
+    start_areas: Floats
     missing: Floats
     component: NDArray[np.int32]
+    volumes: NDArray[np.float64]
 
-    def shifted_locally(self, points: Floats) -> tuple[Floats, Normals]:
-        """(V, 3) float32 points with the volume of each neighbourhood, and their normals."""
-        wanting_mm3, areas_mm2, normals = self._state(points)
-        mean = self.operators.mean
-        area_mm2 = np.maximum(_local_mean(mean, areas_mm2), areas_mm2 / np.float32(4))
-        shift_mm: Floats = _local_mean(mean, wanting_mm3) / area_mm2
-        points = np.asarray(points + normals.along * shift_mm[:, np.newaxis])
-        return points, normals
+    def shifted_locally(
+        self, operators: SurfaceOperators, points: Floats
+    ) -> tuple[Floats, Normals]:
+        """(3, V) float32 points with the volume of each neighbourhood, and their normals."""
+        areas = operators.vertex_areas(operators.area_vectors(points))
+        normals = operators.normals(areas)
+        gain = _gain_per_mm(normals, areas)
+        areas += self.start_areas
+        swept = dots(points - self.start, areas)
+        swept *= np.float32(1 / 6)
+        wanting = self.missing - swept
+        gain = np.maximum(_local_mean(operators, gain), gain * np.float32(0.25))
+        shift_mm: Floats = _local_mean(operators, wanting) / gain
+        return points + normals.along * shift_mm, normals
 
-    def shifted(self, points: Floats) -> Floats:
-        """(V, 3) float32 points with the volume of each connected surface as a whole."""
-        wanting_mm3, areas_mm2, normals = self._state(points)
-        wanting = np.bincount(self.component, wanting_mm3)
-        shift_mm = wanting / np.maximum(np.bincount(self.component, areas_mm2), 1e-30)
-        of_vertex = shift_mm.astype(np.float32).take(self.component)
-        return points + normals.along * of_vertex[:, np.newaxis]
-
-    def _state(self, points: Floats) -> tuple[Floats, Floats, Normals]:
-        """What is missing and the area, a third of a face's for each corner, and the normals."""
-        operators = self.operators
-        area_vectors = operators.area_vectors(points)
-        wanting = self.missing - swept_volumes(operators, self.start, points)
-        wanting *= np.float32(operators.voxel_mm3 / 3)
-        areas_mm2 = operators.areas_mm2(area_vectors) / np.float32(3)
-        around = operators.around
-        return around @ wanting, around @ areas_mm2, operators.normals(area_vectors)
+    def shifted(self, operators: SurfaceOperators, points: Floats, normals: Normals) -> Floats:
+        """(3, V) float32 points with the volume of each connected surface as a whole."""
+        areas = operators.vertex_areas(operators.area_vectors(points))
+        wanting = self.volumes - _volumes(self.component, points, areas)
+        gain = np.bincount(self.component, _gain_per_mm(normals, areas))
+        shift_mm = (wanting / np.maximum(gain, 1e-30)).astype(np.float32)
+        return points + normals.along * shift_mm.take(self.component)
 
 
 def volume_balance(operators: SurfaceOperators, start: Floats, missing: Floats) -> VolumeBalance:
     """The balance of a surface; see there for the arguments."""
     # Neighbours are mutual; looking for strong components is faster than for undirected ones.
     _, component = csgraph.connected_components(operators.mean, connection="strong")
-    return VolumeBalance(operators, start, missing, component)
+    areas = operators.vertex_areas(operators.area_vectors(start))
+    volumes = _volumes(component, start, areas) + np.bincount(component, missing)
+    return VolumeBalance(start, areas, missing, component, volumes)
 
 
-def lost_volumes(
-    component: NDArray[np.int32],
-    points: Floats,
-    before: NDArray[np.int32],
-    after: NDArray[np.int32],
-) -> Floats:
-    """(F,) float32 volume, in voxels, that each connected surface has lost by other faces.
-
-    It is shared evenly among its faces. `component` is the surface of each of the (V, 3) points;
-    `before` and `after` are (F, 3) faces.
-    """
-    lost = _volumes(component, points, before) - _volumes(component, points, after)
-    of_face = component[after[:, 0]]
-    return (lost / np.bincount(of_face))[of_face].astype(np.float32)
+def enclosed_volume(operators: SurfaceOperators, points: Floats) -> float:
+    """The volume within the surface, in voxels."""
+    areas = operators.vertex_areas(operators.area_vectors(points))
+    everywhere = np.zeros(points.shape[1], dtype=np.int32)
+    return float(_volumes(everywhere, points, areas).sum())
 
 
-def _volumes(
-    component: NDArray[np.int32], points: Floats, faces: NDArray[np.int32]
-) -> NDArray[np.float64]:
+def _volumes(component: NDArray[np.int32], points: Floats, areas: Floats) -> NDArray[np.float64]:
     """(C,) float64 volumes within the connected surfaces, in voxels."""
-    middle = points.mean(axis=0, dtype=np.float64)
-    first, second, third = (points[corner] - middle for corner in faces.T)
-    volumes = np.einsum("fi,fi->f", first, np.cross(second, third)) / 6
-    return np.bincount(component[faces[:, 0]], volumes)
+    middle = points.mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
+    return np.bincount(component, dots(points - middle, areas)) / 9
 
 
-def _local_mean(mean: sparse.csr_array, values: Floats) -> Floats:
+def _gain_per_mm(normals: Normals, areas: Floats) -> Floats:
+    """(V,) float32 volume, in voxels, that a shift along the normals adds for each mm."""
+    return dots(normals.along, areas) * np.float32(1 / 3)
+
+
+def _local_mean(operators: SurfaceOperators, values: Floats) -> Floats:
     """(V,) float32 averages of (V,) values over a wide neighbourhood.
 
     Repeated means would spread over the square root of their number of edges; the Fejer sum of
     Chebyshev polynomials of the mean spreads over a distance in proportion to it.
     """
-    before: Floats = values
-    current: Floats = mean @ values
-    total = np.float32(0.5) * values + np.float32(1 - 1 / REACH) * current
-    for step in range(2, REACH):
-        following = mean @ current
-        following *= np.float32(2)
-        following -= before
-        before, current = current, following
-        total += np.float32(1 - step / REACH) * current
-    total *= np.float32(2 / REACH)
-    return np.asarray(total)
+    weights = 2 / REACH * (1 - np.arange(REACH) / REACH)
+    weights[0] /= 2
+    return operators.chebyshev_sum(weights.astype(np.float32), values)

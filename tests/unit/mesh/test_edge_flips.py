@@ -41,7 +41,7 @@ def smoothed(mask: NDArray[np.bool_]) -> Mesh:
 def test_an_edge_in_a_valley_becomes_the_other_diagonal(turns: int) -> None:
     raised = ROOF * [4, 4, 1]
     mesh = Mesh(raised.astype(np.float32), np.roll(VALLEY, turns, axis=1))
-    faces = flipped(mesh.faces, mesh.vertices)
+    faces = flipped(mesh.faces, mesh.vertices.T)
     edges = {tuple(sorted((face[k - 1], face[k]))) for face in faces.tolist() for k in range(3)}
     assert (1, 3) in edges
     assert (0, 2) not in edges
@@ -52,7 +52,7 @@ def test_an_edge_in_a_valley_becomes_the_other_diagonal(turns: int) -> None:
 @given(MASKS)
 def test_flips_keep_a_surface_closed_and_make_it_smoother(mask: NDArray[np.bool_]) -> None:
     before = smoothed(mask)
-    after = Mesh(before.vertices, flipped(before.faces, before.vertices))
+    after = Mesh(before.vertices, flipped(before.faces, before.vertices.T))
     assert report(after).is_watertight
     assert len(after.faces) == len(before.faces)
     assert np.sum(bends(after) ** 2) <= np.sum(bends(before) ** 2) + 1e-3
@@ -62,7 +62,7 @@ def test_flips_keep_a_surface_closed_and_make_it_smoother(mask: NDArray[np.bool_
 @given(MASKS)
 def test_flips_make_no_slivers(mask: NDArray[np.bool_]) -> None:
     before = smoothed(mask)
-    faces = flipped(before.faces, before.vertices)
+    faces = flipped(before.faces, before.vertices.T)
     known = {tuple(sorted(face)) for face in before.faces.tolist()}
     new = np.array([face for face in faces.tolist() if tuple(sorted(face)) not in known], int)
     corners = before.vertices[new.reshape(-1, 3)].astype(np.float64)

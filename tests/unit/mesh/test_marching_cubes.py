@@ -34,7 +34,7 @@ def test_an_empty_volume_has_no_box() -> None:
 
 def test_one_voxel_is_surrounded_by_an_octahedron() -> None:
     surface = crossings(np.ones((1, 1, 1), dtype=np.bool_))
-    assert sorted(zip(surface.axis.tolist(), surface.lower.tolist(), strict=True)) == [
+    assert sorted(zip(surface.axis.tolist(), surface.lower.T.tolist(), strict=True)) == [
         (0, [-1, 0, 0]),
         (0, [0, 0, 0]),
         (1, [0, -1, 0]),
