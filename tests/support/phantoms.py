@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.model.mesh import Mesh
 
 type Points = NDArray[np.float64]
 type Vector = tuple[float, float, float]
@@ -58,6 +59,19 @@ def shell(radius_mm: float, thickness_mm: float, centre_mm: Vector = (0, 0, 0)) 
 
     outer, inner = radius_mm + thickness_mm / 2, radius_mm - thickness_mm / 2
     return Solid(distance, 4 / 3 * np.pi * (outer**3 - inner**3), centre_mm)
+
+
+def tilted_cylinder(radius_mm: float, tilt_degrees: float, length_mm: float) -> Solid:
+    """A rod through the origin whose axis leans from z towards x; its ends are flat."""
+    tilt = np.radians(tilt_degrees)
+    axis = np.array([np.sin(tilt), 0, np.cos(tilt)])
+
+    def distance(points: Points) -> Points:
+        along = points @ axis
+        away = np.linalg.norm(points - along[..., np.newaxis] * axis, axis=-1)
+        return np.asarray(np.maximum(away - radius_mm, np.abs(along) - length_mm / 2))
+
+    return Solid(distance, np.pi * radius_mm**2 * length_mm, (0, 0, 0))
 
 
 LETTER_F_BOXES = (
@@ -126,6 +140,43 @@ def voxel_centres_mm(grid: Grid) -> Points:
     return grid.to_world(indices.astype(np.float64)).reshape(*grid.shape, 3)
 
 
+def upright_grid(spacing_mm: Vector, extent_mm: Vector, shift: float = 0.28) -> Grid:
+    """A box of `extent_mm` around the origin; `shift` moves it along z, in voxels."""
+    sizes = np.array(spacing_mm)
+    columns, rows, slices = (np.ceil(np.array(extent_mm) / sizes).astype(int) + 4).tolist()
+    affine = np.diag([*spacing_mm, 1.0])
+    affine[:3, 3] = -sizes * (np.array([columns, rows, slices]) / 2 - [0.37, 0.69, shift])
+    return Grid((columns, rows, slices), affine)
+
+
 def sampled(solid: Solid, grid: Grid) -> NDArray[np.bool_]:
     """The (columns, rows, slices) mask of the voxel centres within a solid."""
     return np.asarray(solid.distance_mm(voxel_centres_mm(grid)) < 0)
+
+
+def mean_distance_mm(mesh: Mesh, solid: Solid, within_mm: float = np.inf) -> float:
+    """From the surface to that of the solid, up to this height above and below the origin."""
+    middles, areas, _ = _faces(mesh, within_mm)
+    return float(np.average(np.abs(solid.distance_mm(middles)), weights=areas))
+
+
+def mean_deviation_degrees(mesh: Mesh, solid: Solid, within_mm: float = np.inf) -> float:
+    """Of the surface's normals from those of the solid, up to this height."""
+    middles, areas, normals = _faces(mesh, within_mm)
+    steps = 1e-3 * np.eye(3)
+    gradient = np.stack(
+        [solid.distance_mm(middles + s) - solid.distance_mm(middles - s) for s in steps], axis=1
+    )
+    gradient /= np.linalg.norm(gradient, axis=1)[:, np.newaxis]
+    cosines = np.clip((normals * gradient).sum(axis=1), -1, 1)
+    return float(np.average(np.degrees(np.arccos(cosines)), weights=areas))
+
+
+def _faces(mesh: Mesh, within_mm: float) -> tuple[Points, Points, Points]:
+    """The middles, areas and normals of the faces up to a height above and below the origin."""
+    corners = mesh.vertices[mesh.faces].astype(np.float64)
+    middles = corners.mean(axis=1)
+    corners, middles = (part[np.abs(middles[:, 2]) < within_mm] for part in (corners, middles))
+    vectors = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    areas = np.linalg.norm(vectors, axis=1)
+    return middles, areas, vectors / np.maximum(areas, 1e-30)[:, np.newaxis]

@@ -7,7 +7,15 @@ from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.mesh.surface import mask_surface
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
-from tests.support.phantoms import Solid, letter_f, sampled, shell, sphere, tilted_grid, torus
+from tests.support.phantoms import (
+    letter_f,
+    mean_distance_mm,
+    sampled,
+    shell,
+    sphere,
+    tilted_grid,
+    torus,
+)
 from tests.unit.mesh.voxelise import winding_numbers
 
 SMOOTH = MeshOptions()
@@ -23,14 +31,6 @@ SOLIDS = {
     "thin shell": (shell(15, 2.5), 40),
     "letter F": (letter_f((-15, -6, -22)), 66),
 }
-
-
-def mean_distance_mm(mesh: Mesh, solid: Solid) -> float:
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    areas = np.linalg.norm(
-        np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
-    )
-    return float(np.average(np.abs(solid.distance_mm(corners.mean(axis=1))), weights=areas))
 
 
 @pytest.mark.parametrize("name", SOLIDS)
@@ -230,20 +230,6 @@ def test_masks_that_nothing_can_be_cut_off_stay_closed(
         mesh = mask_surface(mask, UNIT_GRID, MeshOptions(method=method, iterations=iterations))
         assert report(mesh).is_watertight
         assert report(mesh).volume_mm3 > 0
-
-
-def test_thick_slices_are_interpolated_by_their_shape() -> None:
-    radius_mm, tilt = 1.5, np.radians(30)
-    grid = Grid((50, 14, 12), np.diag([0.7, 0.7, 5.0, 1.0]))
-    x, y, z = np.moveaxis(grid.to_world(np.argwhere(np.ones(grid.shape)).astype(float)), 1, 0)
-    across = (x - 17) * np.cos(tilt) - (z - 27) * np.sin(tilt)
-    inside = (np.hypot(across, y - 4.5) < radius_mm).reshape(grid.shape)
-    inside[:, :, [0, -1]] = False
-    mesh = mask_surface(inside, grid, SMOOTH)
-    volume_mm3 = np.count_nonzero(inside) * grid.voxel_volume_mm3
-    assert report(mesh).is_watertight
-    assert report(mesh).volume_mm3 == pytest.approx(volume_mm3, rel=0.01)
-    assert np.ptp(mesh.vertices[:, 2]) > 48
 
 
 def test_the_order_of_the_array_in_memory_changes_nothing() -> None:
