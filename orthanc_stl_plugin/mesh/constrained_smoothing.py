@@ -37,17 +37,17 @@ WHOLE_SHIFTS: Final = 2
 
 def constrained(
     operators: SurfaceOperators,
+    opposite: NDArray[np.int32],
     bounds: VertexBounds,
     missing: Floats,
     iterations: int,
-    matrix: NDArray[np.float64],
     reach: float | None,
 ) -> tuple[Floats, NDArray[np.int32]]:
     """(3, V) float32 points, in voxel indices, and (F, 3) int32 faces of a smooth surface.
 
     `missing` tells how much the points at the start enclose too little, in voxels, near each of the
-    V vertices. The (3, 3) `matrix` leads from voxel indices to mm. `reach` bounds the move along
-    the normal, as a fraction of the shortest edge of the grid; None where there is no such bound.
+    V vertices. `reach` bounds the move along the normal, as a fraction of the shortest edge of the
+    grid; None where there is no such bound. For `opposite` see `Crossings`.
     """
     start = bounds.start
     balance = volume_balance(operators, start, missing)
@@ -61,8 +61,10 @@ def constrained(
         points = bounds.confined(_held(operators, start, points, reach))
     points = untangled(operators, points, bounds)
 
+    matrix = operators.matrix
     frame = np.linalg.cholesky(matrix.T @ matrix).T
-    faces = flipped(operators.corners.T.astype(np.int32), transformed(frame, points))
+    corners = flipped(operators.corners, opposite, transformed(frame, points))
+    faces = np.ascontiguousarray(corners.T)
     after = surface_operators(faces, matrix)
     normals = after.normals(after.vertex_areas(after.area_vectors(points)))
     moved = points

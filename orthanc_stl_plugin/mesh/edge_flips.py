@@ -13,11 +13,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from orthanc_stl_plugin.mesh.surface_operators import Floats, area_vectors, cross, dots
 
-type Indices = NDArray[np.integer]
+type Indices = NDArray[np.int32 | np.intp]
 
 ROUNDS: Final = 4
 LEAST_BEND_DEG: Final = 3.0
@@ -35,96 +34,127 @@ LEAST_VALENCE: Final = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Surface:
-    """A closed surface whose edges are flipped in place.
+    """A closed surface of F faces whose edges are flipped in place.
 
-    Half edge 3 f + k runs from corner k of face f to the next corner.
+    Half edge F k + f runs from corner k of face f to the next corner.
 
     Attributes:
         points: (3, V) float32, mm.
         tails: (3 F,) int32 the vertex at which each half edge begins.
-        partner: (3 F,) int32 the half edge that runs back along the same edge.
+        opposite: (3 F,) int32 the half edge that runs back along the same edge.
         normals: (3, F) float32 unit normals of the faces.
         valence: (V,) the number of edges at each vertex.
     """
 
     points: Floats
     tails: NDArray[np.int32]
-    partner: NDArray[np.int32]
+    opposite: NDArray[np.int32]
     normals: Floats
     valence: NDArray[np.intp]
 
-    def cosines(self, edges: Indices) -> Floats:
-        """(N,) float32 cosines of the angles between the two faces at each edge."""
-        first, second = edges // 3, self.partner.take(edges) // 3
-        return dots(self.normals.take(first, axis=1), self.normals.take(second, axis=1))
+    @property
+    def face_count(self) -> int:
+        return len(self.tails) // 3
+
+    def following(self, half_edges: Indices) -> Indices:
+        """The next half edges of the same faces."""
+        count = self.face_count
+        return np.asarray(half_edges + count - 3 * count * (half_edges >= 2 * count))
+
+    def preceding(self, half_edges: Indices) -> Indices:
+        """The half edges before, in the same faces."""
+        count = self.face_count
+        return np.asarray(half_edges - count + 3 * count * (half_edges < count))
+
+    def faces_of(self, half_edges: Indices) -> Indices:
+        count = self.face_count
+        beyond = (half_edges >= count).astype(np.int32)
+        beyond += half_edges >= 2 * count
+        return np.asarray(half_edges - count * beyond)
+
+    def around(self, edges: Indices) -> tuple[Indices, ...]:
+        """The faces at edges, given as half edges, and then those beside these two, in turn."""
+        opposite = self.opposite.take(edges)
+        sides = [
+            step(one) for one in (edges, opposite) for step in (self.following, self.preceding)
+        ]
+        beside = (self.opposite.take(side) for side in sides)
+        return tuple(self.faces_of(one) for one in (edges, opposite, *beside))
 
     def flip(self, edges: Indices) -> None:
         """Flips edges, given as half edges, of which no two touch the same faces.
 
         A half edge from `tail` to `head` then runs from the third vertex of its face, `here`, to
-        that of its partner's, `there`.
+        that of the opposite face, `there`.
         """
-        partners = self.partner[edges]
-        to_here, to_tail = _following(edges, 1), _following(edges, 2)
-        to_there, to_head = _following(partners, 1), _following(partners, 2)
-        tail, head = self.tails[edges], self.tails[partners]
+        opposite = self.opposite[edges]
+        to_here, to_tail = self.following(edges), self.preceding(edges)
+        to_there, to_head = self.following(opposite), self.preceding(opposite)
+        tail, head = self.tails[edges], self.tails[opposite]
         here, there = self.tails[to_tail], self.tails[to_head]
-        beyond = [self.partner[one] for one in (to_tail, to_there, to_head, to_here)]
+        beyond = [self.opposite[one] for one in (to_tail, to_there, to_head, to_here)]
         self.tails[edges], self.tails[to_here], self.tails[to_tail] = here, there, head
-        self.tails[partners], self.tails[to_there], self.tails[to_head] = there, here, tail
+        self.tails[opposite], self.tails[to_there], self.tails[to_head] = there, here, tail
         for half_edge, other in zip((to_there, to_head, to_here, to_tail), beyond, strict=True):
-            self.partner[half_edge], self.partner[other] = other, half_edge
+            self.opposite[half_edge], self.opposite[other] = other, half_edge
         for vertices, change in ((tail, -1), (head, -1), (here, 1), (there, 1)):
             np.add.at(self.valence, vertices, change)
-        changed = np.concatenate([edges, partners]) // 3
-        corners = self.tails.reshape(-1, 3)[changed].T.astype(np.intp)
+        changed = self.faces_of(np.concatenate([edges, opposite]))
+        corners = self.tails.reshape(3, -1).take(changed, axis=1)
         self.normals[:, changed] = _unit(area_vectors(corners, self.points))
 
 
-def flipped(faces: NDArray[np.int32], points_mm: Floats) -> NDArray[np.int32]:
-    """(F, 3) int32 faces of a closed surface after flips; its points are (3, V) float32 mm."""
-    tails, corners = faces.flatten(), np.ascontiguousarray(faces.T, dtype=np.intp)
+def flipped(corners: Indices, opposite: NDArray[np.int32], points_mm: Floats) -> NDArray[np.int32]:
+    """(3, F) int32 corners of the faces of a closed surface after flips.
+
+    Before they are (3, F) too, and `opposite` to them is as in `Crossings`; the points are (3, V)
+    float32 mm.
+    """
+    tails = corners.astype(np.int32).ravel()
     normals, valence = _unit(area_vectors(corners, points_mm)), np.bincount(tails)
-    surface = _Surface(points_mm, tails, _partners(faces), normals, valence)
-    numbers = np.arange(tails.size, dtype=np.int32)
-    edges = numbers.compress(numbers < surface.partner)
+    surface = _Surface(points_mm, tails, opposite.flatten(), normals, valence)
+    edges: Indices = np.flatnonzero(_is_bent(surface))
     for _ in range(ROUNDS):
         edges, gain = _gainful(surface, edges)
         is_best = _is_best(surface, edges, gain)
         best = edges[is_best]
-        around = np.unique(_around(surface, best))
+        is_near = np.zeros(surface.face_count, dtype=np.bool_)
+        for faces in surface.around(best):
+            is_near[faces] = True
         surface.flip(best)
-        near = (3 * around + np.arange(3)[:, np.newaxis]).ravel()
-        near = np.minimum(near, surface.partner[near])
-        edges = np.unique(np.concatenate([edges[~is_best], near]))
-    return tails.reshape(-1, 3)
+        again = np.tile(is_near, 3)
+        again[edges] = True
+        edges = np.flatnonzero(again)
+        edges = edges[edges < surface.opposite[edges]]
+    return tails.reshape(3, -1)
 
 
-def _partners(faces: NDArray[np.int32]) -> NDArray[np.int32]:
-    """(3 F,) the partner of each half edge. Sparse arrays sort by counting, which is fastest."""
-    count = int(faces.max()) + 1
-    tails, heads = faces.ravel(), faces.take([1, 2, 0], axis=1).ravel()
-    numbers = np.arange(faces.size, dtype=np.int32)
-    by_head = sparse.coo_array((numbers, (tails, heads)), shape=(count, count)).tocsr().tocsc()
-    partner = np.empty_like(numbers)
-    partner[by_head.tocsr().data] = by_head.data
-    return partner
+def _is_bent(surface: _Surface) -> NDArray[np.bool_]:
+    """(3 F,) whether the faces at an edge differ in direction; of its half edges for one only."""
+    least = np.float32(np.cos(np.radians(LEAST_BEND_DEG)))
+    count = surface.face_count
+    found = np.empty(3 * count, dtype=np.bool_)
+    for first in range(0, 3 * count, count):
+        opposite = surface.opposite[first : first + count]
+        beyond = surface.normals.take(surface.faces_of(opposite), axis=1)
+        is_bent = dots(surface.normals, beyond) < least
+        is_bent &= opposite > np.arange(first, first + count, dtype=np.int32)
+        found[first : first + count] = is_bent
+    return found
 
 
 def _gainful(surface: _Surface, edges: Indices) -> tuple[Indices, Floats]:
     """The edges whose flip makes the surface smoother and is allowed, and what each gains."""
-    bent = surface.cosines(edges) < np.cos(np.radians(LEAST_BEND_DEG))
-    edges = edges.compress(bent)
-    partners = surface.partner.take(edges)
-    tail, head = surface.tails.take(edges), surface.tails.take(partners)
-    free = surface.valence.take(tail) >= LEAST_VALENCE
-    free &= surface.valence.take(head) >= LEAST_VALENCE
-    here = surface.tails.take(_following(edges, 2))
-    there = surface.tails.take(_following(partners, 2))
-    new = _new_normals(surface.points, (tail, head, here, there), free)
-    kept = np.flatnonzero(free)
-    edges, new = edges.take(kept), (new[0].take(kept, axis=1), new[1].take(kept, axis=1))
-    gain = _gain(surface, edges, new)
+    opposite = surface.opposite.take(edges)
+    tail, head = surface.tails.take(edges), surface.tails.take(opposite)
+    here = surface.tails.take(surface.preceding(edges))
+    there = surface.tails.take(surface.preceding(opposite))
+    allowed = surface.valence.take(tail) >= LEAST_VALENCE
+    allowed &= surface.valence.take(head) >= LEAST_VALENCE
+    new = _new_normals(surface.points, (tail, head, here, there), allowed)
+    kept = np.flatnonzero(allowed)
+    edges = edges.take(kept)
+    gain = _gain(surface, edges, new[0].take(kept, axis=1), new[1].take(kept, axis=1))
     rows = np.flatnonzero(gain > LEAST_GAIN)
     rows = rows[~_is_edge(surface, edges[rows])]
     return edges[rows], gain[rows]
@@ -139,49 +169,48 @@ def _new_normals(
     """
     tail, head, here, there = (points.take(one, axis=1) for one in vertices)
     across = there - here
+    width = dots(across, across)
     found = []
     for along, third in ((head - here, head - there), (tail - there, tail - here)):
         normal = cross(across, along)
         square = dots(normal, normal)
-        sides = [dots(one, one) for one in (across, along, third)]
+        sides = [width, dots(along, along), dots(third, third)]
         longest = np.maximum(np.maximum(sides[0], sides[1]), sides[2])
         shortest = np.minimum(np.minimum(sides[0], sides[1]), sides[2])
         middle = sides[0] + sides[1] + sides[2] - longest - shortest
         # The smallest angle lies between the two longer sides.
-        allowed &= square > np.sin(np.radians(SMALLEST_ANGLE_DEG)) ** 2 * longest * middle
+        middle *= longest
+        middle *= np.float32(np.sin(np.radians(SMALLEST_ANGLE_DEG)) ** 2)
+        allowed &= square > middle
         normal /= np.sqrt(np.maximum(square, np.finfo(np.float32).tiny))
         found.append(normal)
     return found[0], -found[1]
 
 
-def _gain(surface: _Surface, edges: Indices, new: tuple[Floats, Floats]) -> Floats:
-    """(N,) what the sum of squared angles at the five edges around loses, in square radians."""
-    first, second, *beside = (
-        surface.normals.take(face, axis=1) for face in _around(surface, edges)
-    )
-    head_here, here_tail, tail_there, there_head = beside
+def _gain(surface: _Surface, edges: Indices, here: Floats, there: Floats) -> Floats:
+    """(N,) what the sum of squared angles at the five edges around loses, in square radians.
+
+    `here` and `there` are the (3, N) normals of the two faces after the flip.
+    """
+    first, second, *beside = (surface.normals.take(one, axis=1) for one in surface.around(edges))
     gain = _bend(first, second)
-    gain -= _bend(new[0], new[1])
-    for old, following, other in (
-        (first, new[0], head_here),
-        (first, new[1], here_tail),
-        (second, new[1], tail_there),
-        (second, new[0], there_head),
-    ):
+    gain -= _bend(here, there)
+    before, after = (first, first, second, second), (here, there, there, here)
+    for old, new, other in zip(before, after, beside, strict=True):
         gain += _bend(old, other)
-        gain -= _bend(following, other)
+        gain -= _bend(new, other)
     return gain
 
 
 def _is_edge(surface: _Surface, edges: Indices) -> NDArray[np.bool_]:
     """(N,) whether what an edge would be flipped to is an edge already."""
     found = np.zeros(edges.size, dtype=np.bool_)
-    start = _following(edges, 2)
-    there = surface.tails[_following(surface.partner[edges], 2)]
+    start = surface.preceding(edges)
+    there = surface.tails[surface.preceding(surface.opposite[edges])]
     half_edge, rows = start, np.arange(edges.size)
     while rows.size:
-        found[rows] |= surface.tails[_following(half_edge, 1)] == there[rows]
-        half_edge = surface.partner[_following(half_edge, 2)]
+        found[rows] |= surface.tails[surface.following(half_edge)] == there[rows]
+        half_edge = surface.opposite[surface.preceding(half_edge)]
         unfinished = half_edge != start[rows]
         half_edge, rows = half_edge[unfinished], rows[unfinished]
     return found
@@ -189,33 +218,22 @@ def _is_edge(surface: _Surface, edges: Indices) -> NDArray[np.bool_]:
 
 def _is_best(surface: _Surface, edges: Indices, gain: Floats) -> NDArray[np.bool_]:
     """(N,) whether a flip is the best of all that touch the same faces or make the same edge."""
-    rank = np.empty(edges.size, dtype=np.int64)
-    rank[np.argsort(gain, kind="stable")] = np.arange(1, edges.size + 1)
-    around = _around(surface, edges)
-    best = np.zeros(surface.tails.size // 3, dtype=np.int64)
+    rank = np.empty(edges.size, dtype=np.int32)
+    rank[np.argsort(gain, kind="stable")] = np.arange(1, edges.size + 1, dtype=np.int32)
+    around = surface.around(edges)
+    best = np.zeros(surface.face_count, dtype=np.int32)
     for faces in around:
         np.maximum.at(best, faces, rank)
-    rows = np.flatnonzero(np.all(best[around] == rank, axis=0))
-    partners = surface.partner[edges[rows]]
-    ends = [surface.tails[_following(one, 2)] for one in (edges[rows], partners)]
+    rows = np.flatnonzero(np.all([best[faces] == rank for faces in around], axis=0))
+    ends = [
+        surface.tails[surface.preceding(one)]
+        for one in (edges[rows], surface.opposite[edges[rows]])
+    ]
     lower, higher = np.minimum(*ends).astype(np.int64), np.maximum(*ends)
     _, first = np.unique(lower << 32 | higher, return_index=True)
     is_best = np.zeros(edges.size, dtype=np.bool_)
     is_best[rows[first]] = True
     return is_best
-
-
-def _around(surface: _Surface, edges: Indices) -> NDArray[np.int32]:
-    """(6, N) faces at edges, given as half edges, and then beside these two, in turn."""
-    partners = surface.partner.take(edges)
-    sides = [_following(one, steps) for one in (edges, partners) for steps in (1, 2)]
-    return np.stack([edges, partners, *(surface.partner.take(side) for side in sides)]) // 3
-
-
-def _following(half_edges: Indices, steps: int) -> Indices:
-    """The half edges of the same faces, so many steps on."""
-    place = half_edges % 3
-    return np.asarray(half_edges + steps - 3 * (place + steps > 2))
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -26,6 +26,8 @@ class Crossings:
         axis: (V,) uint8 axis 0-2 along which the edge runs.
         is_lower_inside: (V,) bool whether the inside node is the lower one.
         faces: (F, 3) int32 vertices, counter-clockwise from outside in right-handed axes.
+        opposite: (3, F) int32 half edge that runs back along the side of a face from each of its
+            corners to the next: `F * corner + face`.
         shape: (F,) uint16 `MAX_TRIANGLES * code + number` of the triangle `number` in a cell
             with `code`.
     """
@@ -34,6 +36,7 @@ class Crossings:
     axis: NDArray[np.uint8]
     is_lower_inside: NDArray[np.bool_]
     faces: NDArray[np.int32]
+    opposite: NDArray[np.int32]
     shape: NDArray[np.uint16]
 
 
@@ -97,12 +100,25 @@ def crossings(inside: NDArray[np.bool_]) -> Crossings:
     shape = number + np.arange(number.size, dtype=np.int32)
     edges = tables.triangles.reshape(-1, 3)
     offsets = tables.edge_offset @ np.array([rows * columns, columns, 1])
+    cell_of_face = np.repeat(cells, face_counts)
     owners = offsets[edges].take(shape, axis=0)
-    owners += np.repeat(cells, face_counts)[:, np.newaxis]
+    owners += cell_of_face[:, np.newaxis]
     ranks = 3 * flat.take(owners).astype(np.int32)
     ranks += tables.edge_axis.astype(np.int32)[edges].take(shape, axis=0)
     faces = first_vertex.take(owners)
     faces += tables.rank.take(ranks)
+
+    first_face_of_cell = np.empty(flat.size, dtype=np.int32)
+    first_face_of_cell[cells] = first_face
+    steps = tables.opposite_cell.reshape(-1, 3, 3) @ np.array([rows * columns, columns, 1])
+    sides = tables.opposite_side.reshape(-1, 3)
+    side, face = np.arange(3 * MAX_TRIANGLES) % 3, np.arange(3 * MAX_TRIANGLES) // 3
+    half_edge = (side * shape.size + face).astype(np.int32)[tables.half_edge].ravel()
+    opposite = np.empty((3, shape.size), dtype=np.int32)
+    for corner in range(3):
+        beyond = cell_of_face + steps[:, corner].take(shape)
+        found = 144 * flat.take(beyond).astype(np.int32) + sides[:, corner].take(shape)
+        np.add(first_face_of_cell.take(beyond), half_edge.take(found), out=opposite[corner])
 
     owner_cells = cells.take(owner)
     lower = np.empty((3, owner.size), dtype=np.int32)
@@ -114,6 +130,7 @@ def crossings(inside: NDArray[np.bool_]) -> Crossings:
         axis=axis.astype(np.uint8),
         is_lower_inside=(cell_codes.take(owner) & 1).astype(np.bool_),
         faces=faces,
+        opposite=opposite,
         shape=shape.astype(np.uint16),
     )
 

@@ -44,6 +44,12 @@ class CellTables:
         crossed: (256, 3) bool whether the surface crosses the edge from the cell's lowest node
             along each axis: the edges that a cell owns.
         rank: (256, 3) uint8 how many crossed edges a cell owns along lower axes.
+        half_edge: (256, 12, 12) uint8 number 3 t + k of the side of triangle t from its corner k to
+            the next, by the edges on which the side begins and ends.
+        opposite_cell: (256, 5, 3, 3) int8 offset of the cell with the triangle beyond a side, by
+            the triangle and the corner where it begins; zero within the cell.
+        opposite_side: (256, 5, 3) uint8 12 * begin + end of the same side in that cell, where it
+            runs back.
         missing_volume: (256,) float32, in cells, per triangle: a cell's share of its inside nodes
             (an eighth each) less the volume that its triangles enclose when they cross the edges
             at the middle.
@@ -55,6 +61,9 @@ class CellTables:
     edge_offset: NDArray[np.int64]
     crossed: NDArray[np.bool_]
     rank: NDArray[np.uint8]
+    half_edge: NDArray[np.uint8]
+    opposite_cell: NDArray[np.int8]
+    opposite_side: NDArray[np.uint8]
     missing_volume: NDArray[np.float32]
 
 
@@ -63,12 +72,21 @@ def cell_tables() -> CellTables:
     """The tables, computed once in a process."""
     triangle_count = np.zeros(256, dtype=np.uint8)
     triangles = np.zeros((256, MAX_TRIANGLES, 3), dtype=np.uint8)
+    half_edge = np.zeros((256, 12, 12), dtype=np.uint8)
+    opposite_cell = np.zeros((256, MAX_TRIANGLES, 3, 3), dtype=np.int8)
+    opposite_side = np.zeros((256, MAX_TRIANGLES, 3), dtype=np.uint8)
     missing_volume = np.zeros(256, dtype=np.float32)
     for code in range(256):
         cut = [triangle for polygon in _polygons(code) for triangle in _flattest_cut(polygon)]
         triangle_count[code] = len(cut)
         if cut:
             triangles[code, : len(cut)] = cut
+            sides = [(one[k], one[(k + 1) % 3]) for one in cut for k in range(3)]
+            for number, (begin, end) in enumerate(sides):
+                half_edge[code, begin, end] = number
+                cell, side = _opposite(begin, end, is_within=(end, begin) in sides)
+                opposite_cell[code, number // 3, number % 3] = cell
+                opposite_side[code, number // 3, number % 3] = side
             missing_volume[code] = (code.bit_count() / 8 - _enclosed(code, cut)) / len(cut)
     codes = np.arange(256)
     lowest = codes & 1
@@ -81,6 +99,9 @@ def cell_tables() -> CellTables:
         edge_offset=np.array([offset for _, offset in _EDGES], dtype=np.int64),
         crossed=crossed,
         rank=rank,
+        half_edge=half_edge,
+        opposite_cell=opposite_cell,
+        opposite_side=opposite_side,
         missing_volume=missing_volume,
     )
 
@@ -160,6 +181,24 @@ def _middle(edge: int) -> Vector:
 def _faces_of(edge: int) -> set[tuple[int, int]]:
     axis, offset = _EDGES[edge]
     return {(other, offset[other]) for other in range(3) if other != axis}
+
+
+def _opposite(begin: int, end: int, *, is_within: bool) -> tuple[Offset, int]:
+    """The offset of the cell beyond a side, and 12 * begin + end of the side there.
+
+    Where it is not within the cell, both of its edges lie in one face of the cell.
+    """
+    if is_within:
+        return (0, 0, 0), 12 * end + begin
+    ((axis, at),) = _faces_of(begin) & _faces_of(end)
+    cell, edges = [0, 0, 0], []
+    cell[axis] = 1 if at else -1
+    for edge in (end, begin):
+        along, place = _EDGES[edge]
+        moved = list(place)
+        moved[axis] = 1 - at
+        edges.append(_EDGES.index((along, (moved[0], moved[1], moved[2]))))
+    return (cell[0], cell[1], cell[2]), 12 * edges[0] + edges[1]
 
 
 def _cuts(first: int, last: int) -> list[list[Triangle]]:

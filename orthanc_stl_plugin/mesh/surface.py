@@ -239,8 +239,7 @@ def _smoothed(
     surface, iterations = raw.crossings, options.iterations
     if not options.is_smooth:
         return bounds.start, surface.faces
-    matrix = raw.grid.affine[:3, :3]
-    operators = surface_operators(surface.faces, matrix)
+    operators = surface_operators(surface.faces, raw.grid.affine[:3, :3])
     match options.method:
         case SmoothingMethod.LAPLACIAN:
             points = bounds.confined(laplacian(bounds.start, operators, iterations))
@@ -248,7 +247,7 @@ def _smoothed(
             points = bounds.confined(taubin(bounds.start, operators, iterations))
         case _:
             missing = _missing_volumes(raw, operators, bounds.start)
-            return constrained(operators, bounds, missing, iterations, matrix, raw.reach)
+            return constrained(operators, surface.opposite, bounds, missing, iterations, raw.reach)
     return untangled(operators, points, bounds), surface.faces
 
 

@@ -51,12 +51,14 @@ class SurfaceOperators:
         mean: (V, V) sparse float32: the mean of the neighbours of a vertex, all weighing the same
             (the umbrella operator is this less the identity).
         around: (V, F) sparse float32: the sum over the faces around a vertex.
+        matrix: (3, 3) float64 from voxel indices to mm.
         inverse_metric_per_mm2: (3, 3) float32 inverse of the products of the grid's steps in mm.
     """
 
     corners: NDArray[np.intp]
     mean: sparse.csr_array
     around: sparse.csr_array
+    matrix: NDArray[np.float64]
     inverse_metric_per_mm2: Floats
 
     def means(self, vectors: Floats) -> Floats:
@@ -115,11 +117,12 @@ def surface_operators(faces: NDArray[np.int32], matrix: NDArray[np.float64]) -> 
         corners=np.ascontiguousarray(faces.T, dtype=np.intp),
         mean=sparse.csr_array((weights, neighbours, ends), shape=(count, count)),
         around=sparse.csr_array((ones, by_face.indices, ends), shape=shape),
+        matrix=matrix,
         inverse_metric_per_mm2=np.linalg.inv(matrix.T @ matrix).astype(np.float32),
     )
 
 
-def area_vectors(corners: NDArray[np.intp], points: Floats) -> Floats:
+def area_vectors(corners: NDArray[np.int32 | np.intp], points: Floats) -> Floats:
     """(3, F) float32 halves of the cross products of the sides of (3, F) corners."""
     found = np.empty(corners.shape, dtype=np.float32)
     half = np.float32(0.5)

@@ -50,3 +50,11 @@ def test_the_volume_that_the_triangles_miss_is_accounted_for() -> None:
     octahedron = 4 / 3 * 0.5**3
     missing = cell_tables().missing_volume.take(surface.shape // MAX_TRIANGLES)
     assert missing.sum() == pytest.approx(1 - octahedron, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_opposite_half_edge_runs_back_along_the_same_side(seed: int) -> None:
+    surface = crossings(np.random.default_rng(seed).random((5, 6, 7)) < 0.5)
+    begin, end = surface.faces.T, np.roll(surface.faces.T, -1, axis=0)
+    np.testing.assert_array_equal(begin.ravel()[surface.opposite], end)
+    np.testing.assert_array_equal(end.ravel()[surface.opposite], begin)
