@@ -5,6 +5,7 @@ Everything in this module is in voxel indices. It is fastest if the last axis is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,6 +133,30 @@ def crossings(inside: NDArray[np.bool_]) -> Crossings:
         faces=faces,
         opposite=opposite,
         shape=shape.astype(np.uint16),
+    )
+
+
+def united(surfaces: Sequence[Crossings]) -> Crossings:
+    """Several surfaces as one, without shared vertices: all of the first come first."""
+    vertices = np.cumsum([0, *(one.axis.size for one in surfaces)])
+    faces = np.cumsum([0, *(one.shape.size for one in surfaces)])
+    opposite = []
+    for one, first in zip(surfaces, faces.tolist(), strict=False):
+        count = one.shape.size
+        corner = (one.opposite >= count).astype(np.int32) + (one.opposite >= 2 * count)
+        opposite.append(one.opposite + corner * np.int32(faces[-1] - count) + np.int32(first))
+    return Crossings(
+        lower=np.concatenate([one.lower for one in surfaces], axis=1),
+        axis=np.concatenate([one.axis for one in surfaces]),
+        is_lower_inside=np.concatenate([one.is_lower_inside for one in surfaces]),
+        faces=np.concatenate(
+            [
+                one.faces + np.int32(first)
+                for one, first in zip(surfaces, vertices.tolist(), strict=False)
+            ]
+        ),
+        opposite=np.concatenate(opposite, axis=1),
+        shape=np.concatenate([one.shape for one in surfaces]),
     )
 
 

@@ -75,20 +75,20 @@ def untangled(operators: SurfaceOperators, points: Floats, bounds: VertexBounds)
     return points
 
 
-def parted(points: Floats, bounds: VertexBounds) -> Floats:
+def parted(points: Floats, start: Floats) -> Floats:
     """(3, V) float32 points of which no two coincide, moved back towards their start if they did.
 
     The vertices of an STL are known by their coordinates alone: parts that lay beside each other
     would share an edge.
     """
-    moved = points - bounds.start
+    moved = points - start
     for attempt in range(HALVINGS + 1):
         again = _repeated(points)
         if not again.size:
             break
         points = points.copy()
         left = np.float32(0.5 ** (attempt + 1) if attempt < HALVINGS else 0)
-        points[:, again] = bounds.start[:, again] + moved[:, again] * left
+        points[:, again] = start[:, again] + moved[:, again] * left
     return points
 
 

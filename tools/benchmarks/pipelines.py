@@ -16,7 +16,12 @@ from orthanc_stl_plugin.formats.volumes.nifti_labels import (
     segments,
     structures,
 )
-from orthanc_stl_plugin.mesh.surface import mask_surface
+from orthanc_stl_plugin.mesh.surface import (
+    groups,
+    mask_surface,
+    raw_mask_surface,
+    smoothed_together,
+)
 from orthanc_stl_plugin.model.mesh import MeshOptions
 from tools.benchmarks.inputs import Case, Voxels
 
@@ -44,10 +49,12 @@ def _ours(case: Case, voxels: Voxels, folder: Path) -> int:
         write_stl(mesh, folder / "ours.stl")
         return len(mesh.faces)
     labels = label_map(NiftiVolume(voxels, grid))
+    parts = structures(labels, present(labels, segments(labels, {})))
+    raw = (raw_mask_surface(part.mask, part.grid, options) for part in parts)
+    meshes = (mesh for group in groups(raw) for mesh in smoothed_together(group, options))
     triangles = 0
-    for part in structures(labels, present(labels, segments(labels, {}))):
-        mesh = mask_surface(part.mask, part.grid, options)
-        write_stl(mesh, folder / f"ours-{part.segment.number}.stl")
+    for number, mesh in enumerate(meshes):
+        write_stl(mesh, folder / f"ours-{number}.stl")
         triangles += len(mesh.faces)
     return triangles
 

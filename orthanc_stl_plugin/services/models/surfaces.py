@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,16 +30,18 @@ from orthanc_stl_plugin.mesh.components import cavities, outside_largest
 from orthanc_stl_plugin.mesh.surface import (
     RawSurface,
     fitted,
+    groups,
     joined,
     raw_isosurface,
     raw_mask_surface,
     reduced,
     smoothed,
+    smoothed_together,
     within,
 )
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.identity import Reference
-from orthanc_stl_plugin.model.labels import Segment
+from orthanc_stl_plugin.model.labels import Segment, Structure
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
 from orthanc_stl_plugin.model.progress import Stage
 from orthanc_stl_plugin.services.models.progress import WorkerProgress
@@ -140,8 +143,9 @@ def _nifti(
         wanted = nifti_labels.present(labels, known)
     progress.plan(len(wanted) if source.split else 1)
     parts = nifti_labels.structures(labels, wanted)
-    for part in parts if source.split else [united_masks(list(parts))]:
-        mesh = _mask_mesh(part.mask, part.grid, options, progress)
+    for part, mesh in _mask_meshes(
+        parts if source.split else [united_masks(list(parts))], options, progress
+    ):
         yield Surface(part.segment, mesh, notes=volume.notes)
 
 
@@ -215,6 +219,24 @@ def _mask_mesh(
     return _finished(raw_mask_surface(mask, grid, options), options, progress)
 
 
+def _mask_meshes(
+    parts: Iterable[Structure], options: MeshOptions, progress: WorkerProgress
+) -> Iterator[tuple[Structure, Mesh]]:
+    """The structures with their surfaces; small ones are smoothed together."""
+    waiting: deque[Structure] = deque()
+
+    def raw() -> Iterator[RawSurface]:
+        for part in parts:
+            waiting.append(part)
+            progress.begin(Stage.SURFACE)
+            yield raw_mask_surface(part.mask, part.grid, options)
+
+    for group in groups(raw()):
+        progress.begin(Stage.SMOOTHING)
+        for mesh in smoothed_together(group, options):
+            yield waiting.popleft(), _reduced(mesh, options, progress)
+
+
 def _finished(raw: RawSurface, options: MeshOptions, progress: WorkerProgress) -> Mesh:
     progress.begin(Stage.SMOOTHING)
     return _reduced(smoothed(raw, options), options, progress)
@@ -237,8 +259,9 @@ def _seg(source: SegSource, options: MeshOptions, progress: WorkerProgress) -> I
         numbers = [seg.segment(one).number for one in source.wanted]
     parts = dicom_seg.structures(seg, numbers, source.max_bytes, source.images)
     progress.plan(len(numbers or seg.segments) if source.split else 1)
-    for part in parts if source.split else [united_masks(list(parts))]:
-        mesh = _mask_mesh(part.mask, part.grid, options, progress)
+    for part, mesh in _mask_meshes(
+        parts if source.split else [united_masks(list(parts))], options, progress
+    ):
         frame, notes = seg.frame_of_reference_uid, dicom_seg.notes_on(part, seg)
         yield Surface(part.segment, mesh, frame, (reference,), notes=notes)
 

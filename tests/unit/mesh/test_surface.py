@@ -4,7 +4,13 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.measure import report
-from orthanc_stl_plugin.mesh.surface import mask_surface
+from orthanc_stl_plugin.mesh.surface import (
+    FACES_TOGETHER,
+    groups,
+    mask_surface,
+    raw_mask_surface,
+    smoothed_together,
+)
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, SmoothingMethod
 from tests.support.phantoms import (
@@ -302,3 +308,28 @@ def test_parts_that_smoothing_brings_together_stay_apart() -> None:
     mesh = mask_surface(mask, Grid((3, 3, 5), np.diag([0.5, 0.5, 0.5, 1])), options)
     assert len(np.unique(mesh.vertices, axis=0)) == len(mesh.vertices)
     assert report(mesh).is_watertight
+
+
+@pytest.mark.parametrize("method", SmoothingMethod)
+def test_surfaces_smoothed_together_are_as_they_are_alone(method: SmoothingMethod) -> None:
+    options = MeshOptions(method=method)
+    grid = tilted_grid((1.0, 1.3, 2.0), 44, is_left_handed=True)
+    masks = [sampled(sphere(radius), grid) for radius in (9.0, 6.0, 1.5)]
+    masks.append(np.random.default_rng(3).random(grid.shape) < 0.02)
+    raw = [raw_mask_surface(mask, grid, options) for mask in masks]
+    together = smoothed_together(raw, options)
+    for mask, found in zip(masks, together, strict=True):
+        alone = mask_surface(mask, grid, options)
+        np.testing.assert_array_equal(found.faces, alone.faces)
+        np.testing.assert_allclose(found.vertices, alone.vertices, atol=1e-3)
+
+
+def test_only_small_surfaces_of_masks_on_like_grids_are_grouped() -> None:
+    grids = [tilted_grid((1.0, 1.3, thick), 44) for thick in (1.0, 1.0, 2.0)]
+    masks = [sampled(sphere(9), grid) for grid in grids]
+    raw = [raw_mask_surface(mask, grid, SMOOTH) for mask, grid in zip(masks, grids, strict=True)]
+    assert [len(group) for group in groups(raw)] == [2, 1]
+    most = FACES_TOGETHER // len(raw[0].crossings.faces)
+    assert [len(group) for group in groups([raw[0]] * (most + 3))] == [most, 3]
+    reduced = raw_mask_surface(masks[0], grids[0], MeshOptions(resolution=10))
+    assert [len(group) for group in groups([reduced] * 2)] == [1, 1]
