@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -15,6 +15,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.volumes.label_boxes import label_boxes
 from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume
 from orthanc_stl_plugin.formats.volumes.nifti_mask import GREY_VALUES_ROUTE, WHOLE, require_regions
+from orthanc_stl_plugin.mesh import equal_blocks
 from orthanc_stl_plugin.mesh.marching_cubes import Box
 from orthanc_stl_plugin.model.labels import Segment, Structure, select
 
@@ -45,6 +46,15 @@ def label_map(volume: NiftiVolume) -> LabelMap:
     """
     numbers = label_numbers(volume)
     require_regions(numbers)
+    return LabelMap(numbers, label_boxes(numbers), volume)
+
+
+def on_own_grid(labels: LabelMap) -> LabelMap:
+    """The label map with one voxel for each block, if it was enlarged by nearest neighbour."""
+    numbers, grid, notes = equal_blocks.on_own_grid(labels.numbers, labels.volume.grid)
+    if not notes:
+        return labels
+    volume = replace(labels.volume, values=numbers, grid=grid, notes=labels.volume.notes + notes)
     return LabelMap(numbers, label_boxes(numbers), volume)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +27,7 @@ from orthanc_stl_plugin.formats.volumes.image_series import read_series
 from orthanc_stl_plugin.formats.volumes.otsu import GreyHistogram
 from orthanc_stl_plugin.mesh.block_means import Voxels
 from orthanc_stl_plugin.mesh.components import cavities, outside_largest
+from orthanc_stl_plugin.mesh.equal_blocks import on_own_grid
 from orthanc_stl_plugin.mesh.surface import (
     RawSurface,
     fitted,
@@ -132,8 +133,9 @@ def _nifti(
             shape = " x ".join(map(str, volume.grid.shape))
             raise UnusableSource(f"the mask is empty: all of its {shape} voxels are zero")
         progress.plan(1)
-        mesh = _mask_mesh(mask, volume.grid, options, progress)
-        yield Surface(Segment(1, source.title), mesh, notes=(*volume.notes, *notes))
+        mask, grid, blocks = _on_own_grid(mask, volume.grid, options)
+        mesh = _mask_mesh(mask, grid, options, progress)
+        yield Surface(Segment(1, source.title), mesh, notes=(*volume.notes, *notes, *blocks))
         return
     labels = nifti_labels.label_map(volume)
     known = nifti_labels.segments(labels, source.label_names)
@@ -142,11 +144,13 @@ def _nifti(
     else:
         wanted = nifti_labels.present(labels, known)
     progress.plan(len(wanted) if source.split else 1)
+    if options.is_smooth:
+        labels = nifti_labels.on_own_grid(labels)
     parts = nifti_labels.structures(labels, wanted)
     for part, mesh in _mask_meshes(
         parts if source.split else [united_masks(list(parts))], options, progress
     ):
-        yield Surface(part.segment, mesh, notes=volume.notes)
+        yield Surface(part.segment, mesh, notes=labels.volume.notes)
 
 
 def _rtstruct(
@@ -219,6 +223,13 @@ def _mask_mesh(
     return _finished(raw_mask_surface(mask, grid, options), options, progress)
 
 
+def _on_own_grid(
+    mask: NDArray[np.bool_], grid: Grid, options: MeshOptions
+) -> tuple[NDArray[np.bool_], Grid, tuple[str, ...]]:
+    """See `equal_blocks`; without smoothing the voxels stay as they are."""
+    return on_own_grid(mask, grid) if options.is_smooth else (mask, grid, ())
+
+
 def _mask_meshes(
     parts: Iterable[Structure], options: MeshOptions, progress: WorkerProgress
 ) -> Iterator[tuple[Structure, Mesh]]:
@@ -259,11 +270,21 @@ def _seg(source: SegSource, options: MeshOptions, progress: WorkerProgress) -> I
         numbers = [seg.segment(one).number for one in source.wanted]
     parts = dicom_seg.structures(seg, numbers, source.max_bytes, source.images)
     progress.plan(len(numbers or seg.segments) if source.split else 1)
-    for part, mesh in _mask_meshes(
-        parts if source.split else [united_masks(list(parts))], options, progress
-    ):
-        frame, notes = seg.frame_of_reference_uid, dicom_seg.notes_on(part, seg)
-        yield Surface(part.segment, mesh, frame, (reference,), notes=notes)
+    united = parts if source.split else [united_masks(list(parts))]
+    for part, mesh in _mask_meshes(_of_seg(united, seg, options), options, progress):
+        yield Surface(
+            part.segment, mesh, seg.frame_of_reference_uid, (reference,), notes=part.notes
+        )
+
+
+def _of_seg(
+    parts: Iterable[Structure], seg: dicom_seg.SegFile, options: MeshOptions
+) -> Iterator[Structure]:
+    """The structures of a SEG with all notes, each on its own grid if it was enlarged."""
+    for part in parts:
+        mask, grid, blocks = _on_own_grid(part.mask, part.grid, options)
+        notes = (*dicom_seg.notes_on(part, seg), *blocks)
+        yield replace(part, mask=mask, grid=grid, notes=notes)
 
 
 def _series(

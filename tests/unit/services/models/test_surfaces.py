@@ -287,6 +287,37 @@ def test_chosen_labels_without_split_are_one_model(tmp_path: Path):
     assert report(surface.mesh).volume_mm3 == pytest.approx(6 * 6 * 6 + 6 * 6 * 8, rel=0.05)
 
 
+def doubled(folder: Path, kind: str, split: bool) -> Source:
+    """The F in voxels of twice the size, each stored as 2 x 2 x 2."""
+    grid = tilted_grid((1.8, 2.2, 3.4), 66, centre_mm=(130, -45, 610))
+    mask = sampled(LETTER, grid)
+    large = np.repeat(np.repeat(np.repeat(mask, 2, 0), 2, 1), 2, 2)
+    affine = grid.affine.copy()
+    affine[:3, :3] /= 2
+    affine[:3, 3] -= affine[:3, :3].sum(axis=1) / 2
+    if kind == "SEG":
+        dataset = samples.seg_dataset(samples.seg_frames(large), affine, names=("F",))
+        (folder / "f.dcm").write_bytes(samples.file_bytes(dataset))
+        return SegSource(folder / "f.dcm", LIMIT)
+    image = nib.Nifti1Image(large.astype(np.uint8), np.diag([-1.0, -1, 1, 1]) @ affine)
+    (folder / "f.nii").write_bytes(image.to_bytes())
+    return NiftiSource(folder / "f.nii", LIMIT, split=split)
+
+
+@pytest.mark.parametrize(("kind", "split"), [("NIfTI", False), ("NIfTI", True), ("SEG", True)])
+def test_an_enlarged_mask_is_meshed_on_its_own_grid_and_told(
+    kind: str, split: bool, tmp_path: Path
+):
+    source = doubled(tmp_path, kind, split)
+    surface = only(source)
+    steps = only(source, MeshOptions(method=SmoothingMethod.NONE))
+    assert any("2 x 2 x 2" in note for note in surface.notes)
+    assert not any("2 x 2 x 2" in note for note in steps.notes)
+    assert len(surface.mesh.faces) < len(steps.mesh.faces) / 2.5
+    assert report(surface.mesh).volume_mm3 == pytest.approx(LETTER.volume_mm3, rel=0.03)
+    assert np.linalg.norm(np.subtract(report(surface.mesh).centroid_mm, LETTER.centroid_mm)) < 0.3
+
+
 @pytest.mark.parametrize("iterations", [0, 200])
 @pytest.mark.parametrize("method", SmoothingMethod)
 def test_254_labels_that_touch_make_254_valid_models(
