@@ -30,7 +30,6 @@ from orthanc_stl_plugin.mesh.vertex_bounds import VertexBounds, untangled
 from orthanc_stl_plugin.mesh.volume_balance import volume_balance
 
 RELAXING: Final = 0.5
-ROUNDS: Final = 2
 RELAXATIONS: Final = 2
 WHOLE_SHIFTS: Final = 2
 
@@ -52,11 +51,10 @@ def constrained(
     start = bounds.start
     balance = volume_balance(operators, start, missing)
     points = bounds.confined(plate_flow(start, operators, iterations))
-    for _ in range(ROUNDS):
-        points, normals = balance.shifted_locally(operators, points)
-        points = bounds.confined(points)
-        for _ in range(RELAXATIONS):
-            points = bounds.confined(_relaxed(operators, points, normals))
+    points, normals = balance.shifted_locally(operators, points)
+    points = bounds.confined(points)
+    for _ in range(RELAXATIONS):
+        points = bounds.confined(_relaxed(operators, points, normals))
     if reach is not None:
         points = bounds.confined(_held(operators, start, points, reach))
     points = untangled(operators, points, bounds)

@@ -18,8 +18,11 @@ from orthanc_stl_plugin.mesh.surface_operators import Floats, area_vectors, cros
 
 type Indices = NDArray[np.int32 | np.intp]
 
-ROUNDS: Final = 4
-LEAST_BEND_DEG: Final = 3.0
+ROUNDS: Final = 3
+EDGES_AT_ONCE: Final = 1 << 16
+"""So many, so that intermediate results stay small."""
+
+LEAST_BEND_DEG: Final = 4.0
 """Edges between faces that differ by less are left alone."""
 
 LEAST_GAIN: Final = 1e-3
@@ -145,6 +148,17 @@ def _is_bent(surface: _Surface) -> NDArray[np.bool_]:
 
 def _gainful(surface: _Surface, edges: Indices) -> tuple[Indices, Floats]:
     """The edges whose flip makes the surface smoother and is allowed, and what each gains."""
+    parts = [
+        _gainful_part(surface, edges[start : start + EDGES_AT_ONCE])
+        for start in range(0, edges.size, EDGES_AT_ONCE)
+    ]
+    if not parts:
+        return edges, np.empty(0, dtype=np.float32)
+    found, gain = zip(*parts, strict=True)
+    return np.concatenate(found), np.concatenate(gain)
+
+
+def _gainful_part(surface: _Surface, edges: Indices) -> tuple[Indices, Floats]:
     opposite = surface.opposite.take(edges)
     tail, head = surface.tails.take(edges), surface.tails.take(opposite)
     here = surface.tails.take(surface.preceding(edges))

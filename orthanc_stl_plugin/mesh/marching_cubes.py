@@ -96,28 +96,26 @@ def crossings(inside: NDArray[np.bool_]) -> Crossings:
 
     face_counts = tables.triangle_count.take(cell_codes)
     first_face = (np.cumsum(face_counts, dtype=np.int64) - face_counts).astype(np.int32)
-    first_shape = MAX_TRIANGLES * cell_codes.astype(np.int32)
-    number = np.repeat(first_shape - first_face, face_counts)
-    shape = number + np.arange(number.size, dtype=np.int32)
-    edges = tables.triangles.reshape(-1, 3)
-    offsets = tables.edge_offset @ np.array([rows * columns, columns, 1])
-    cell_of_face = np.repeat(cells, face_counts)
-    owners = offsets[edges].take(shape, axis=0)
-    owners += cell_of_face[:, np.newaxis]
-    ranks = 3 * flat.take(owners).astype(np.int32)
-    ranks += tables.edge_axis.astype(np.int32)[edges].take(shape, axis=0)
-    faces = first_vertex.take(owners)
-    faces += tables.rank.take(ranks)
-
     first_face_of_cell = np.empty(flat.size, dtype=np.int32)
     first_face_of_cell[cells] = first_face
-    steps = tables.opposite_cell.reshape(-1, 3, 3) @ np.array([rows * columns, columns, 1])
-    sides = tables.opposite_side.reshape(-1, 3)
+    number = np.repeat(MAX_TRIANGLES * cell_codes.astype(np.int32) - first_face, face_counts)
+    shape = number + np.arange(number.size, dtype=np.int32)
+    cell_of_face = np.repeat(cells, face_counts)
+
+    steps = np.array([rows * columns, columns, 1])
+    edges, sides = tables.triangles.reshape(-1, 3), tables.opposite_side.reshape(-1, 3)
+    edge_steps = (tables.edge_offset @ steps)[edges]
+    side_steps = tables.opposite_cell.reshape(-1, 3, 3) @ steps
     side, face = np.arange(3 * MAX_TRIANGLES) % 3, np.arange(3 * MAX_TRIANGLES) // 3
     half_edge = (side * shape.size + face).astype(np.int32)[tables.half_edge].ravel()
+    faces = np.empty((shape.size, 3), dtype=np.int32)
     opposite = np.empty((3, shape.size), dtype=np.int32)
     for corner in range(3):
-        beyond = cell_of_face + steps[:, corner].take(shape)
+        owners = cell_of_face + edge_steps[:, corner].take(shape)
+        ranks = 3 * flat.take(owners).astype(np.int16)
+        ranks += tables.edge_axis[edges[:, corner]].take(shape)
+        np.add(first_vertex.take(owners), tables.rank.take(ranks), out=faces[:, corner])
+        beyond = cell_of_face + side_steps[:, corner].take(shape)
         found = 144 * flat.take(beyond).astype(np.int32) + sides[:, corner].take(shape)
         np.add(first_face_of_cell.take(beyond), half_edge.take(found), out=opposite[corner])
 
