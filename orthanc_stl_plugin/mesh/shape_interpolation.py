@@ -12,7 +12,7 @@ the slices.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,6 +112,17 @@ def between(
     return np.asarray(found)
 
 
+def growth(other: Maps | None, step: Maps, slice_mm: float) -> Maps:
+    """(A, B) how much distances grow from slice to slice at one, from the steps to both sides.
+
+    Where it changes abruptly, as at the end of a branch, it is bounded: outlines would overshoot.
+    """
+    if other is None:
+        return step
+    bound = np.maximum(2 * np.minimum(np.abs(other), np.abs(step)), np.float32(slice_mm / 2))
+    return np.asarray(np.clip((other + step) / 2, -bound, bound))
+
+
 def dome(last: Maps, before: Maps | None, slice_mm: float) -> Dome:
     """The dome beyond a slice, whose neighbour on the other side is `before`, if there is any."""
     parts, count = ndimage.label(last > 0, np.ones((3, 3)))
@@ -123,8 +134,8 @@ def dome(last: Maps, before: Maps | None, slice_mm: float) -> Dome:
         slope = (depth - np.minimum(ndimage.maximum(before, parts, numbers), limit)) / slice_mm
     # A circle that is `depth` wide here and grows by `slope` ends so far above.
     height = depth * (np.sqrt(1 + slope * slope) + slope) / slice_mm
-    # A thin part that hardly shrinks ends anywhere up to the next slice.
-    height = np.maximum(height, np.minimum(0.5, depth / np.maximum(-4 * slope * slice_mm, 1e-6)))
+    # A thin part that hardly shrinks ends anywhere up to the next slice, half of it on average.
+    height = np.maximum(height, np.minimum(0.75, depth / np.maximum(-4 * slope * slice_mm, 1e-6)))
     nearest = ndimage.distance_transform_edt(
         parts == 0, return_distances=False, return_indices=True
     )
@@ -134,15 +145,12 @@ def dome(last: Maps, before: Maps | None, slice_mm: float) -> Dome:
     return Dome(np.minimum(last, depths), depths, heights)
 
 
-def scale_of_domes(
-    domes: Sequence[Dome], heights: NDArray[np.floating], wanted: float, highest: float
-) -> float:
-    """The scale, 0-1, with which all domes together fill `wanted` pixels at these heights."""
-    low, high = 0.0, 1.0
+def scale_of_domes(filled: Callable[[float], float], wanted: float, largest: float) -> float:
+    """The scale of all domes, 0 to `largest`, at which `filled` is nearest to what is wanted."""
+    low, high = 0.0, largest
     for _ in range(HALVINGS):
         scale = (low + high) / 2
-        filled = sum(np.count_nonzero(one.at(heights, scale, highest) >= 0) for one in domes)
-        low, high = (scale, high) if filled < wanted else (low, scale)
+        low, high = (scale, high) if filled(scale) < wanted else (low, scale)
     return (low + high) / 2
 
 
@@ -176,38 +184,33 @@ def _finer(
     for number, (lower, upper) in enumerate(itertools.pairwise(slices)):
         if lower is not None and upper is not None:
             which = (centres >= number) & (centres < number + 1)
-            growths = [upper - lower] * 2
-            if is_smooth:
-                growths = [
-                    growth(slices[number - 1], lower, upper, slice_mm),
-                    growth(lower, upper, slices[number + 2], slice_mm),
-                ]
-            shares = centres[which] - number
-            finer[which] = between((lower, growths[0]), (upper, growths[1]), shares)
+            before, after = (_step(slices, other) for other in (number - 1, number + 1))
+            step = upper - lower
+            first = growth(before if is_smooth else None, step, slice_mm)
+            last = growth(after if is_smooth else None, step, slice_mm)
+            finer[which] = between((lower, first), (upper, last), centres[which] - number)
     ends = list(_ends(slices))
     domes = [dome(*_end(slices, *one), slice_mm) for one in ends]
     for number, _ in ends:  # a slice whose centre is one of the thin slices' and which is the last
         finer[centres == number] = slices[number]
     heights = centres[(centres > 0) & (centres < 1)]
     highest = HIGHEST_DOME if is_smooth else 0.5
+
+    def filled(scale: float) -> float:
+        return sum(float((one.at(heights, scale, highest) >= 0).sum()) for one in domes)
+
     wanted = target - int(np.count_nonzero(finer >= 0))
-    scale = scale_of_domes(domes, heights, wanted, highest)
-    for (number, step), one in zip(ends, domes, strict=True):
-        which = (centres * step > number * step) & (centres * step < number * step + 1)
+    scale = scale_of_domes(filled, wanted, 1.0)
+    for (number, side), one in zip(ends, domes, strict=True):
+        which = (centres * side > number * side) & (centres * side < number * side + 1)
         finer[which] = one.at(np.abs(centres[which] - number), scale, highest)
     return finer
 
 
-def growth(before: Maps | None, here: Maps, after: Maps | None, slice_mm: float) -> Maps:
-    """(A, B) how much the distances grow from slice to slice; one neighbour may be missing.
-
-    Where it changes abruptly, as at the end of a branch, it is bounded: outlines would overshoot.
-    """
-    if before is None or after is None:
-        return np.asarray(here - before if before is not None else np.asarray(after) - here)
-    one, other = here - before, after - here
-    bound = np.maximum(2 * np.minimum(np.abs(one), np.abs(other)), np.float32(slice_mm / 2))
-    return np.asarray(np.clip((one + other) / 2, -bound, bound))
+def _step(slices: Sequence[Maps | None], number: int) -> Maps | None:
+    """How much the distances grow from a slice to the next; None if one is empty."""
+    here, following = slices[number], slices[number + 1]
+    return None if here is None or following is None else following - here
 
 
 def _ends(slices: Sequence[Maps | None]) -> Iterator[tuple[int, int]]:

@@ -120,12 +120,17 @@ def read_rtstruct(source: DicomSource) -> RtStruct:
 
 
 def occupancies(
-    roi: Roi, *, resolution: int = DEFAULT_RESOLUTION, image_spacing_mm: float | None = None
+    roi: Roi,
+    *,
+    resolution: int = DEFAULT_RESOLUTION,
+    image_spacing_mm: float | None = None,
+    are_ends_round: bool = True,
 ) -> Iterator[Occupancy]:
     """What each separate piece of a ROI fills, in grey, as fine as the piece needs.
 
     The spacing of the planes is the ROI's own, else ContourSlabThickness, else that of the set's
-    other planes, else `image_spacing_mm`, else 3 mm.
+    other planes, else `image_spacing_mm`, else 3 mm. Ends are round unless the ROI is to be united
+    with others: beside each other, round ends would leave a groove.
 
     Raises:
         UnusableSource: the ROI encloses nothing.
@@ -138,7 +143,9 @@ def occupancies(
     stack = planar.stack_planes(roi.contours)
     local = planar.local_spacings_mm(stack.positions_mm, spacing)
     for piece, spacings in pieces(stack, local):
-        values, grid = rasterisation.occupancy(piece, spacings, resolution, frame)
+        values, grid = rasterisation.occupancy(
+            piece, spacings, resolution, frame, are_ends_round=are_ends_round
+        )
         yield Occupancy(roi.segment, values, grid)
 
 

@@ -184,7 +184,9 @@ def _rtstruct(
     for number, roi in enumerate(rois):
         progress.advance(Stage.READING, number, len(rois))
         apart = rtstruct.image_spacing_mm(roi, source.images)
-        parts += rtstruct.occupancies(roi, resolution=resolution, image_spacing_mm=apart)
+        parts += rtstruct.occupancies(
+            roi, resolution=resolution, image_spacing_mm=apart, are_ends_round=False
+        )
     mesh = _pieces_mesh(united_occupancies(parts, resolution), options, progress)
     segment = united_segment([roi.segment for roi in rois])
     frame = parts[0].grid.frame_of_reference_uid
@@ -208,7 +210,9 @@ def _pieces_mesh(
     raw: list[RawSurface] = []
     for piece in pieces:
         values, grid = fitted(piece.values, rtstruct.INSIDE, piece.grid, options.resolution)
-        raw.append(raw_isosurface(values, rtstruct.INSIDE, grid))
+        volume_mm3 = float(piece.values.sum(dtype=np.float64)) * piece.grid.voxel_volume_mm3
+        surface = raw_isosurface(values, rtstruct.INSIDE, grid)
+        raw.append(replace(surface, volume_voxels=volume_mm3 / grid.voxel_volume_mm3))
     meshes: list[Mesh] = []
     for surface in raw:
         progress.advance(Stage.SMOOTHING, len(meshes), len(raw))

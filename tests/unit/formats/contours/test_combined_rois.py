@@ -64,7 +64,7 @@ def test_parts_that_touch_have_no_pin_holes_in_their_wall(cuts: list[float], res
     parts = [
         piece
         for roi in read_rtstruct(rtstruct_bytes(rois)).rois
-        for piece in occupancies(roi, resolution=resolution)
+        for piece in occupancies(roi, resolution=resolution, are_ends_round=False)
     ]
     [united] = united_occupancies(parts, resolution)
     inside = united.values >= INSIDE
