@@ -49,7 +49,7 @@ sizing: ## What the containers serve in a second, and take of memory and disk
 	@exec setpriv --pdeathsig TERM tests/deployment/run.sh --sizing
 
 report: ## Report on models made from the samples
-	@exec $(RUN) python -m tools.report $(ARGS)
+	@exec $(RUN) sh -euc 'pip install --quiet --group bench; exec python -m tools.report $(ARGS)'
 
 shell: ## A shell in the root
 	@exec $(RUN) bash

@@ -8,15 +8,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import numpy as np
+
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import PluginError
 from orthanc_stl_plugin.formats.meshes.stl import read_stl
-from orthanc_stl_plugin.model.mesh import MeshOptions
+from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
 from orthanc_stl_plugin.services.models.worker import ConversionTask, MadeModel, make_models
-from tools.report.figures import Figures, measured
+from tools.report.figures import Figures, dice, measured
 from tools.report.masks import nifti_labels
 from tools.report.reference import Reference
 from tools.report.samples import Sample
+from tools.vtk_surfaces import arrays, slicer_filter
 
 ALL: Final = "(the file)"
 
@@ -31,6 +34,7 @@ class Row:
         refusal: why there is no model; None when there is one.
         figures: of the model, or None.
         given: the same beside a mask that came with the sample, or None.
+        slicer_dice: Dice of the surface by Slicer's rule; None where there are no voxels.
         problems: what must not be.
     """
 
@@ -39,6 +43,7 @@ class Row:
     refusal: str | None = None
     figures: Figures | None = None
     given: Figures | None = None
+    slicer_dice: float | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -102,7 +107,16 @@ def _row(
     mesh = read_stl(model.path.read_bytes())
     figures = measured(mesh, references[number])
     beside = measured(mesh, given[number]) if number in given else None
-    problems = figures.broken()
+    slicer_dice = None if sample.kind == "rois" else _slicer_dice(references[number])
+    problems = figures.broken(slicer_dice)
     if beside is not None and sample.kind == "segments":
-        problems += tuple(f"given reference: {one}" for one in beside.broken())
-    return Row(sample.name, title, figures=figures, given=beside, problems=problems)
+        problems += tuple(f"given reference: {one}" for one in beside.broken(slicer_dice))
+    return Row(sample.name, title, None, figures, beside, slicer_dice, problems)
+
+
+def _slicer_dice(reference: Reference) -> float:
+    smoothing = slicer_filter(reference.mask)
+    smoothing.Update()
+    points, faces = arrays(smoothing.GetOutput())
+    mesh = Mesh(reference.grid.to_world(points).astype(np.float32), faces)
+    return dice(mesh, reference)

@@ -66,6 +66,14 @@ def test_a_mesh_that_is_too_large_breaks_the_limit_of_volume() -> None:
     assert [text.split()[0] for text in figures.broken()] == ["volume"]
 
 
+def test_the_limit_of_dice_follows_that_of_slicers_rule() -> None:
+    figures = replace(measured(box(), reference()), voxels=4999, dice=0.95)
+    assert figures.broken(slicer_dice=0.9519) == ()
+    assert figures.broken(slicer_dice=0.9521) == ("Dice 0.9500 < 0.9501",)
+    large = replace(figures, voxels=5000)
+    assert large.broken(slicer_dice=0.9519) == ("Dice 0.9500 < 0.9800",)
+
+
 def test_an_open_mesh_is_not_watertight() -> None:
     mesh = box()
     figures = measured(Mesh(mesh.vertices, mesh.faces[1:]), reference())
