@@ -13,21 +13,33 @@ PluginError
 |- ArchiveRefused   500  Orthanc refused what this plugin asked of it
 ConfigurationError       Orthanc must not start
 
-A message is one sentence that names the value and the limit. It never holds patient data: Orthanc
-identifiers, UIDs, numbers and names of structures only.
+Each is raised with the code and the parameters of its sentence, as in NotFound("NoSuchJob",
+job_id=job_id); pages/sentences/en.json has the English texts. A sentence names the value and the
+limit. It never holds patient data: Orthanc identifiers, UIDs, numbers and names of structures only.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from orthanc_stl_plugin.sentences import Sentence
+
 _LONGEST_QUOTE: Final = 80
 
 
 class PluginError(Exception):
-    """Something that is answered with its own status and its own sentence."""
+    """Something that is answered with its own status and its own sentence.
+
+    Args:
+        code: of the sentence, or the sentence itself.
+        values: its parameters.
+    """
 
     status = 500
+
+    def __init__(self, code: str, /, **values: object) -> None:
+        self.sentence = code if isinstance(code, Sentence) else Sentence(code, **values)
+        super().__init__(self.sentence)
 
 
 class BadRequest(PluginError):
@@ -75,8 +87,8 @@ class Busy(PluginError):
 
     status = 503
 
-    def __init__(self, message: str, retry_after_s: int = 5) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, /, *, retry_after_s: int = 5, **values: object) -> None:
+        super().__init__(code, **values)
         self.retry_after_s = retry_after_s
 
 

@@ -21,9 +21,22 @@ _SCHEMAS: Final = "#/components/schemas/{name}"
 _PARAMETER: Final = re.compile(r"\{(\w+)(?:\.\.\.)?\}")
 _ERROR: Final[Json] = {
     "type": "object",
-    "description": "An error in the shape of Orthanc's own; Details is the sentence to show.",
-    "required": ["Details", "HttpError", "HttpStatus", "Message", "Method", "Uri"],
+    "description": (
+        "An error in the shape of Orthanc's own. Details is the sentence to show; Code is its"
+        " stable name, and Parameters are the values in it, to say it in another language."
+    ),
+    "required": [
+        "Code",
+        "Details",
+        "HttpError",
+        "HttpStatus",
+        "Message",
+        "Method",
+        "Parameters",
+        "Uri",
+    ],
     "properties": {
+        "Code": {"type": "string", "examples": ["NoSuchJob"]},
         "Details": {"type": "string"},
         "HttpError": {"type": "string"},
         "HttpStatus": {"type": "integer"},
@@ -31,6 +44,7 @@ _ERROR: Final[Json] = {
         "Method": {"type": "string"},
         "OrthancError": {"type": "string"},
         "OrthancStatus": {"type": "integer"},
+        "Parameters": {"type": "object", "examples": [{"JobId": "6b3f"}]},
         "Uri": {"type": "string"},
     },
 }

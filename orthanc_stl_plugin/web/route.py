@@ -14,6 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from orthanc_stl_plugin.errors import Busy, PluginError
+from orthanc_stl_plugin.sentences import Sentence
 from orthanc_stl_plugin.web.messages import ANY_ORIGIN, Request, Response
 
 Handler = Callable[[Request], Response]
@@ -91,25 +92,31 @@ def answer(route: Route, request: Request) -> Response:
         if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             level = logging.WARNING if isinstance(error, Busy) else logging.ERROR
             _log.log(level, "%s %s: %s", request.method, request.path, error)
-        return _error_response(route, request, error.status, str(error), error)
+        return _error_response(route, request, error.status, error.sentence, error)
     except Exception:
         _log.exception("%s %s failed", request.method, request.path)
-        return _error_response(route, request, 500, "internal error: the log of Orthanc tells more")
+        return _error_response(route, request, 500, Sentence("InternalError"))
 
 
 def _error_response(
-    route: Route, request: Request, status: int, details: str, error: PluginError | None = None
+    route: Route,
+    request: Request,
+    status: int,
+    sentence: Sentence,
+    error: PluginError | None = None,
 ) -> Response:
     """An error in the JSON form of Orthanc's own, which Orthanc sends as text/plain."""
     orthanc_status, message = _ORTHANC_STATUS[status]
     body = {
-        "Details": details,
+        "Code": sentence.code,
+        "Details": sentence,
         "HttpError": HTTPStatus(status).phrase,
         "HttpStatus": status,
         "Message": message,
         "Method": request.method,
         "OrthancError": message,
         "OrthancStatus": orthanc_status,
+        "Parameters": sentence.parameters,
         "Uri": request.path,
     }
     # A viewer on another site must see why there is no image, and when to try again.

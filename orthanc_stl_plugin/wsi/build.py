@@ -37,9 +37,7 @@ def slide(images: Sequence[SlideImage]) -> Slide:
         pyramid for number, scan in enumerate(scans(volumes)) for pyramid in _pyramids(scan, number)
     )
     if volumes and not pyramids:
-        raise UnusableSource(
-            f"none of the {len(volumes)} tiled images has a frame on its grid of tiles"
-        )
+        raise UnusableSource("NoTileOnGrid", images=len(volumes))
     associated = tuple(
         AssociatedImage(_associated_flavour(image), plain_level(image))
         for image in images

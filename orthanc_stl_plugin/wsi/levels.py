@@ -107,9 +107,7 @@ def _frame_offset(image: SlideImage, images: Sequence[SlideImage]) -> int:
     }
     missing = [number for number in range(1, part.number) if number not in counts]
     if missing:
-        raise UnusableSource(
-            f"part {missing[0]} of a concatenation is missing: part {part.number} has no place"
-        )
+        raise UnusableSource("ConcatenationPartMissing", missing=missing[0], part=part.number)
     return sum(counts[number] for number in range(1, part.number))
 
 

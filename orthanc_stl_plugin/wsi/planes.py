@@ -105,5 +105,5 @@ def checked_planes(count: int) -> int:
         UnusableSource: it is not 1 to `MOST_PLANES`.
     """
     if not 1 <= count <= MOST_PLANES:
-        raise UnusableSource(f"an image has {count} focal planes; 1 to {MOST_PLANES} are read")
+        raise UnusableSource("TooManyFocalPlanes", count=count, limit=MOST_PLANES)
     return count

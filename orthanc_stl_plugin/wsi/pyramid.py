@@ -223,9 +223,6 @@ class Slide:
         if not self.pyramids:
             flavours = sorted({image.flavour for image in self.associated})
             if not flavours or Flavour.OTHER in flavours:
-                raise UnusableSource("the series holds no image with a total pixel matrix")
-            raise UnusableSource(
-                f"the series holds no slide, but only its {' and '.join(flavours)}: each of them is"
-                " an image by its instance"
-            )
+                raise UnusableSource("NoTotalPixelMatrix")
+            raise UnusableSource("NoSlideImages", flavours=" and ".join(flavours))
         return self.pyramids[0]

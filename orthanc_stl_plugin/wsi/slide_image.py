@@ -115,12 +115,15 @@ class SlideImage:
     def __post_init__(self) -> None:
         if min(self.width, self.height, self.tile_width, self.tile_height) < 1:
             raise UnusableSource(
-                f"an image of {self.width} x {self.height} in tiles of {self.tile_width} x"
-                f" {self.tile_height} has no pixels"
+                "TilesWithoutPixels",
+                width=self.width,
+                height=self.height,
+                tile_width=self.tile_width,
+                tile_height=self.tile_height,
             )
         if self.columns * self.rows > MOST_TILES:
             raise UnusableSource(
-                f"a grid of {self.columns} x {self.rows} tiles has more than {MOST_TILES}"
+                "TooManyTiles", columns=self.columns, rows=self.rows, limit=MOST_TILES
             )
 
     @property

@@ -106,8 +106,12 @@ def _located(image: SlideImage, tiling: SparseTiling) -> tuple[NDArray[Any], ...
         number = int(is_between.argmax())
         column, row = positions[number]
         raise UnusableSource(
-            f"frame {number} (from 0) begins at column {column} and row {row}, between the tiles of"
-            f" {image.tile_width} x {image.tile_height} pixels: only tiles on a grid are shown"
+            "FrameOffGrid",
+            frame=number,
+            column=column,
+            row=row,
+            tile_width=image.tile_width,
+            tile_height=image.tile_height,
         )
     paths = np.zeros(len(positions), dtype=np.int64)
     if tiling.path_ordinals is not None:

@@ -81,9 +81,10 @@ def united_occupancies(parts: Sequence[Occupancy], resolution: int) -> Iterator[
         )
         if lost >= _LARGEST_CHANGE * whole:
             raise UnusableSource(
-                f"ROI {segment.number} {segment.name!r} is too small to be seen at Resolution"
-                f" {resolution} beside what it is combined with: raise it, or make a model of this"
-                " ROI alone"
+                "RoiTooSmallToCombine",
+                number=segment.number,
+                name=segment.name,
+                resolution=resolution,
             )
 
 
@@ -95,12 +96,11 @@ def _check_common(grids: Sequence[Grid]) -> None:
     frames = list(dict.fromkeys(filter(None, (grid.frame_of_reference_uid for grid in grids))))
     if len(frames) > 1:
         raise UnusableSource(
-            f"the structures lie in {len(frames)} frames of reference, whose coordinates have"
-            f" nothing to do with each other: {', '.join(frames[:4])}"
+            "FramesOfReferenceDiffer", count=len(frames), uids=", ".join(frames[:4])
         )
     axes = _directions(grids[0])
     if any(np.abs(_directions(grid) - axes).max() > _LARGEST_TILT for grid in grids):
-        raise UnusableSource("the structures lie on planes that are not parallel")
+        raise UnusableSource("PlanesNotParallel")
 
 
 def _groups(grids: Sequence[Grid], resolution: int) -> list[list[int]]:

@@ -67,10 +67,7 @@ def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:
     """
     farthest_mm = max(float(np.abs(contour).max()) for contour in contours)
     if farthest_mm > FARTHEST_MM:
-        raise UnusableSource(
-            f"its contours reach {farthest_mm:.3g} mm from the origin, above the limit of"
-            f" {FARTHEST_MM:g} mm"
-        )
+        raise UnusableSource("ContoursTooFarOut", farthest_mm=farthest_mm, limit_mm=FARTHEST_MM)
     axes = _axes(_common_normal(contours))
     local = [contour @ axes.T for contour in contours]
     spreads = np.array([np.ptp(points[:, 2]) for points in local])
@@ -78,8 +75,7 @@ def stack_planes(contours: Sequence[NDArray[np.float64]]) -> PlaneStack:
     tolerance = float(np.clip(0.01 * extent, 0.02, 0.5))
     if spreads.max() > tolerance:
         raise UnusableSource(
-            f"its contours do not lie on parallel planes: one reaches {spreads.max():.3g} mm"
-            f" along the common normal, above the limit of {tolerance:.3g} mm"
+            "ContoursNotOnParallelPlanes", spread_mm=spreads.max(), limit_mm=tolerance
         )
     heights = np.array([points[:, 2].mean() for points in local])
     plane_of = _cluster(heights, spreads)
@@ -103,7 +99,7 @@ def _common_normal(contours: Sequence[NDArray[np.float64]]) -> NDArray[np.float6
         scatter += centred.T @ centred / len(contour)
     sizes, directions = np.linalg.eigh(scatter)
     if sizes[1] < 1e-9:
-        raise UnusableSource("its closed contours enclose no area")
+        raise UnusableSource("ContoursEncloseNoArea")
     normal = np.asarray(directions[:, 0], dtype=np.float64)
     main = int(np.abs(normal).argmax())
     if abs(normal[main]) > 1 - 1e-12:

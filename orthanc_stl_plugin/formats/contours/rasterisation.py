@@ -152,7 +152,7 @@ def occupancy(
         BadRequest: the resolution is too low to show anything.
     """
     if resolution < SMALLEST_RESOLUTION:
-        raise BadRequest(f"resolution {resolution} is below the least, {SMALLEST_RESOLUTION}")
+        raise BadRequest("RasterTooCoarse", resolution=resolution, lowest=SMALLEST_RESOLUTION)
     raster = _raster(stack, spacings_mm, resolution)
     values = np.zeros((raster.slices, *raster.shape), dtype=np.float32)
     for layer in _layers(stack, spacings_mm, raster, are_ends_round=are_ends_round):

@@ -55,10 +55,7 @@ def _is_one(one: NDArray[np.float64], other: NDArray[np.float64], width_mm: floa
         return True
     limit = min(THINNEST_WALL_MM, SAME_OUTLINE_FRACTION * width_mm)
     if apart <= limit:
-        raise UnusableSource(
-            f"two of its contours run within {apart:.2g} mm of each other all along: that is too"
-            f" far for one contour stored twice, and too near, below {limit:.2g} mm, for a wall"
-        )
+        raise UnusableSource("ContoursNearlyCoincide", apart_mm=apart, limit_mm=limit)
     return False
 
 

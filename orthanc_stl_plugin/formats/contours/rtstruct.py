@@ -88,7 +88,7 @@ def read_rtstruct(source: DicomSource) -> RtStruct:
     """
     dataset = read_dataset(source)
     if dataset.SOPClassUID != RT_STRUCTURE_SET:
-        raise UnusableSource(f"SOP class {dataset.SOPClassUID} is not RT Structure Set Storage")
+        raise UnusableSource("NotRtStruct", sop_class=dataset.SOPClassUID)
     with tolerating("the RT Structure Set"):
         references = list(_references(dataset))
         default_frame = _default_frame(dataset)
@@ -100,7 +100,7 @@ def read_rtstruct(source: DicomSource) -> RtStruct:
             for item in items(dataset, "StructureSetROISequence")
         ]
     if not rois:
-        raise UnusableSource("the RT Structure Set has no ROI")
+        raise UnusableSource("RtStructEmpty")
     numbers = Counter(roi.segment.number for roi in rois)
     rois = [
         roi if numbers[roi.segment.number] == 1 else replace(roi, obstacle=_AMBIGUOUS)
@@ -137,7 +137,9 @@ def occupancies(
         BadRequest: the resolution, the most voxels along each axis, is below 16.
     """
     if roi.obstacle is not None:
-        raise UnusableSource(f"ROI {roi.segment.number} {roi.segment.name!r} {roi.obstacle}")
+        raise UnusableSource(
+            "RoiUnusable", number=roi.segment.number, name=roi.segment.name, obstacle=roi.obstacle
+        )
     spacing = roi.spacing_mm or image_spacing_mm or planar.DEFAULT_SPACING_MM
     frame = roi.frame_of_reference_uid
     stack = planar.stack_planes(roi.contours)

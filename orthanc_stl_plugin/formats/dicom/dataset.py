@@ -80,7 +80,7 @@ def tolerating(what: str) -> Iterator[None]:
             yield
         except MALFORMED as error:
             raise UnusableSource(
-                f"{what} is malformed or truncated ({type(error).__name__})"
+                "DicomMalformed", what=what, reason=type(error).__name__
             ) from error
 
 
@@ -96,9 +96,9 @@ def read_dataset(source: DicomSource, *, stop_before_pixels: bool = False) -> Da
         dataset = dcmread(watched, force=True, stop_before_pixels=stop_before_pixels)
         is_dicom = "SOPClassUID" in dataset and "SOPInstanceUID" in dataset
     if not is_dicom:
-        raise UnusableSource("the file is not DICOM: it has no SOP Class UID or SOP Instance UID")
+        raise UnusableSource("NotDicom")
     if watched.is_cut:
-        raise UnusableSource("the DICOM file is truncated: it ends within a data element")
+        raise UnusableSource("DicomEndsInElement")
     return dataset
 
 

@@ -65,12 +65,10 @@ def _data_set(deflated: bytes) -> Iterator[bytes]:
             waiting = inflater.unconsumed_tail
             byte_count += len(piece)
             if byte_count > MOST_BYTES:
-                raise UnusableSource(
-                    f"the image is deflated and has more than {MOST_BYTES} bytes: that is the limit"
-                )
+                raise UnusableSource("DeflatedTooLarge", limit_bytes=MOST_BYTES)
             yield piece
     if not inflater.eof:
-        raise UnusableSource("the deflated data set is truncated")
+        raise UnusableSource("DeflatedTruncated")
 
 
 def _is_in_data_set(tag: BaseTag, _vr: str | None, _length: int) -> bool:

@@ -78,7 +78,7 @@ def element_at(buffer: Buffer, at: int, encoding: Encoding) -> Element:
             return Element(tag, vr, at + 8, length)
         (length,) = struct.unpack_from(f"{order}I", buffer, at + 8)
     except struct.error as error:
-        raise UnusableSource(f"the DICOM file is truncated after {len(buffer)} bytes") from error
+        raise UnusableSource("DicomTruncatedAfter", bytes=len(buffer)) from error
     return Element(tag, vr, at + 12, length)
 
 
@@ -105,7 +105,7 @@ def items_of(
         UnusableSource: the sequence contains something other than items.
     """
     if depth > DEEPEST_NESTING:
-        raise UnusableSource(f"sequences are nested more than {DEEPEST_NESTING} deep")
+        raise UnusableSource("SequencesTooDeep", limit=DEEPEST_NESTING)
     at = sequence.value_at
     is_open = sequence.length == UNDEFINED_LENGTH
     while is_open or at < sequence.value_at + sequence.length:
@@ -113,7 +113,7 @@ def items_of(
         if item.tag == SEQUENCE_END:
             return
         if item.tag != ITEM:
-            raise UnusableSource(f"a sequence has no item at byte {at}")
+            raise UnusableSource("SequenceWithoutItem", offset=at)
         at = _end_of_item(buffer, item, encoding, depth)
         yield item.value_at, at
 
@@ -129,7 +129,7 @@ def _end_of_item(buffer: Buffer, item: Element, encoding: Encoding, depth: int) 
 
 def _inside(buffer: Buffer, at: int) -> int:
     if at > len(buffer):
-        raise UnusableSource(f"the DICOM file is truncated: {len(buffer)} of {at} bytes are there")
+        raise UnusableSource("DicomTruncated", bytes=len(buffer), needed_bytes=at)
     return at
 
 

@@ -51,7 +51,7 @@ def frame_groups(dataset: Dataset) -> list[Dataset]:
     groups = list(items(dataset, "PerFrameFunctionalGroupsSequence"))
     count = frame_count(dataset)
     if groups and len(groups) != count:
-        raise UnusableSource(f"{len(groups)} functional groups describe {count} frames")
+        raise UnusableSource("FunctionalGroupsUnlikeFrames", groups=len(groups), frames=count)
     return groups or [Dataset() for _ in range(count)]
 
 
@@ -107,15 +107,16 @@ def _source_of(
         return None
     image = next((images[uid] for uid in uids if uid in images), None)
     if image is None:
-        raise UnusableSource(
-            f"a frame has no position, and image {uids[0]}, from which it was derived, is not"
-            " stored here with one"
-        )
+        raise UnusableSource("FramePositionMissing", source_uid=uids[0])
     shape = int(dataset.Rows), int(dataset.Columns)
     if image.shape is not None and image.shape != shape:
         raise UnusableSource(
-            f"a frame has no position, and its {shape[0]} x {shape[1]} pixels are not those of the"
-            f" {image.shape[0]} x {image.shape[1]} of image {image.sop_instance_uid}"
+            "FramePositionOfOtherSize",
+            rows=shape[0],
+            columns=shape[1],
+            source_rows=image.shape[0],
+            source_columns=image.shape[1],
+            source_uid=image.sop_instance_uid,
         )
     place = Dataset()
     place.ImagePositionPatient = list(image.position_mm)
@@ -142,7 +143,7 @@ def common_orientation(planes: Sequence[FramePlane]) -> NDArray[np.float64]:
     """
     all_of_them = np.array([plane.orientation for plane in planes])
     if np.abs(all_of_them - all_of_them[0]).max() > SAME_DIRECTION:
-        raise UnusableSource("the frames have several orientations: they form no volume")
+        raise UnusableSource("FrameOrientationsDiffer")
     return np.asarray(all_of_them[0])
 
 
@@ -154,7 +155,7 @@ def common_pixel_spacing_mm(planes: Sequence[FramePlane]) -> NDArray[np.float64]
     """
     all_of_them = np.array([plane.pixel_spacing_mm for plane in planes])
     if np.abs(all_of_them / all_of_them[0] - 1).max() > SAME_SPACING:
-        raise UnusableSource("the frames have several pixel spacings: they form no volume")
+        raise UnusableSource("FrameSpacingsDiffer")
     return np.asarray(all_of_them[0])
 
 
@@ -172,7 +173,9 @@ def _plane(position: Dataset, orientation: Dataset, measures: Dataset) -> FrameP
 def _pixel_spacing_mm(measures: Dataset) -> NDArray[np.float64]:
     spacing = _numbers(measures, "PixelSpacing", 2)
     if spacing.min() <= 0:
-        raise UnusableSource(f"pixels of {spacing[0]:g} x {spacing[1]:g} mm have no extent")
+        raise UnusableSource(
+            "PixelsWithoutExtent", row_spacing_mm=spacing[0], column_spacing_mm=spacing[1]
+        )
     return spacing
 
 
@@ -180,7 +183,7 @@ def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
     value = dataset.get(keyword)
     numbers = np.array([float(part) for part in value or ()], dtype=np.float64)
     if len(numbers) != count or not np.isfinite(numbers).all():
-        raise UnusableSource(f"the image has no usable {keyword}: it lies nowhere in the patient")
+        raise UnusableSource("PositionUnusable", keyword=keyword)
     return numbers
 
 
@@ -199,8 +202,8 @@ def unit_orientation(orientation: NDArray[np.float64]) -> NDArray[np.float64]:
     pair = np.asarray(orientation, dtype=np.float64).reshape(2, 3)
     lengths = np.linalg.norm(pair, axis=1)
     if not np.isfinite(pair).all() or lengths.min() < 0.5:
-        raise UnusableSource(f"image orientation {orientation} does not hold two directions")
+        raise UnusableSource("OrientationWithoutDirections", orientation=orientation)
     pair = pair / lengths[:, np.newaxis]
     if abs(pair[0] @ pair[1]) > 1e-2:
-        raise UnusableSource(f"the directions of image orientation {orientation} are not square")
+        raise UnusableSource("OrientationNotSquare", orientation=orientation)
     return pair.ravel()

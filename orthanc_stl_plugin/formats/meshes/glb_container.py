@@ -115,5 +115,5 @@ def _binary(content: bytes, at: int) -> bytes:
     length, kind = _CHUNK.unpack_from(content, at)
     start = at + _CHUNK.size
     if kind != _BINARY_CHUNK or len(content) < start + length:
-        raise UnusableSource(f"the GLB document of {len(content)} bytes is truncated")
+        raise UnusableSource("GlbTruncated", bytes=len(content))
     return content[start : start + length]

@@ -31,14 +31,10 @@ def check_glb(content: bytes, textures: Textures, max_triangles: int) -> Json:
     required = [str(one) for one in document.get("extensionsRequired", [])]
     unknown = [one for one in required if not one.startswith(_KNOWN_EXTENSIONS)]
     if unknown:
-        raise UnusableSource(
-            f"the GLB document needs {', '.join(unknown)[:200]}: export it without compression"
-        )
+        raise UnusableSource("GlbExtensionsUnknown", extensions=", ".join(unknown)[:200])
     for kind in ("buffers", "images"):
         if any("uri" in one for one in document.get(kind, [])):
-            raise UnusableSource(
-                f"the GLB document has {kind} outside of itself: export all in one"
-            )
+            raise UnusableSource("GlbNotSelfContained", part=kind)
     _check_zeros(document, max_triangles)
     _check_shape(document)
     views = document.get("bufferViews", [])
@@ -81,10 +77,7 @@ def _check_zeros(document: Json, max_triangles: int) -> None:
     accessors = document.get("accessors", [])
     count = sum(max(0, one["count"]) for one in accessors if "bufferView" not in one)
     if count > 3 * max_triangles:
-        raise TooLarge(
-            f"the GLB document has accessors of {count} zeros in all,"
-            f" above 3 for each of MaxTriangles = {max_triangles}"
-        )
+        raise TooLarge("GlbTooManyZeros", zeros=count, max_triangles=max_triangles)
 
 
 def _check_shape(document: Json) -> None:
@@ -104,9 +97,7 @@ def _check_shape(document: Json) -> None:
     }
     found = [feature for feature, is_there in passed_over.items() if is_there]
     if found:
-        raise UnusableSource(
-            f"the GLB document has {', '.join(found)}: export it as plain triangles"
-        )
+        raise UnusableSource("GlbNotPlainTriangles", features=", ".join(found))
 
 
 def _primitives(document: Json) -> Iterator[Json]:

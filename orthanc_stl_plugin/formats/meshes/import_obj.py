@@ -41,7 +41,7 @@ def plain_obj(content: bytes) -> bytes:
     if _FROM_END.search(text):
         text = b"".join(_counted_from_start(text))
     if _VERTEX_ZERO.search(text):
-        raise UnusableSource("a face of the OBJ document names the vertex 0: they count from 1")
+        raise UnusableSource("ObjVertexZero")
     return _without_concave(text)
 
 
@@ -98,7 +98,5 @@ def _resolved_index(index: bytes, count: int) -> bytes:
         return index
     number = count + 1 + int(index)
     if not 0 < number <= count:
-        raise UnusableSource(
-            f"a face of the OBJ document names the element {int(index)}: {count} stand before it"
-        )
+        raise UnusableSource("ObjElementMissing", element=int(index), count=count)
     return b"%d" % number

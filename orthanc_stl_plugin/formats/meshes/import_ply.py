@@ -39,8 +39,7 @@ def _check_rows(content: bytes, header: PlyHeader) -> None:
         for number in range(1, element.count + 1):
             if not _is_whole(element, next(rows, b"").split()):
                 raise UnusableSource(
-                    f"the ASCII PLY document is truncated: number {number} of the {element.count}"
-                    f" {element.name[:40]} rows is missing, or lacks numbers"
+                    "PlyRowMissing", row=number, rows=element.count, element=element.name[:40]
                 )
 
 

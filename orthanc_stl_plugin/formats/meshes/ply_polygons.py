@@ -190,7 +190,7 @@ def _binary(content: bytes, start: int, vertex: PlyElement, face: PlyElement) ->
             if (
                 corners < 0
             ):  # for a negative number, numpy would read the rest of the file for each face
-                raise UnusableSource(f"a face of the PLY document has {corners} corners")
+                raise UnusableSource("PlyFaceCorners", corners=corners)
             last = first + corners * kind.item.itemsize
             names = np.frombuffer(content, kind.item, corners, first).tolist()
             end = last + behind

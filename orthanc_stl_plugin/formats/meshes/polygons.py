@@ -66,10 +66,7 @@ def _flat(points: NDArray[np.float64], normal: NDArray[np.float64]) -> NDArray[n
 
 def _cut(points: NDArray[np.float64]) -> list[Triangle]:
     if len(points) > MOST_CORNERS:
-        raise UnusableSource(
-            f"a concave polygon has {len(points)} corners, above the limit of {MOST_CORNERS}:"
-            " export triangles"
-        )
+        raise UnusableSource("PolygonTooManyCorners", corners=len(points), limit=MOST_CORNERS)
     found = mapbox_earcut.triangulate_float64(points, np.array([len(points)], dtype=np.uint32))
     triangles: list[Triangle] = [(a, b, c) for a, b, c in found.reshape(-1, 3).tolist()]
     if len(triangles) != len(points) - 2:

@@ -163,7 +163,7 @@ def _understood[T](file: MeshFile, read: Callable[[], T]) -> T:
         return read()
     except _MALFORMED as error:
         raise UnusableSource(
-            f"the document of {len(file.content)} bytes is no {file.kind}, or is truncated"
+            "ModelUnreadable", bytes=len(file.content), format=file.kind
         ) from error
 
 
@@ -184,7 +184,7 @@ def _parts(file: MeshFile, content: bytes, options: Mapping[str, Any]) -> list[t
 def _joined(parts: list[trimesh.Trimesh], kind: MeshFormat, max_triangles: int) -> Mesh:
     count = sum(len(part.faces) for part in parts)
     if not count:
-        raise UnusableSource(f"the {kind} document has no triangle")
+        raise UnusableSource("ModelEmpty", format=kind)
     check_count(count, max_triangles, kind)
     corners = [part.vertices[part.faces].astype(np.float32) for part in parts]
     return welded(np.ascontiguousarray(np.concatenate(corners)), kind)
@@ -192,7 +192,7 @@ def _joined(parts: list[trimesh.Trimesh], kind: MeshFormat, max_triangles: int) 
 
 def _check_indices(part: trimesh.Trimesh, kind: MeshFormat) -> None:
     if part.vertices.ndim != 2 or part.vertices.shape[1] != 3:
-        raise UnusableSource(f"vertices of the {kind} document have fewer than 3 coordinates")
+        raise UnusableSource("ModelNotThreeDimensional", format=kind)
     lowest, highest = part.faces.min(initial=0), part.faces.max(initial=-1)
     if kind is MeshFormat.PLY:
         # With texture coordinates, trimesh has renumbered the vertices.
@@ -200,8 +200,7 @@ def _check_indices(part: trimesh.Trimesh, kind: MeshFormat) -> None:
     if lowest < 0 or highest >= len(part.vertices):
         wrong = lowest if lowest < 0 else highest
         raise UnusableSource(
-            f"a triangle of the {kind} document names the vertex {wrong}, counted from 0:"
-            f" there are {len(part.vertices)}"
+            "ModelVertexMissing", format=kind, vertex=wrong, count=len(part.vertices)
         )
 
 
@@ -210,8 +209,7 @@ def _check_place(mesh: Mesh, kind: MeshFormat) -> None:
     largest = np.abs(mesh.vertices).max()
     if extent < _FEWEST_STEPS * float(np.spacing(largest)):
         raise UnusableSource(
-            f"the {kind} document holds the coordinate {largest:.9g}, and its shape extends over"
-            f" {extent:.6g} alone: move it towards the origin, where its shape is not rounded away"
+            "ModelTooFarFromOrigin", format=kind, coordinate=largest, extent=extent
         )
 
 
@@ -221,10 +219,7 @@ def _unpacked(file: MeshFile, limits: MeshLimits) -> MeshFile:
     kinds = {name: PurePosixPath(name).suffix[1:].upper() for name in files}
     models = sorted(name for name in files if kinds[name] in MeshFormat and kinds[name] != "ZIP")
     if len(models) != 1:
-        raise UnusableSource(
-            f"the ZIP archive holds {len(models)} models: it must hold one,"
-            " an OBJ, PLY, GLB or STL file with what it needs"
-        )
+        raise UnusableSource("ZipModelCount", count=len(models))
     [name] = models
     return MeshFile(
         files[name],

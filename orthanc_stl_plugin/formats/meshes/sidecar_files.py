@@ -55,9 +55,7 @@ def unzipped(content: bytes, max_bytes: int) -> dict[str, bytes]:
             _check_size(entries, max_bytes)
             return {one.filename: archive.read(one) for one in entries}
     except _MALFORMED as error:
-        raise UnusableSource(
-            f"the document of {len(content)} bytes is no ZIP archive that can be read: {error}"
-        ) from error
+        raise UnusableSource("ZipUnreadable", bytes=len(content), reason=error) from error
 
 
 def _is_content(entry: zipfile.ZipInfo) -> bool:
@@ -67,12 +65,10 @@ def _is_content(entry: zipfile.ZipInfo) -> bool:
 
 def _check_size(entries: list[zipfile.ZipInfo], max_bytes: int) -> None:
     if len(entries) > MOST_FILES:
-        raise TooLarge(f"the ZIP archive holds {len(entries)} files, above {MOST_FILES}")
+        raise TooLarge("ZipTooManyFiles", files=len(entries), limit=MOST_FILES)
     total_bytes = sum(entry.file_size for entry in entries)  # zipfile returns no more than this
     if total_bytes > max_bytes:
-        raise TooLarge(
-            f"the ZIP archive holds {total_bytes} bytes, above MaxVolumeMiB = {max_bytes >> 20} MiB"
-        )
+        raise TooLarge("ZipTooLarge", bytes=total_bytes, max_volume_mib=max_bytes >> 20)
 
 
 def _base_name(path: str) -> str:

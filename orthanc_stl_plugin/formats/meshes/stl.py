@@ -90,14 +90,14 @@ def _is_text(content: bytes) -> bool:
 def _binary_corners(content: bytes, max_triangles: int) -> NDArray[np.float32]:
     """(F, 3, 3) float32 corners."""
     if len(content) < HEADER_BYTES:
-        raise UnusableSource(
-            f"the document of {len(content)} bytes is no STL: its header alone takes {HEADER_BYTES}"
-        )
+        raise UnusableSource("StlTooShort", bytes=len(content), header_bytes=HEADER_BYTES)
     count = int.from_bytes(content[80:HEADER_BYTES], "little")
     if not is_binary(content):
         raise UnusableSource(
-            f"the document of {len(content)} bytes is no STL, or is truncated: the {count}"
-            f" triangles of its header take {HEADER_BYTES + count * _TRIANGLE.itemsize}"
+            "StlTruncated",
+            bytes=len(content),
+            triangles=count,
+            needed_bytes=HEADER_BYTES + count * _TRIANGLE.itemsize,
         )
     check_count(count, max_triangles)
     triangles = np.frombuffer(content, dtype=_TRIANGLE, offset=HEADER_BYTES)
@@ -114,18 +114,14 @@ def _text_corners(content: bytes, max_triangles: int) -> NDArray[np.float32]:
         try:
             numbers = np.array([facet.groups() for facet in facets]).astype(np.float64)
         except ValueError as error:
-            raise UnusableSource("a coordinate of the ASCII STL document is no number") from error
+            raise UnusableSource("StlCoordinateNotNumber") from error
         with np.errstate(over="ignore"):
             parts.append(numbers.astype(np.float32).reshape(-1, 3, 3))
     loops = sum(1 for _ in _END_OF_LOOP.finditer(content))
     if loops != count:
-        raise UnusableSource(
-            f"{loops - count} of the {loops} facets of the ASCII STL document are no triangles"
-        )
+        raise UnusableSource("StlFacetsNotTriangles", wrong=loops - count, facets=loops)
     if _END_OF_SOLID.search(content, end) is None:
-        raise UnusableSource(
-            f'the ASCII STL document is truncated: no "endsolid" follows its {count} triangles'
-        )
+        raise UnusableSource("StlEndMissing", triangles=count)
     return np.concatenate(parts)
 
 
@@ -137,8 +133,7 @@ def check_count(count: int, max_triangles: int, kind: str = "STL") -> None:
     """
     if count > max_triangles:
         raise TooLarge(
-            f"the {kind} document has {count} triangles or more,"
-            f" above MaxTriangles = {max_triangles}"
+            "TooManyTriangles", format=kind, triangles=count, max_triangles=max_triangles
         )
 
 
@@ -152,21 +147,23 @@ def welded(corners: NDArray[np.float32], kind: str) -> Mesh:
     is_sound = np.isfinite(corners).all(axis=(1, 2))
     if not is_sound.all():
         raise UnusableSource(
-            f"{np.count_nonzero(~is_sound)} of the {len(corners)} triangles of the {kind} document"
-            " have coordinates that are no finite numbers"
+            "CoordinatesNotFinite",
+            wrong=np.count_nonzero(~is_sound),
+            triangles=len(corners),
+            format=kind,
         )
     if np.abs(corners).max(initial=0) > LARGEST_COORDINATE:
         raise UnusableSource(
-            f"the {kind} document holds the coordinate {np.abs(corners).max():g},"
-            f" above the limit of {LARGEST_COORDINATE:g}"
+            "CoordinateTooLarge",
+            format=kind,
+            coordinate=np.abs(corners).max(),
+            limit=LARGEST_COORDINATE,
         )
     soup = Mesh(corners.reshape(-1, 3), np.arange(len(corners) * 3, dtype=np.int32).reshape(-1, 3))
     faces = welded_faces(soup) if len(corners) else soup.faces
     is_triangle = (faces != faces[:, [1, 2, 0]]).all(axis=1)
     if not is_triangle.any():
-        raise UnusableSource(
-            f"the {kind} document has no triangle that encloses an area: {len(faces)} in all"
-        )
+        raise UnusableSource("TrianglesWithoutArea", format=kind, triangles=len(faces))
     numbers, first, place = np.unique(
         faces[is_triangle].ravel(), return_index=True, return_inverse=True
     )

@@ -43,7 +43,7 @@ class Textures:
         found = self._format(content, name)
         media_type = (_MEDIA_TYPES | _WEBP).get(found)
         if media_type is None:
-            raise UnusableSource(f"the texture {name} is a {found} picture: glTF has PNG and JPEG")
+            raise UnusableSource("TextureFormatUnsupported", texture=name, format=found)
         return media_type
 
     def converted(self, content: bytes, name: str) -> Texture:
@@ -57,7 +57,7 @@ class Textures:
                 plain = picture if picture.mode in _PNG_MODES else picture.convert("RGB")
                 plain.save(target, "PNG")
         except (OSError, ValueError) as error:
-            raise UnusableSource(f"the texture {name} cannot be read: {error}") from error
+            raise UnusableSource("TextureUnreadable", texture=name, reason=error) from error
         return Texture(target.getvalue(), _MEDIA_TYPES["PNG"])
 
     def _format(self, content: bytes, name: str) -> str:
@@ -69,15 +69,17 @@ class Textures:
                     self._count(size, name)
                     picture.verify()
         except Image.DecompressionBombError as error:
-            raise TooLarge(f"the texture {name} is too large: {error}") from error
+            raise TooLarge("TextureTooLarge", texture=name, reason=error) from error
         except (OSError, SyntaxError, ValueError) as error:
-            raise UnusableSource(f"the texture {name} is no picture, or is truncated") from error
+            raise UnusableSource("TextureNotPicture", texture=name) from error
         return found
 
     def _count(self, size: tuple[int, int], name: str) -> None:
         self._pixels += size[0] * size[1]
         if self._pixels > self._max_pixels:
             raise TooLarge(
-                f"the textures up to {name} have {self._pixels} pixels,"
-                f" above MaxTexturePixels = {self._max_pixels}"
+                "TexturesTooLarge",
+                texture=name,
+                pixels=self._pixels,
+                max_texture_pixels=self._max_pixels,
             )

@@ -52,7 +52,7 @@ def bare_jpeg2000(frame: bytes) -> bytes:
     """
     at = frame.find(_J2K_START)
     if at < 0:
-        raise UnusableSource("the frame is no JPEG 2000: it has no SOC and SIZ markers")
+        raise UnusableSource("NotJpeg2000")
     return frame[at:] if at else frame
 
 
@@ -68,12 +68,12 @@ def read_jpeg2000(codestream: bytes) -> Codestream:
             struct.unpack_from("BBB", codestream, 2 + _SIZ.size + 3 * n) for n in range(samples)
         }
     except struct.error as error:
-        raise UnusableSource("the JPEG 2000 header is truncated") from error
+        raise UnusableSource("Jpeg2000HeaderTruncated") from error
     if len(components) != 1:
-        raise UnusableSource("JPEG 2000 components that differ in size or precision are not read")
+        raise UnusableSource("Jpeg2000ComponentsDiffer")
     [(depth, step_across, step_down)] = components
     if step_across != 1 or step_down != 1:
-        raise UnusableSource("subsampled JPEG 2000 components are not read")
+        raise UnusableSource("Jpeg2000Subsampled")
     return Codestream(
         rows=bottom - top,
         columns=right - left,
@@ -104,7 +104,7 @@ def read_jpeg_xl(frame: bytes) -> Codestream:
     """
     at = frame.find(_JXL_START)
     if at < 0 or at + 12 > len(frame):
-        raise UnusableSource("the frame is no JPEG XL, or truncated")
+        raise UnusableSource("NotJpegXl")
     bits = _Bits(int.from_bytes(frame[at + 2 : at + 12], "little"))
     is_small = bits.take(1) == 1
     rows = bits.side(is_small=is_small)

@@ -107,14 +107,11 @@ class Display:
         known = colours if self._samples == 3 else (*_GREY, "PALETTE COLOR")
         if self._photometric not in known:
             raise UnusableSource(
-                f"{self._samples} samples of photometric interpretation {self._photometric} "
-                "cannot be shown"
+                "PhotometricUnsupported", samples=self._samples, photometric=self._photometric
             )
         is_wide = self._stored.bits_allocated > _LARGEST_TABLE_BITS
         if is_wide and self._photometric not in _GREY:
-            raise UnusableSource(
-                f"colours of {self._stored.bits_allocated} bits a sample cannot be shown"
-            )
+            raise UnusableSource("ColourBitsUnsupported", bits=self._stored.bits_allocated)
 
     def to_8bit(self, samples: NDArray[np.integer]) -> NDArray[np.uint8]:
         """(H, W, 1 or 3) uint8 grey or RGB of (H, W, S) decoded samples.
@@ -123,11 +120,10 @@ class Display:
             UnusableSource: the samples are not of the shape or type that the image has.
         """
         if samples.ndim != 3 or samples.shape[2] != self._samples:
-            raise UnusableSource(f"samples of shape {samples.shape} are not the image's")
+            raise UnusableSource("SamplesOfOtherShape", shape=samples.shape)
         if samples.dtype.itemsize * 8 != self._stored.bits_allocated:
             raise UnusableSource(
-                f"samples of type {samples.dtype} are not the image's "
-                f"{self._stored.bits_allocated} bits"
+                "SamplesOfOtherType", type=samples.dtype, bits=self._stored.bits_allocated
             )
         if self._photometric == "PALETTE COLOR":
             return self._looked_up(samples[..., 0])

@@ -47,7 +47,7 @@ def encapsulated_index(
     """
     basic_length = _item_length(buffer, pixel_data.value_at)
     if basic_length is None:
-        raise UnusableSource("the encapsulated pixel data begin without an offset table")
+        raise UnusableSource("OffsetTableMissing")
     basic_at = pixel_data.value_at + ITEM_HEADER.size
     first = basic_at + basic_length
     tables = [_offsets(buffer, basic_at, basic_length, "<u4")]
@@ -148,14 +148,11 @@ def _grouped(
     # Nothing tells which ones of a few are not there. Where most are not, their number is wrong.
     is_few = is_closed and 0 < declared_count - (len(frames) - 1) < len(frames)
     if is_few or len(frames) - 1 > declared_count or (is_start and not is_start[0]):
-        raise UnusableSource(
-            f"{len(bounds) - 1} fragments of pixel data cannot be told apart into"
-            f" {declared_count} frames"
-        )
+        raise UnusableSource("FragmentsNotFrames", fragments=len(bounds) - 1, frames=declared_count)
     return _index(frames[:-1], frames[1:], declared_count)
 
 
 def _index(starts: Offsets, ends: Offsets, declared_count: int) -> FrameIndex:
     if not len(starts):
-        raise UnusableSource(f"the file holds none of its {declared_count} frames")
+        raise UnusableSource("FramesMissing", frames=declared_count)
     return FrameIndex(starts, ends - starts, declared_count, is_encapsulated=True)

@@ -81,8 +81,10 @@ class PixelLayout:
         limit = max(_SMALL_BYTES, _MOST_BYTES_PER_STORED * stored_bytes)
         if self.working_bytes > limit:
             raise TooLarge(
-                f"a frame stored in {stored_bytes} bytes takes {self.working_bytes} bytes to"
-                f" decode, the limit for such a small one is {limit}"
+                "FrameTooLargeToDecode",
+                stored_bytes=stored_bytes,
+                needed_bytes=self.working_bytes,
+                limit_bytes=limit,
             )
 
     def check(self, codestream: Codestream, stored_bytes: int) -> None:
@@ -103,7 +105,7 @@ class PixelLayout:
             )
         if codestream.samples not in (0, self.samples):
             raise UnusableSource(
-                f"the frame has {codestream.samples} samples per pixel, the image {self.samples}"
+                "FrameSamplesDiffer", samples=codestream.samples, image_samples=self.samples
             )
         self.check_memory(stored_bytes)
 
@@ -151,7 +153,7 @@ def _lossy_jpeg(frame: bytes, layout: PixelLayout, reduce_by: int) -> Decoded:
         layout.photometric == "RGB" if header.is_lossless else header.is_rgb(layout.photometric)
     )
     if header.is_lossless and layout.samples == 3 and not is_rgb:
-        raise UnusableSource("the frame is lossless JPEG in a lossy transfer syntax, and not RGB")
+        raise UnusableSource("LosslessJpegInLossySyntax")
     return Decoded(_deep_jpeg(frame, layout, "RGB" if is_rgb else "YCBCR"), codestream)
 
 
@@ -230,7 +232,7 @@ def _run_lengths(frame: bytes, layout: PixelLayout, _: int) -> Decoded:
     itemsize = max(layout.bits_allocated // 8, 1)
     count, *offsets = _RLE_HEADER.unpack_from(frame)
     if count != itemsize * layout.samples:
-        raise UnusableSource(f"the frame has {count} RLE segments, not {itemsize * layout.samples}")
+        raise UnusableSource("RleSegmentCount", segments=count, needed=itemsize * layout.samples)
     ends = [*offsets[1:count], len(frame)]
     segments = [
         np.frombuffer(imagecodecs.packbits_decode(frame[start:end]), np.uint8)
@@ -240,7 +242,7 @@ def _run_lengths(frame: bytes, layout: PixelLayout, _: int) -> Decoded:
         return _whole(np.unpackbits(segments[0], bitorder="little")[:size], layout)
     shortest = min(segment.size for segment in segments)
     if shortest < size:
-        raise UnusableSource(f"an RLE segment ends after {shortest} of {size} bytes")
+        raise UnusableSource("RleSegmentTruncated", bytes=shortest, needed_bytes=size)
     planes = np.stack([segment[:size] for segment in segments])
     words = planes.reshape(layout.samples, itemsize, size).transpose(0, 2, 1)
     big_endian = np.ascontiguousarray(words).view(f">u{itemsize}")
@@ -267,7 +269,7 @@ def _whole(
     rows, columns, count = layout.rows, layout.columns, layout.samples
     needed = rows * columns * count
     if samples.size < needed:
-        raise UnusableSource(f"the frame is truncated: {samples.size} of {needed} samples")
+        raise UnusableSource("FrameTruncated", samples=samples.size, needed=needed)
     if is_planar:
         samples = samples.reshape(count, rows, columns).transpose(1, 2, 0)
     shaped = samples.reshape(rows, columns, count)
@@ -276,7 +278,7 @@ def _whole(
 
 def _check_complete(frame: bytes) -> None:
     if not is_complete(frame):
-        raise UnusableSource(f"the JPEG is truncated: its {len(frame)} bytes lack the end marker")
+        raise UnusableSource("JpegEndMissing", bytes=len(frame))
 
 
 def _pixels(samples: NDArray[np.integer]) -> NDArray[np.integer]:
@@ -314,6 +316,4 @@ def decode(codec: Codec, frame: bytes, layout: PixelLayout, reduce_by: int) -> D
     try:
         return codec(frame, layout, reduce_by)
     except MALFORMED as error:
-        raise UnusableSource(
-            f"the frame is malformed or truncated ({type(error).__name__})"
-        ) from error
+        raise UnusableSource("FrameMalformed", reason=type(error).__name__) from error

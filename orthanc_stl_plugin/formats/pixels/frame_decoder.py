@@ -77,7 +77,7 @@ class FrameDecoder:
         self._codec = codec_of(self._syntax)
         if not can_be_decoded(self._syntax):
             raise UnusableSource(
-                f"there is no decoder for transfer syntax {self._syntax} ({self._syntax.name})"
+                "TransferSyntaxUnsupported", uid=self._syntax, name=self._syntax.name
             )
         self.photometric = photometric_after(
             self._syntax, self._layout.photometric, self._layout.samples
@@ -101,18 +101,20 @@ class FrameDecoder:
     def _check_layout(self, max_bytes: int) -> None:
         layout = self._layout
         if layout.rows < 1 or layout.columns < 1:
-            raise UnusableSource(f"an image of {layout.columns} x {layout.rows} has no pixels")
+            raise UnusableSource("ImageWithoutPixels", columns=layout.columns, rows=layout.rows)
         if layout.samples not in (1, 3):
-            raise UnusableSource(f"{layout.samples} samples per pixel are not read, but 1 and 3")
+            raise UnusableSource("SamplesPerPixelUnsupported", samples=layout.samples)
         if layout.bits_allocated not in READABLE_BITS:
-            raise UnusableSource(f"{layout.bits_allocated} bits allocated per pixel are not read")
+            raise UnusableSource("BitsAllocatedUnsupported", bits=layout.bits_allocated)
         if not 1 <= layout.bits_stored <= layout.bits_allocated:
             raise UnusableSource(
-                f"{layout.bits_stored} bits stored do not fit into {layout.bits_allocated}"
+                "BitsStoredTooMany",
+                bits_stored=layout.bits_stored,
+                bits_allocated=layout.bits_allocated,
             )
         size = layout.byte_count
         if size > max_bytes:
-            raise TooLarge(f"a frame has {size} bytes when decoded, the limit is {max_bytes}")
+            raise TooLarge("FrameTooLarge", bytes=size, limit_bytes=max_bytes)
 
     def decode(
         self,
@@ -187,9 +189,7 @@ class FrameDecoder:
 
     def _checked(self, samples: NDArray[np.integer], needed: int) -> NDArray[np.integer]:
         if samples.size < needed:
-            raise UnusableSource(
-                f"the frame is truncated: {samples.size} of {needed} samples are there"
-            )
+            raise UnusableSource("FrameSamplesMissing", samples=samples.size, needed=needed)
         return samples[:needed]
 
     def _conformed(self, decoded: Decoded) -> NDArray[np.integer]:
@@ -201,7 +201,7 @@ class FrameDecoder:
         )
         if samples.shape != reduced or samples.dtype.kind not in "iu":
             raise UnusableSource(
-                f"the frame decodes to {samples.dtype} of {samples.shape}, not to {reduced}"
+                "FrameOfOtherShape", type=samples.dtype, shape=samples.shape, needed=reduced
             )
         precision = decoded.codestream.precision_bits or self._layout.bits_stored
         if decoded.codestream.is_signed == self._layout.is_signed and samples.dtype.kind == (

@@ -48,8 +48,10 @@ class FrameIndex:
         """
         if not 0 <= frame_index < len(self.offsets):
             raise UnusableSource(
-                f"frame {frame_index} (from 0) is not in the file, which holds"
-                f" {len(self.offsets)} of {self.declared_count} frames"
+                "FrameNotInFile",
+                frame=frame_index,
+                there=len(self.offsets),
+                frames=self.declared_count,
             )
         return self.offsets.item(frame_index), self.lengths.item(frame_index)
 
@@ -70,7 +72,7 @@ class FrameIndex:
             fragments.append(span[at + 8 : at + 8 + length])
             at += 8 + length
         if at != len(span) or not fragments:
-            raise UnusableSource(f"a frame's {len(span)} bytes are no items of pixel data")
+            raise UnusableSource("FrameNotItems", bytes=len(span))
         return fragments[0] if len(fragments) == 1 else b"".join(fragments)
 
     def frame_bytes(self, buffer: Buffer, frame_index: int) -> bytes:
@@ -94,7 +96,7 @@ def native_index(
     there = min(pixel_data.length, max(0, len(buffer) - pixel_data.value_at))
     count = checked_count(min(declared_count, there * 8 // bits_per_frame))
     if not count:
-        raise UnusableSource(f"the file holds none of its {declared_count} frames")
+        raise UnusableSource("FramesMissing", frames=declared_count)
     first_bits = np.arange(count + 1, dtype=np.int64) * bits_per_frame
     begins = first_bits[:-1] // 8
     ends = -(-first_bits[1:] // 8)
@@ -108,5 +110,5 @@ def checked_count(count: int) -> int:
         UnusableSource: there are more than `MOST_FRAMES`.
     """
     if count > MOST_FRAMES:
-        raise UnusableSource(f"the image has {count} frames, more than {MOST_FRAMES}")
+        raise UnusableSource("TooManyFrames", frames=count, limit=MOST_FRAMES)
     return count

@@ -114,7 +114,7 @@ def open_image(buffer: Buffer) -> ImageFile:
     elements = elements_up_to(buffer, end_of_header, encoding, PIXEL_DATA)
     pixel_data = elements.get(PIXEL_DATA)
     if pixel_data is None:
-        raise UnusableSource("the DICOM file has no pixel data, or is truncated before them")
+        raise UnusableSource("PixelDataMissing")
     syntax = _transfer_syntax(header, encoding)
     is_encapsulated = pixel_data.length == UNDEFINED_LENGTH
     if is_encapsulated == (syntax in NATIVE_SYNTAXES):
@@ -126,7 +126,7 @@ def open_image(buffer: Buffer) -> ImageFile:
         count = max(1, int(header.get("NumberOfFrames") or 1))
     bits = _bits_per_frame(header, pixel_data, count)
     if bits < 1:
-        raise UnusableSource("the image has no pixels: its rows, columns or bits are 0")
+        raise UnusableSource("ImageSizeZero")
     if is_encapsulated:
         table = elements.get(EXTENDED_OFFSET_TABLE)
         frames = encapsulated_index(buffer, pixel_data, count, table)
@@ -152,7 +152,7 @@ def _header(buffer: Buffer) -> tuple[Dataset, int]:
         is_image = None not in (header.get("Rows"), header.get("Columns"))
         header.buffer = None
     if not is_image:
-        raise UnusableSource("the file is no DICOM image: it has no Rows and Columns")
+        raise UnusableSource("NotAnImageFile")
     return header, stream.tell()
 
 

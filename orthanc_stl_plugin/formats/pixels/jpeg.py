@@ -97,7 +97,11 @@ def crop(jpeg: bytes, width: int, height: int) -> bytes:
     _check(jpeg, header)
     if width > header.columns or height > header.rows:
         raise UnusableSource(
-            f"no {width} x {height} corner can be cut from {header.columns} x {header.rows} pixels"
+            "JpegCornerTooLarge",
+            width=width,
+            height=height,
+            columns=header.columns,
+            rows=header.rows,
         )
     return libturbojpeg.crop(jpeg, width, height)
 
@@ -241,8 +245,10 @@ def _without_colour_signs(jpeg: bytes, is_rgb: bool) -> Iterator[Segment]:
 def _check(jpeg: bytes, header: JpegHeader) -> None:
     if not header.is_baseline_8bit:
         raise UnusableSource(
-            f"the JPEG is not of the 8-bit baseline kind: process {header.process}, "
-            f"{header.precision_bits} bits, {len(header.component_ids)} components"
+            "JpegNotBaseline",
+            process=header.process,
+            bits=header.precision_bits,
+            components=len(header.component_ids),
         )
     if not is_complete(jpeg):
-        raise UnusableSource(f"the JPEG is truncated: its {len(jpeg)} bytes lack the end marker")
+        raise UnusableSource("JpegEndMissing", bytes=len(jpeg))

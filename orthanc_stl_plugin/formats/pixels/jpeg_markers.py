@@ -112,11 +112,11 @@ def segments(jpeg: bytes) -> Iterator[Segment]:
         UnusableSource: these bytes are not a JPEG, or end before the first scan.
     """
     if not jpeg.startswith(START):
-        raise UnusableSource("the frame is no JPEG: it does not start with FF D8")
+        raise UnusableSource("NotJpeg")
     at = 2
     while at + 4 <= len(jpeg):
         if jpeg[at] != 0xFF:
-            raise UnusableSource(f"the JPEG is damaged: byte {at} should start a marker")
+            raise UnusableSource("JpegMarkerMissing", offset=at)
         marker = jpeg[at + 1]
         if marker == 0xFF:  # fill byte
             at += 1
@@ -131,7 +131,7 @@ def segments(jpeg: bytes) -> Iterator[Segment]:
             if marker == START_OF_SCAN:
                 return
             at = end
-    raise UnusableSource(f"the JPEG is truncated: its {len(jpeg)} bytes end before the first scan")
+    raise UnusableSource("JpegScanMissing", bytes=len(jpeg))
 
 
 def read_header(jpeg: bytes) -> JpegHeader:
@@ -153,13 +153,13 @@ def read_header(jpeg: bytes) -> JpegHeader:
         elif segment.marker == APP14 and body.startswith(ADOBE) and len(body) > _ADOBE_TRANSFORM_AT:
             adobe_transform = body[_ADOBE_TRANSFORM_AT]
     if frame is None:
-        raise UnusableSource("the JPEG is damaged: it has no frame header")
+        raise UnusableSource("JpegHeaderMissing")
     process, body = frame
     try:
         precision_bits, rows, columns, count = struct.unpack_from(">BHHB", body)
         components = [struct.unpack_from(">BBB", body, 6 + 3 * n) for n in range(count)]
     except struct.error as error:
-        raise UnusableSource("the JPEG is damaged: its frame header is too short") from error
+        raise UnusableSource("JpegHeaderTooShort") from error
     return JpegHeader(
         process,
         precision_bits,

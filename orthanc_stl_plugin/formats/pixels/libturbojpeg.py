@@ -106,7 +106,7 @@ def _check(handle: int, status: int) -> None:
     library = _library()
     if status != 0 and library.tjGetErrorCode(handle) != _WARNING:
         reason = library.tjGetErrorStr2(handle).decode("ascii", "replace")
-        raise UnusableSource(f"the JPEG cannot be used: {reason}")
+        raise UnusableSource("JpegUnusable", reason=reason)
 
 
 def decompress(jpeg: bytes, *, is_grey: bool, reduce_by: int = 1) -> NDArray[np.uint8]:

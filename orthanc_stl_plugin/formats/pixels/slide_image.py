@@ -146,7 +146,7 @@ def _tiling(image: ImageFile, paths: tuple[OpticalPath, ...]) -> FullTiling | Sp
     if not is_full and declared not in {1, columns * rows * planes * len(paths)}:
         if header.get("SOPClassUID") != WHOLE_SLIDE_SOP_CLASS_UID:
             return None  # frames of their own, whatever else is said
-        raise UnusableSource(f"nothing says where the {declared} frames of a tiled image are")
+        raise UnusableSource("TilePositionsMissing", frames=declared)
     measures = group_of(header, Dataset(), "PixelMeasuresSequence") or Dataset()
     origin = next(iter(items(header, "TotalPixelMatrixOriginSequence")), Dataset())
     return FullTiling(

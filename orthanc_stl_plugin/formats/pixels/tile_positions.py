@@ -150,8 +150,7 @@ def _item(buffer: Buffer, begin: int, end: int, encoding: Encoding) -> Dataset:
 def _parsed(buffer: Buffer, groups: Element, encoding: Encoding, frame_count: int) -> TilePositions:
     if frame_count > MOST_PARSED_ITEMS:
         raise UnusableSource(
-            f"the functional groups of {frame_count} frames are irregular, which is read for"
-            f" {MOST_PARSED_ITEMS} frames at most"
+            "FunctionalGroupsIrregular", frames=frame_count, limit=MOST_PARSED_ITEMS
         )
     positions = np.full((frame_count, 2), 0, dtype=np.int32)
     z_texts, names = [""] * frame_count, [""] * frame_count

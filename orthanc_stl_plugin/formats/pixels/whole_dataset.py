@@ -28,7 +28,7 @@ class PixelFrames:
             self.count = frame_count(dataset)
             content: bytes = dataset.PixelData
         if samples != 1:
-            raise UnusableSource(f"{samples} samples per pixel are a colour image, not a volume")
+            raise UnusableSource("ColourNotVolume", samples=samples)
         self._decoder = FrameDecoder(dataset)
         self._content = content
         self._frames: list[bytes] = []
@@ -42,7 +42,7 @@ class PixelFrames:
         needed = -(-self.count * self._frame_bits // 8)
         if len(self._content) < needed:
             raise UnusableSource(
-                f"the pixel data are truncated: {len(self._content)} of {needed} bytes are there"
+                "PixelDataTruncated", bytes=len(self._content), needed_bytes=needed
             )
 
     def read(self, index: int) -> NDArray[np.integer]:
@@ -58,7 +58,7 @@ class PixelFrames:
             start = index * self._frame_bits
             return self._content[start // 8 : -(-(start + self._frame_bits) // 8)]
         if index >= len(self._frames):
-            raise UnusableSource(f"only {len(self._frames)} of {self.count} frames are there")
+            raise UnusableSource("FramesIncomplete", there=len(self._frames), frames=self.count)
         return self._frames[index]
 
 

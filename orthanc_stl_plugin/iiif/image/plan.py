@@ -131,10 +131,7 @@ def plan(
             break
         index += 1
         if index == len(levels):
-            raise TooLarge(
-                f"the region takes {area} pixels of the smallest level to draw, above the limit"
-                f" of {largest_canvas}"
-            )
+            raise TooLarge("RegionTooLarge", pixels=area, limit=largest_canvas)
     stored_tile = _stored_tile(resolved, level, across, down) if reduce_by == 1 else None
     return _drawing(level, index, reduce_by, across, down, stored_tile)
 
@@ -208,7 +205,7 @@ def _drawing(
     columns_count = -(-right // tile_width) - left // tile_width
     count = columns_count * (-(-lower // tile_height) - upper // tile_height)
     if count > _MOST_TILES:
-        raise TooLarge(f"the region takes {count} tiles, above the limit of {_MOST_TILES}")
+        raise TooLarge("RegionTooManyTiles", tiles=count, limit=_MOST_TILES)
     columns = _pieces(left, right, tile_width)
     rows = _pieces(upper, lower, tile_height)
     return RenderPlan(

@@ -135,11 +135,11 @@ def parse_request(
     mirrored = rotation.startswith("!")
     quality, _, format_ = last.rpartition(".")
     if quality not in _QUALITIES:
-        raise BadRequest(f"{_shown(quality)} is no quality: {', '.join(_QUALITIES)}")
+        raise BadRequest("QualityUnknown", quality=_shown(quality), known=", ".join(_QUALITIES))
     if format_ in _FORMATS_NOT_BUILT:
-        raise NotSupported(f"the format {format_} is not built: {', '.join(_FORMATS)} are")
+        raise NotSupported("FormatNotSupported", format=format_, known=", ".join(_FORMATS))
     if format_ not in _FORMATS:
-        raise BadRequest(f"{_shown(format_)} is no format: {', '.join(_FORMATS)}")
+        raise BadRequest("FormatUnknown", format=_shown(format_), known=", ".join(_FORMATS))
     return ImageRequest(
         _region(region),
         _size(size, version),
@@ -157,19 +157,17 @@ def _region(text: str) -> Region:
     if text.startswith("pct:"):
         parts = text[4:].split(",")
         if len(parts) != 4 or not all(map(_is_decimal, parts)):
-            raise BadRequest(f"{_shown(text)} is no region of the form pct:x,y,w,h")
+            raise BadRequest("RegionPercentInvalid", region=_shown(text))
         percents = PercentRegion(*map(float, parts))
         if percents.width <= 0 or percents.height <= 0:
-            raise BadRequest(f"the region {_shown(text)} has a width or height of zero")
+            raise BadRequest("RegionEmpty", region=_shown(text))
         return percents
     parts = text.split(",")
     if len(parts) != 4 or not all(map(_is_integer, parts)):
-        raise BadRequest(
-            f"{_shown(text)} is no region: full, square, x,y,w,h in whole pixels or pct:x,y,w,h"
-        )
+        raise BadRequest("RegionInvalid", region=_shown(text))
     pixels = PixelRegion(*map(int, parts))
     if pixels.width == 0 or pixels.height == 0:
-        raise BadRequest(f"the region {_shown(text)} has a width or height of zero")
+        raise BadRequest("RegionEmpty", region=_shown(text))
     return pixels
 
 
@@ -179,7 +177,7 @@ def _size(text: str, version: Version) -> Size:
     if version is Version.V2:
         return _FULL if text == "full" else _scaled_size(text, text, upscaling=True)
     if text == "full":
-        raise BadRequest("the size full is of version 2 of the Image API; version 3 says max")
+        raise BadRequest("SizeOfVersionTwo")
     if text == "^max":
         return _MAX_UPSCALED
     if text.startswith("^"):
@@ -191,19 +189,19 @@ def _scaled_size(text: str, asked: str, *, upscaling: bool) -> Size:
     """The size in `text`, which is `asked` without its `^`."""
     if text.startswith("pct:"):
         if not _is_decimal(text[4:]):
-            raise BadRequest(f"{_shown(asked)} is no size of the form pct:n")
+            raise BadRequest("SizePercentInvalid", size=_shown(asked))
         percent = float(text[4:])
         if percent <= 0:
-            raise BadRequest(f"the size {_shown(asked)} leaves no pixel")
+            raise BadRequest("SizeLeavesNoPixel", size=_shown(asked))
         return Size(SizeForm.PERCENT, upscaling, percent=percent)
     confined = text.startswith("!")
     width, comma, height = text[confined:].partition(",")
     form = _form(width, height, confined=confined)
     if not comma or form is None:
-        raise BadRequest(f"{_shown(asked)} is no size: max, w, ,h w,h !w,h or pct:n")
+        raise BadRequest("SizeInvalid", size=_shown(asked))
     size = Size(form, upscaling, int(width or 0), int(height or 0))
     if (width and size.width == 0) or (height and size.height == 0):
-        raise BadRequest(f"the size {_shown(asked)} has a width or height of zero")
+        raise BadRequest("SizeEmpty", size=_shown(asked))
     return size
 
 
@@ -226,7 +224,7 @@ def _rotation_degrees(text: str) -> float:
         return 0.0
     degrees = float(text) if _is_decimal(text) else -1.0
     if not 0 <= degrees <= 360:
-        raise BadRequest(f"{_shown(text)} is no rotation: degrees from 0 to 360, ! before mirrors")
+        raise BadRequest("RotationInvalid", rotation=_shown(text))
     return degrees
 
 

@@ -140,7 +140,7 @@ def _region_box(region: Region, width: int, height: int) -> Box:
         x, right = _edges(region.x, region.width, width)
         y, lower = _edges(region.y, region.height, height)
     if right <= x or lower <= y:
-        raise BadRequest(f"the region has no pixel in an image of {width} x {height}")
+        raise BadRequest("RegionOutsideImage", width=width, height=height)
     return x, y, right - x, lower - y
 
 
@@ -168,18 +168,23 @@ def _output_size(size: Size, width: int, height: int, limits: Limits) -> Extent:
         return _maximum(width, height, limits, upscaling=size.upscaling)
     if not size.upscaling and (output[0] > width or output[1] > height):
         raise BadRequest(
-            f"the size {output[0]} x {output[1]} enlarges a region of {width} x {height} pixels,"
-            " which takes a ^ before the size"
+            "SizeEnlarges",
+            width=output[0],
+            height=output[1],
+            region_width=width,
+            region_height=height,
         )
     return output
 
 
 def _percent_size(size: Size, width: int, height: int) -> Extent:
     if size.percent > 100 and not size.upscaling:
-        raise BadRequest(f"the size pct:{size.percent:g} is above 100 and has no ^ before it")
+        raise BadRequest("SizePercentEnlarges", percent=size.percent)
     output = floor(width * size.percent / 100 + 0.5), floor(height * size.percent / 100 + 0.5)
     if max(output) == 0:
-        raise BadRequest(f"pct:{size.percent:g} of {width} x {height} pixels leaves no pixel")
+        raise BadRequest(
+            "SizePercentLeavesNoPixel", percent=size.percent, width=width, height=height
+        )
     return max(1, output[0]), max(1, output[1])
 
 
@@ -240,26 +245,24 @@ def _fitted(
 def _require_within(output: Extent, limits: Limits) -> None:
     wide, high = output
     if limits.max_width is not None and wide > limits.max_width:
-        raise BadRequest(f"a width of {wide} pixels is above the limit maxWidth {limits.max_width}")
+        raise BadRequest("WidthAboveLimit", width=wide, max_width=limits.max_width)
     max_height = limits.max_height or limits.max_width
     if max_height is not None and high > max_height:
-        raise BadRequest(f"a height of {high} pixels is above the limit maxHeight {max_height}")
+        raise BadRequest("HeightAboveLimit", height=high, max_height=max_height)
     _require_area_within(output, limits)
 
 
 def _require_area_within(output: Extent, limits: Limits) -> None:
     wide, high = output
     if limits.max_area is not None and wide * high > limits.max_area:
-        raise BadRequest(
-            f"{wide} x {high} pixels are above the limit maxArea of {limits.max_area} pixels"
-        )
+        raise BadRequest("AreaAboveLimit", width=wide, height=high, max_area=limits.max_area)
 
 
 def _require_format_holds(output: Extent, format_: Format) -> None:
     largest = LARGEST_SIDE.get(format_)
     if largest is not None and max(output) > largest:
         raise BadRequest(
-            f"{output[0]} x {output[1]} pixels are more than {format_} holds, {largest} a side"
+            "SizeAboveFormat", width=output[0], height=output[1], format=format_, limit=largest
         )
 
 

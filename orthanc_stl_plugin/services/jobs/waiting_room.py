@@ -44,7 +44,7 @@ class WaitingRoom:
             raise Busy(
                 f"{self._places} requests wait for such work already, a third of Orthanc's"
                 f" HttpThreadsCount = {self.http_threads}",
-                _RETRY_AFTER_S,
+                retry_after_s=_RETRY_AFTER_S,
             )
         try:
             yield

@@ -50,24 +50,25 @@ def all_errors() -> list[type[PluginError]]:
 
 @pytest.mark.parametrize("kind", all_errors())
 def test_every_error_is_answered_with_its_status_in_the_shape_of_orthanc(kind: type[PluginError]):
-    response = failing(kind("the reason")).respond(Request("GET", "/x"))
+    response = failing(kind("ModelEmpty", format="STL")).respond(Request("GET", "/x"))
     body = json.loads(response.body)
     assert response.status == body["HttpStatus"] == kind.status
-    assert body["Details"] == "the reason"
+    assert body["Details"] == "the STL document has no triangle"
+    assert (body["Code"], body["Parameters"]) == ("ModelEmpty", {"Format": "STL"})
     assert set(body) == {
-        "Details", "HttpError", "HttpStatus", "Message",
-        "Method", "OrthancError", "OrthancStatus", "Uri",
+        "Code", "Details", "HttpError", "HttpStatus", "Message",
+        "Method", "OrthancError", "OrthancStatus", "Parameters", "Uri",
     }  # fmt: skip
 
 
 def test_busy_says_when_to_come_back():
-    response = failing(Busy("full", retry_after_s=7)).respond(Request("GET", "/x"))
+    response = failing(Busy("NotJpeg", retry_after_s=7)).respond(Request("GET", "/x"))
     assert response.headers["Retry-After"] == "7"
 
 
 @pytest.mark.parametrize(
     ("error", "level"),
-    [(Busy("full"), logging.WARNING), (errors.WorkerDied("killed"), logging.ERROR)],
+    [(Busy("NotJpeg"), logging.WARNING), (errors.WorkerDied("NotJpeg"), logging.ERROR)],
 )
 def test_a_limit_that_is_reached_is_logged_as_a_warning_and_what_broke_as_an_error(
     error: PluginError, level: int, caplog: pytest.LogCaptureFixture
