@@ -184,7 +184,7 @@ class OrthancArchive:
         except orthanc.OrthancException as error:
             raise _refusal(error, "studies", parent_study) from error
         if answer["Status"] != _STORED:  # a filter of Orthanc's, in Lua or Python, has its say
-            raise ArchiveRefused(f"Orthanc has not stored the new instance: {answer['Status']}")
+            raise ArchiveRefused("InstanceNotStored", status=answer["Status"])
         return StoredInstance(answer["ID"], answer)
 
     def textured_model(self, instance_id: str) -> bytes:
@@ -392,5 +392,7 @@ def _refusal(error: orthanc.OrthancException, level: str, identifier: str) -> Pl
     if code in _MISSING:
         return _missing(level, identifier)
     if code in _TAGS_REFUSED:
-        return BadRequest(f"Orthanc refuses the tags of the new instance: {message}")
-    return ArchiveRefused(f"Orthanc error {code} with {_ONE[level]} {identifier}: {message}")
+        return BadRequest("TagsRefused", reason=message)
+    return ArchiveRefused(
+        "OrthancRefused", code=code, level=_ONE[level], id=identifier, reason=message
+    )

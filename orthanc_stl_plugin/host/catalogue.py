@@ -127,7 +127,7 @@ class OrthancCatalogue:
         except orthanc.OrthancException as error:
             if error.args[0] in _MISSING:
                 return False
-            raise ArchiveRefused(f"Orthanc error {error.args[0]} with a label") from error
+            raise ArchiveRefused("OrthancFailedWithLabel", code=error.args[0]) from error
         return True
 
 
@@ -221,7 +221,7 @@ def _post(path: str, question: Mapping[str, object]) -> Any:
     try:
         return json.loads(orthanc.RestApiPost(path, json.dumps(question).encode()))
     except orthanc.OrthancException as error:
-        raise ArchiveRefused(f"Orthanc error {error.args[0]} with {path}") from error
+        raise ArchiveRefused("OrthancFailed", code=error.args[0], path=path) from error
 
 
 def _is_identifier(identifier: str) -> bool:
@@ -236,7 +236,7 @@ def _path(level: Level, identifier: str) -> str:
 
 
 def _missing(level: Level, identifier: str) -> NotFound:
-    return NotFound(f"there is nothing below /{level} with the identifier {identifier[:80]!r}")
+    return NotFound("NothingBelow", level=level, id=identifier[:80])
 
 
 def _get(path: str, level: Level, identifier: str) -> dict[str, Any]:
@@ -245,5 +245,7 @@ def _get(path: str, level: Level, identifier: str) -> dict[str, Any]:
     except orthanc.OrthancException as error:
         if error.args[0] in _MISSING:
             raise _missing(level, identifier) from error
-        raise ArchiveRefused(f"Orthanc error {error.args[0]} with {level} {identifier}") from error
+        raise ArchiveRefused(
+            "OrthancFailedWith", code=error.args[0], level=level, id=identifier
+        ) from error
     return answer

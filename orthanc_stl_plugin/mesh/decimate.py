@@ -35,10 +35,7 @@ def simplify(mesh: Mesh, triangles: int) -> Mesh:
         found = Mesh((points + middle).astype(np.float32), faces)
         if len(faces) <= triangles and is_watertight(found):
             return found
-    raise UnusableSource(
-        f"the surface of {len(mesh.faces)} triangles cannot be reduced to {triangles}"
-        " and stay closed: it has too many parts or holes"
-    )
+    raise UnusableSource("SurfaceNotReducible", triangles=len(mesh.faces), wanted=triangles)
 
 
 def _decimated(

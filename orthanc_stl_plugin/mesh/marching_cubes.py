@@ -57,7 +57,7 @@ def bounding_box(volume: NDArray[np.generic]) -> Box:
     filled = (index for index, slab in enumerate(words) if slab.max() or slab.min())
     first = next(filled, None)
     if first is None:
-        raise UnusableSource("the mask is empty: no voxel is inside")
+        raise UnusableSource("NoVoxelInside")
     last = next(index for index in reversed(range(len(words))) if words[index].any())
     plane = np.bitwise_or.reduce(words[first : last + 1], axis=0)
     rows = _extent(plane.any(axis=1))

@@ -23,7 +23,7 @@ def report(mesh: Mesh) -> MeshReport:
         UnusableSource: the mesh has no triangle.
     """
     if not len(mesh.faces):
-        raise UnusableSource("the mesh has no triangle")
+        raise UnusableSource("MeshEmpty")
     rows = np.ascontiguousarray(mesh.vertices.T)
     is_used = np.zeros(len(mesh.vertices), dtype=np.bool_)
     is_used[mesh.faces.ravel()] = True

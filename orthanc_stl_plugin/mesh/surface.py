@@ -168,7 +168,7 @@ def fitted(
     inside = within(volume, level, upper)
     if not inside.any():
         bounds = f"from {level:g}" if upper is None else f"between {level:g} and {upper:g}"
-        raise UnusableSource(f"no voxel has a value {bounds}")
+        raise UnusableSource("ThresholdMissesVoxels", bounds=bounds)
     box = bounding_box(inside)
     factors = block_factors(tuple(s.stop - s.start for s in box), resolution)
     wide = _widened(box, factors, volume.shape)
@@ -176,9 +176,7 @@ def fitted(
     if max(factors) > 1:
         volume, grid = block_means(volume, factors), grid.reduced(factors)
         if not within(volume, level, upper).any():
-            raise UnusableSource(
-                f"nothing is left at a resolution of {resolution}: the object is too thin"
-            )
+            raise UnusableSource("ResolutionTooLow", resolution=resolution)
     return volume, grid
 
 
@@ -369,7 +367,4 @@ def _check_resolution(grid: Grid) -> None:
     step = float(np.spacing(np.float32(farthest)))
     smallest = min(grid.voxel_size_mm)
     if smallest * MARGIN < 2 * step:
-        raise UnusableSource(
-            f"voxels of {smallest:g} mm at {farthest:g} mm from the origin are too fine"
-            f" for the float32 coordinates of a mesh: their step there is {step:g} mm"
-        )
+        raise UnusableSource("VoxelsTooFine", voxel_mm=smallest, distance_mm=farthest, step_mm=step)

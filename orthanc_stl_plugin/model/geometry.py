@@ -64,22 +64,21 @@ class Grid:
 
     def __post_init__(self) -> None:
         if min(self.shape) < 1:
-            raise UnusableSource(f"a volume of {self.shape} voxels has no inside")
+            raise UnusableSource("VolumeWithoutInside", shape=self.shape)
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all():
-            raise UnusableSource("the affine matrix holds values that are not finite numbers")
+            raise UnusableSource("AffineNotFinite")
         if np.abs(affine).max() > LARGEST_COORDINATE_MM:
             raise UnusableSource(
-                f"the affine matrix holds {np.abs(affine).max():g},"
-                f" above the limit of {LARGEST_COORDINATE_MM:g} mm"
+                "AffineTooLarge", value=np.abs(affine).max(), limit_mm=LARGEST_COORDINATE_MM
             )
         sizes = np.linalg.norm(affine[:3, :3], axis=0)
         if sizes.min() < SMALLEST_VOXEL_MM:
             raise UnusableSource(
-                f"a voxel of {sizes[0]:g} x {sizes[1]:g} x {sizes[2]:g} mm has no extent"
+                "VoxelWithoutExtent", width_mm=sizes[0], height_mm=sizes[1], depth_mm=sizes[2]
             )
         if abs(np.linalg.det(affine[:3, :3] / sizes)) < 1e-6:
-            raise UnusableSource("the affine matrix is singular: two voxel axes are parallel")
+            raise UnusableSource("AffineSingular")
         affine.flags.writeable = False
         object.__setattr__(self, "affine", affine)
 
@@ -109,8 +108,13 @@ class Grid:
         needed = columns * rows * slices * bytes_per_voxel
         if needed > max_bytes:
             raise TooLarge(
-                f"a volume of {columns} x {rows} x {slices} voxels takes {needed} bytes, above the"
-                f" limit of {max_bytes} bytes (MaxVolumeMiB = {max_bytes >> 20})"
+                "VolumeTooLarge",
+                columns=columns,
+                rows=rows,
+                slices=slices,
+                needed_bytes=needed,
+                limit_bytes=max_bytes,
+                max_volume_mib=max_bytes >> 20,
             )
 
     def to_world(self, indices: NDArray[np.floating]) -> NDArray[np.float64]:

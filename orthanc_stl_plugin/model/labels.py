@@ -66,7 +66,7 @@ class Structure:
         if self.mask.shape != self.grid.shape:
             raise ValueError(f"a mask of {self.mask.shape} voxels on a grid of {self.grid.shape}")
         if not self.mask.any():
-            raise UnusableSource(f"structure {self.segment.name!r} has no voxel")
+            raise UnusableSource("StructureEmpty", name=self.segment.name)
 
 
 def select(segments: Sequence[Segment], wanted: int | str, kind: str = "segment") -> Segment:

@@ -96,12 +96,17 @@ class MeshOptions:
     def __post_init__(self) -> None:
         if not MIN_RESOLUTION <= self.resolution <= MAX_RESOLUTION:
             raise BadRequest(
-                f"Resolution is {self.resolution}: it must be {MIN_RESOLUTION}-{MAX_RESOLUTION}"
+                "ResolutionOutOfRange",
+                resolution=self.resolution,
+                lowest=MIN_RESOLUTION,
+                highest=MAX_RESOLUTION,
             )
         if not 0 <= self.iterations <= MAX_ITERATIONS:
-            raise BadRequest(f"Iterations is {self.iterations}: it must be 0-{MAX_ITERATIONS}")
+            raise BadRequest(
+                "IterationsOutOfRange", iterations=self.iterations, highest=MAX_ITERATIONS
+            )
         if self.triangles is not None and self.triangles < MIN_TRIANGLES:
-            raise BadRequest(f"Triangles is {self.triangles}: it must be at least {MIN_TRIANGLES}")
+            raise BadRequest("TooFewTriangles", triangles=self.triangles, lowest=MIN_TRIANGLES)
 
     @property
     def is_smooth(self) -> bool:

@@ -48,7 +48,7 @@ class Publication:
             NotFound: it may not, or there is none; the error does not say which.
         """
         if not self._is_published(level, identifier):
-            raise NotFound(f"there is nothing public with the identifier {identifier[:80]!r}")
+            raise NotFound("NothingPublicNamed", id=identifier[:80])
 
     def _is_published(self, level: Level, identifier: str) -> bool:
         try:

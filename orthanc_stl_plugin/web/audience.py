@@ -40,7 +40,7 @@ def _guard(
         if not publication.is_public(request.headers):
             return _unshared(handle(request))
         if route.shows is Shows.NOTHING or request.method != "GET":
-            raise NotFound("there is nothing public at this address")
+            raise NotFound("NothingPublicHere")
         if route.shows in _LEVELS:
             publication.check(_LEVELS[route.shows], request.groups[0])
         return _asked_for_again(handle(request._replace(visible_label=publication.label)))

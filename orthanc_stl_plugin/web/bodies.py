@@ -83,7 +83,7 @@ class OrderFields(_Body, frozen=True, kw_only=True):
         if self.synchronous is UNSET:
             return asynchronous
         if self.asynchronous is not UNSET and self.synchronous == asynchronous:
-            raise BadRequest('"Synchronous" and "Asynchronous" contradict each other')
+            raise BadRequest("SynchronousContradiction")
         return not self.synchronous
 
 
@@ -115,7 +115,7 @@ class SurfaceFields(OrderFields, frozen=True, kw_only=True):
         """
         method = given(self.smoothing.method)
         if not self.smooth and method not in (None, SmoothingMethod.NONE):
-            raise BadRequest(f'"Smooth" is false, but "Smoothing.Method" is {str(method)!r}')
+            raise BadRequest("SmoothContradiction", method=str(method))
         return MeshOptions(
             resolution=self.resolution,
             method=(method or _DEFAULTS.method) if self.smooth else SmoothingMethod.NONE,
@@ -215,7 +215,7 @@ def read_body[T: Struct](kind: type[T], content: bytes) -> T:
     except msgspec.ValidationError as error:
         raise BadRequest(_sentence(kind, content)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"the body is not JSON: {error}") from error
+        raise BadRequest("BodyNotJson", reason=error) from error
     return fields
 
 
@@ -229,18 +229,20 @@ def binary(name: str, text: str, max_bytes: int) -> bytes:
     if text.startswith("data:"):
         head, comma, text = text.partition(",")
         if not comma or not head.endswith(";base64"):
-            raise BadRequest(f'"{name}" is a data URI without ";base64,": {quoted(head)}')
+            raise BadRequest("FieldNotDataUri", field=name, value=quoted(head))
     if len(text) // 4 * 3 > max_bytes:
         raise TooLarge(
-            f'"{name}" is a file of some {len(text) // 4 * 3 >> 20} MiB:'
-            f" MaxVolumeMiB = {max_bytes >> 20} is the most"
+            "FieldTooLarge",
+            field=name,
+            mib=len(text) // 4 * 3 >> 20,
+            max_volume_mib=max_bytes >> 20,
         )
     try:
         decoded = _decoded(text)
     except (UnicodeEncodeError, ValueError) as error:
-        raise BadRequest(f'"{name}" is not base64: {quoted(text)}') from error
+        raise BadRequest("FieldNotBase64", field=name, value=quoted(text)) from error
     if not decoded:
-        raise BadRequest(f'"{name}" holds no bytes')
+        raise BadRequest("FieldEmpty", field=name)
     return decoded
 
 

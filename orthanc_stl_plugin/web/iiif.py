@@ -271,7 +271,7 @@ class _ImageApi:
             return self._face.version
         version = _VERSIONS.get(base[-1])
         if version is None:
-            raise NotFound(f"there is no version {quoted(base[-1])} of the IIIF Image API: 2 or 3")
+            raise NotFound("NoSuchImageApi", version=quoted(base[-1]))
         return version
 
     def _address(self, request: Request, segments: int) -> str:

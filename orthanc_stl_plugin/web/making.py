@@ -37,12 +37,9 @@ def instance_tags(tags: Mapping[str, object]) -> dict[str, object]:
     for name, value in tags.items():
         keyword = _keyword(name)
         if keyword in RESERVED_TAGS:
-            raise BadRequest(f'"Tags" may not set {keyword}: the study or the model decides it')
+            raise BadRequest("TagNotSettable", keyword=keyword)
         if not isinstance(value, str) or len(value) > _LONGEST_TAG:
-            raise BadRequest(
-                f'"Tags.{keyword}" is {quoted(value)}:'
-                f" it must be a text of at most {_LONGEST_TAG} characters"
-            )
+            raise BadRequest("TagTooLong", keyword=keyword, value=quoted(value), limit=_LONGEST_TAG)
         _check_representation(keyword, value)
         checked[keyword] = value
     return checked
@@ -51,13 +48,12 @@ def instance_tags(tags: Mapping[str, object]) -> dict[str, object]:
 def _check_representation(keyword: str, value: str) -> None:
     representation = dictionary_VR(keyword)
     if representation not in STR_VR:
-        raise BadRequest(f'"Tags" may not set {keyword}: a value of {representation} is no text')
+        raise BadRequest("TagNotText", keyword=keyword, representation=representation)
     try:
         validate_value(representation, value, RAISE)
     except ValueError as error:
         raise BadRequest(
-            f'"Tags.{keyword}" is {quoted(value)}: that is no value of {representation}'
-            " (PS3.5 section 6.2)"
+            "TagValueInvalid", keyword=keyword, value=quoted(value), representation=representation
         ) from error
 
 
@@ -70,5 +66,5 @@ def _keyword(name: str) -> str:
     except (ValueError, OverflowError):
         keyword = ""
     if not keyword:
-        raise BadRequest(f'"Tags" names {quoted(name)}: no such DICOM keyword or tag (gggg,eeee)')
+        raise BadRequest("TagUnknown", name=quoted(name))
     return keyword

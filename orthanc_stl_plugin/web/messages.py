@@ -47,9 +47,9 @@ class Request(NamedTuple):
         try:
             value = read_json(self.body)
         except ValueError as error:
-            raise BadRequest(f"the body is not JSON: {_reason(error)}") from error
+            raise BadRequest("BodyNotJson", reason=_reason(error)) from error
         if not isinstance(value, dict):
-            raise BadRequest(f"the body is a JSON {type(value).__name__}: it must be an object")
+            raise BadRequest("BodyNotObject", type=type(value).__name__)
         return value
 
 

@@ -117,7 +117,7 @@ def _view(request: Request) -> View:
     default = View()
     size = request.query.get("size", str(default.size_px))
     if _WHOLE.fullmatch(size) is None:
-        raise BadRequest(f"size is {quoted(size)}: it must be a whole number, {SIZES_PX} pixels")
+        raise BadRequest("SizeNotWhole", value=quoted(size), limits=SIZES_PX)
     return View(
         size_px=int(size),
         turn_degrees=_degrees(request, "turn", TURNS_DEGREES, default.turn_degrees),
@@ -128,5 +128,5 @@ def _view(request: Request) -> View:
 def _degrees(request: Request, name: str, limits: Limits, default: float) -> float:
     text = request.query.get(name, str(default)).strip()  # a plus sign arrives as a space
     if _NUMBER.fullmatch(text) is None:
-        raise BadRequest(f"{name} is {quoted(text)}: it must be a number, {limits} degrees")
+        raise BadRequest("AngleNotNumber", name=name, value=quoted(text), limits=limits)
     return float(text)

@@ -191,7 +191,7 @@ def _wanted(name: str, chosen: list[int | str] | UnsetType) -> Wanted:
     if isinstance(chosen, UnsetType):
         return None
     if len(set(chosen)) < len(chosen):
-        raise BadRequest(f'"{name}" is {quoted(chosen)}: it names something twice')
+        raise BadRequest("NamedTwice", name=name, value=quoted(chosen))
     return tuple(chosen)
 
 
@@ -200,7 +200,7 @@ def _format(name: str) -> MeshFormat:
         return MeshFormat(name.upper())
     except ValueError as error:
         known = ", ".join(MeshFormat)
-        raise BadRequest(f'"Format" is {quoted(name)}: it is one of {known}') from error
+        raise BadRequest("FormatNotKnown", value=quoted(name), known=known) from error
 
 
 def _millimetres(body: Attach) -> float | None:
@@ -210,7 +210,7 @@ def _millimetres(body: Attach) -> float | None:
         return None
     if unit not in MILLIMETRES_PER_UNIT:
         known = ", ".join(MILLIMETRES_PER_UNIT)
-        raise BadRequest(f'"Unit" is {quoted(unit)}: it is one of {known}')
+        raise BadRequest("UnitNotKnown", value=quoted(unit), known=known)
     return MILLIMETRES_PER_UNIT[unit]
 
 
@@ -218,7 +218,7 @@ def _is_y_up(body: Attach) -> bool | None:
     """Whether the y axis points up; None for what the format has."""
     axis = given(body.up)
     if axis is not None and axis not in _Y_IS_UP:
-        raise BadRequest(f'"Up" is {quoted(axis)}: it is one of {", ".join(_Y_IS_UP)}')
+        raise BadRequest("UpNotKnown", value=quoted(axis), known=", ".join(_Y_IS_UP))
     return _Y_IS_UP[axis] if axis is not None else None
 
 
@@ -227,9 +227,9 @@ def _label_names(names: Mapping[str, str]) -> dict[int, str]:
     for number, name in names.items():
         is_whole = number.isascii() and number.isdigit() and len(number) <= 5
         if not (is_whole and 1 <= int(number) <= 65535):
-            raise BadRequest(f'"LabelNames" has the key {quoted(number)}: it must be 1-65535')
+            raise BadRequest("LabelNumberInvalid", value=quoted(number))
         if not name.strip():
-            raise BadRequest(f'"LabelNames.{number}" is {quoted(name)}: it must be a name')
+            raise BadRequest("LabelNameInvalid", number=number, value=quoted(name))
         checked[int(number)] = name.strip()
     return checked
 
@@ -238,11 +238,11 @@ def _threshold(value: float | str) -> float | None:
     """The number, or None for Otsu's method."""
     if isinstance(value, str):
         if value != OTSU:
-            raise BadRequest(f'"Threshold" is {quoted(value)}: a number or "{OTSU}"')
+            raise BadRequest("ThresholdInvalid", value=quoted(value), otsu=OTSU)
         return None
     return float(value)
 
 
 def _check_bounds(threshold: float, upper: float) -> None:
     if upper <= threshold:
-        raise BadRequest(f'"Upper" is {upper:g}: it must be above "Threshold" = {threshold:g}')
+        raise BadRequest("UpperBelowThreshold", upper=upper, threshold=threshold)

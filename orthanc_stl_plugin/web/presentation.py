@@ -218,5 +218,5 @@ def _negotiated(accept: str, media_type: str) -> str:
 
 def _whole(text: str) -> int:
     if _NUMBER.fullmatch(text) is None:
-        raise NotFound(f"{text[:80]!r} is no number of a page or frame")
+        raise NotFound("NoSuchNumber", value=text[:80])
     return int(text)

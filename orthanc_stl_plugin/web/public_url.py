@@ -64,18 +64,18 @@ def _stated_url(  # one for each header
     scheme = (forwarding.get("proto") or _first(scheme) or "http").lower()
     prefix = _first(prefix).rstrip("/")
     if _HOST.fullmatch(host) is None:
-        raise BadRequest(f"{quoted(host)} is no host: Forwarded, X-Forwarded-Host or Host says so")
+        raise BadRequest("HostInvalid", value=quoted(host))
     if scheme not in _SCHEMES:
-        raise BadRequest(f"{quoted(scheme)} is no scheme: it must be http or https")
+        raise BadRequest("SchemeInvalid", value=quoted(scheme))
     if _PREFIX.fullmatch(prefix) is None:
-        raise BadRequest(f"X-Forwarded-Prefix is {quoted(prefix)}: it must be a path")
+        raise BadRequest("PrefixInvalid", value=quoted(prefix))
     return f"{scheme}://{_with_port(host, scheme, _first(port))}{prefix}"
 
 
 def _with_port(host: str, scheme: str, port: str) -> str:
     """The host with the port that a proxy tells, unless it has one or that is the usual one."""
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < _PORTS):
-        raise BadRequest(f"X-Forwarded-Port is {quoted(port)}: it must be a port")
+        raise BadRequest("PortInvalid", value=quoted(port))
     has_port = ":" in host.rpartition("]")[2]
     return host if not port or has_port or port == _USUAL_PORT[scheme] else f"{host}:{port}"
 

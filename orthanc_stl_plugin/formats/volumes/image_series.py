@@ -136,14 +136,11 @@ def _headers(number: int, source: DicomSource) -> list[_Frame]:
     header = read_dataset(source, stop_before_pixels=True)
     with tolerating("the description of an image"):
         if "Rows" not in header or "Columns" not in header:
-            raise UnusableSource(f"instance {header.SOPInstanceUID} is not an image")
+            raise UnusableSource("NotAnImage", instance_uid=header.SOPInstanceUID)
         shape = (int(header.Rows), int(header.Columns))
         kinds = [str(part).upper() for part in header.get("ImageType") or ()]
         if "MOSAIC" in kinds:
-            raise UnusableSource(
-                f"instance {header.SOPInstanceUID} is a Siemens MOSAIC, whose slices lie side by"
-                " side in one image: only series with an image for each slice are read"
-            )
+            raise UnusableSource("SiemensMosaic", instance_uid=header.SOPInstanceUID)
         is_localizer = "LOCALIZER" in kinds
         planes: Sequence[FramePlane | None]
         try:
@@ -159,7 +156,7 @@ def _headers(number: int, source: DicomSource) -> list[_Frame]:
 def _one_family(frames: Sequence[_Frame]) -> tuple[list[_Frame], list[str]]:
     """The frames that make the volume, and notes on the others."""
     if not frames:
-        raise UnusableSource("the series has no image")
+        raise UnusableSource("SeriesWithoutImage")
     candidates = [frame for frame in frames if not frame.is_localizer] or list(frames)
     families: list[list[_Frame]] = []
     for frame in candidates:
@@ -171,13 +168,10 @@ def _one_family(frames: Sequence[_Frame]) -> tuple[list[_Frame], list[str]]:
     largest = max(families, key=len)
     if len(largest) < MAJORITY * len(candidates):
         raise UnusableSource(
-            f"the {len(candidates)} images are of {len(families)} different sizes or orientations,"
-            f" at most {len(largest)} of them alike: they form no volume"
+            "ImagesUnlike", images=len(candidates), kinds=len(families), alike=len(largest)
         )
     if largest[0].plane is None:
-        raise UnusableSource(
-            "the images have no position, orientation or pixel spacing in the patient"
-        )
+        raise UnusableSource("ImagesWithoutPosition")
     notes = []
     if len(candidates) < len(frames):
         notes.append(f"localizers left out: {len(frames) - len(candidates)}")
@@ -201,7 +195,7 @@ def _grid(frames: Sequence[_Frame], changing: ChangingSpacing | None) -> tuple[L
     planes = [frame.plane for frame in frames if frame.plane is not None]
     frames_of_reference = {uid_of(frame.header, "FrameOfReferenceUID") for frame in frames}
     if len(frames_of_reference) > 1:
-        raise UnusableSource(f"the images have {len(frames_of_reference)} frames of reference")
+        raise UnusableSource("ImagesInSeveralFramesOfReference", count=len(frames_of_reference))
     orientation, spacing = planes[0].orientation, planes[0].pixel_spacing_mm
     if changing is not None:
         lattice = changing.lattice
@@ -216,14 +210,18 @@ def _grid(frames: Sequence[_Frame], changing: ChangingSpacing | None) -> tuple[L
         images_of_slice = np.bincount(lattice.indices, minlength=lattice.count)
     if images_of_slice.max() > 1:
         raise UnusableSource(
-            f"{np.count_nonzero(images_of_slice > 1)} of {len(images_of_slice)} slices have more"
-            " than one image: several phases, echoes or reconstructions are not one volume"
+            "SeveralImagesPerSlice",
+            slices=np.count_nonzero(images_of_slice > 1),
+            total=len(images_of_slice),
         )
     if images_of_slice.min() < 1:
         missing = np.flatnonzero(images_of_slice == 0)
         raise UnusableSource(
-            f"{len(missing)} of {lattice.count} slices are missing,"
-            f" the first one between slices {missing[0]} and {missing[0] + 2} from below"
+            "SlicesMissing",
+            missing=len(missing),
+            total=lattice.count,
+            below=missing[0],
+            above=missing[0] + 2,
         )
     rows, columns = frames[0].shape
     shape = (columns, rows, lattice.count)
@@ -251,7 +249,7 @@ def _values(
         for frame, level in wanted:
             raw = pixels.read(frame.index)
             if raw.shape != frame.shape:
-                raise UnusableSource(f"a frame of {raw.shape} pixels, not {frame.shape}")
+                raise UnusableSource("FrameSizeDiffers", shape=raw.shape, needed=frame.shape)
             with tolerating("the Modality LUT"):
                 image = _rescaled(raw, dataset, groups[frame.index])
                 if (ends := _padding_values(dataset)) is not None:
@@ -282,7 +280,7 @@ def _rescaled(
     slope = float(source.get("RescaleSlope", 1) or 1)
     intercept = float(source.get("RescaleIntercept", 0) or 0)
     if not np.isfinite([slope, intercept]).all():
-        raise UnusableSource(f"rescale slope {slope:g}, intercept {intercept:g}")
+        raise UnusableSource("RescaleUnusable", slope=slope, intercept=intercept)
     if slope.is_integer() and intercept.is_integer():
         return raw.astype(np.int64) * int(slope) + int(intercept)
     return (raw * slope + intercept).astype(np.float32)

@@ -89,9 +89,7 @@ def _decompressed(content: bytes, max_bytes: int) -> bytes:
             while not inflater.eof:
                 piece = view[position : position + window]
                 if not piece:
-                    raise UnusableSource(
-                        f"the gzip stream is truncated after {len(view)} bytes ({total} inflated)"
-                    )
+                    raise UnusableSource("GzipTruncated", bytes=len(view), inflated_bytes=total)
                 parts.append(inflater.decompress(piece, max_bytes - total + 1))
                 total += len(parts[-1])
                 if total > max_bytes:
@@ -99,7 +97,7 @@ def _decompressed(content: bytes, max_bytes: int) -> bytes:
                 position += len(piece) - len(inflater.unused_data)  # which is a copy
             window = _NEXT_WINDOW
     except zlib.error as error:
-        raise UnusableSource(f"the gzip stream is broken: {error}") from error
+        raise UnusableSource("GzipBroken", reason=error) from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -111,25 +109,18 @@ def _parsed(plain: bytes) -> Any:
     header_size = _header_size(plain)
     image_class: Any = {348: nib.Nifti1Image, 540: nib.Nifti2Image}.get(header_size)
     if image_class is None:
-        raise UnusableSource(
-            f"not a NIfTI file: its {len(plain)} bytes start with neither 348 (NIfTI-1)"
-            " nor 540 (NIfTI-2)"
-        )
+        raise UnusableSource("NotNifti", bytes=len(plain))
     if len(plain) < header_size:
-        raise UnusableSource(
-            f"the NIfTI file is truncated: {len(plain)} bytes of a header of {header_size}"
-        )
+        raise UnusableSource("NiftiHeaderTruncated", bytes=len(plain), needed_bytes=header_size)
     magic = plain[344:348] if image_class is nib.Nifti1Image else plain[4:8]
     if not magic.startswith(b"n+"):
-        raise UnusableSource(
-            f"the magic of the NIfTI header is {magic!r}: only single files (n+1, n+2) are read"
-        )
+        raise UnusableSource("NiftiMagicUnknown", magic=magic)
     try:
         return image_class.from_bytes(plain)
     except (nib.spatialimages.HeaderDataError, nib.filebasedimages.ImageFileError) as error:
-        raise UnusableSource(f"the NIfTI header is invalid: {error}") from error
+        raise UnusableSource("NiftiHeaderInvalid", reason=error) from error
     except (ValueError, OSError, OverflowError, ArithmeticError) as error:
-        raise UnusableSource(f"the NIfTI header cannot be read: {error}") from error
+        raise UnusableSource("NiftiHeaderUnreadable", reason=error) from error
 
 
 def _doubts(header: Any, shape: tuple[int, int, int], mm_per_unit: float) -> Iterator[str]:
@@ -166,11 +157,10 @@ def _three_axes(dim: NDArray[np.integer]) -> tuple[int, int, int]:
     axes = int(dim[0])
     sizes = [int(size) for size in dim[1 : axes + 1]]
     if not 1 <= axes <= 7 or min(sizes) < 1:
-        raise UnusableSource(f"the NIfTI header gives the dimensions {dim.tolist()}")
+        raise UnusableSource("NiftiDimensionsInvalid", dimensions=dim.tolist())
     if any(size > 1 for size in sizes[3:]):
         raise UnusableSource(
-            f"the NIfTI file holds {' x '.join(map(str, sizes))} voxels in {axes} dimensions:"
-            " only one volume can become a model"
+            "NiftiSeveralVolumes", sizes=" x ".join(map(str, sizes)), dimensions=axes
         )
     columns, rows, slices = (*sizes[:3], 1, 1)[:3]
     return columns, rows, slices
@@ -179,14 +169,13 @@ def _three_axes(dim: NDArray[np.integer]) -> tuple[int, int, int]:
 def _check_extent(image: Any, shape: tuple[int, int, int], plain: bytes) -> None:
     dtype = image.get_data_dtype()
     if dtype.kind not in "iuf":
-        raise UnusableSource(f"the voxels of the NIfTI file are {dtype}: only real numbers are")
+        raise UnusableSource("NiftiVoxelsNotReal", type=dtype)
     columns, rows, slices = shape
     needed = columns * rows * slices * dtype.itemsize
     offset, lowest = int(image.dataobj.offset), image.header.single_vox_offset
     if offset < lowest:  # nifticlib and nibabel disagree about the meaning of an offset of 0
-        raise UnusableSource(f"the voxels of the NIfTI file are at {offset}: {lowest} is the least")
+        raise UnusableSource("NiftiVoxelOffsetTooSmall", offset=offset, lowest=lowest)
     if len(plain) - offset < needed:
         raise UnusableSource(
-            f"the NIfTI file is truncated: {needed} bytes of voxels at {offset},"
-            f" but it has {len(plain)} bytes"
+            "NiftiVoxelsTruncated", needed_bytes=needed, offset=offset, bytes=len(plain)
         )

@@ -78,7 +78,7 @@ def present(labels: LabelMap, known: Sequence[Segment]) -> list[Segment]:
     found = [segment for segment in known if segment.number in labels.boxes]
     if not found:
         shape = " x ".join(map(str, labels.numbers.shape))
-        raise UnusableSource(f"the label map is empty: all of its {shape} voxels are zero")
+        raise UnusableSource("LabelMapEmpty", voxels=shape)
     return found
 
 
@@ -99,7 +99,7 @@ def structures(labels: LabelMap, wanted: Sequence[Segment]) -> Iterator[Structur
     """
     for part in wanted:
         if part.number not in labels.boxes:
-            raise UnusableSource(f"label {part.number} {part.name!r} is empty: no voxel has it")
+            raise UnusableSource("LabelEmpty", number=part.number, name=part.name)
     for part in wanted:
         box = labels.boxes[part.number]
         first, second, third = (one.start for one in box)
@@ -119,17 +119,18 @@ def label_numbers(volume: NiftiVolume) -> NDArray[np.uint8 | np.uint16]:
     lowest, highest = values.min(), values.max()
     if not (lowest >= -WHOLE and highest <= LARGEST_LABEL + WHOLE):
         raise UnusableSource(
-            f"values from {lowest} to {highest} are no label numbers: these are 0-{LARGEST_LABEL};"
-            f" {GREY_VALUES_ROUTE}"
+            "LabelsOutOfRange",
+            lowest=lowest,
+            highest=highest,
+            limit=LARGEST_LABEL,
+            hint=GREY_VALUES_ROUTE,
         )
     if values.dtype.kind != "f":
         return values.astype(np.uint16)
     labels = np.rint(values).astype(np.uint16)
     off = np.abs(labels - values) > WHOLE
     if off.any():
-        raise UnusableSource(
-            f"the value {values[off][0]:g} is no label number: it is not whole; {GREY_VALUES_ROUTE}"
-        )
+        raise UnusableSource("LabelNotWhole", value=values[off][0], hint=GREY_VALUES_ROUTE)
     return labels
 
 

@@ -40,8 +40,7 @@ def mask_of(volume: NiftiVolume) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
             return _probable(values, highest)
         if not few.size:
             raise UnusableSource(
-                f"the volume is no mask: its values are many, and not whole, from {lowest:g} to"
-                f" {highest:g}; {GREY_VALUES_ROUTE}"
+                "MaskHasFractions", lowest=lowest, highest=highest, hint=GREY_VALUES_ROUTE
             )
         return foreground(volume), ()
     require_regions(values)
@@ -64,8 +63,7 @@ def require_regions(values: NDArray[Any]) -> None:
     sample = values[:, :, slices // 2 % step : slices : step]
     if lowest < 0 and not _few_values(sample).size:
         raise UnusableSource(
-            f"the volume is no mask: it has many values, from {lowest:g} to {highest:g};"
-            f" {GREY_VALUES_ROUTE}"
+            "MaskHasManyValues", lowest=lowest, highest=highest, hint=GREY_VALUES_ROUTE
         )
     one, other = sample[1:], sample[:-1]
     are_set = (one != 0) & (other != 0)
@@ -73,8 +71,11 @@ def require_regions(values: NDArray[Any]) -> None:
     unlike = np.count_nonzero((one != other) & are_set)
     if unlike > _MOST_UNLIKE * pairs and not _few_values(sample).size:
         raise UnusableSource(
-            f"the volume is no mask: {100 * unlike / pairs:.0f} % of neighbouring voxels have"
-            f" different values, from {lowest:g} to {highest:g}; {GREY_VALUES_ROUTE}"
+            "MaskNotUniform",
+            percent=100 * unlike / pairs,
+            lowest=lowest,
+            highest=highest,
+            hint=GREY_VALUES_ROUTE,
         )
 
 
@@ -83,9 +84,7 @@ def _probable(
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     mask: NDArray[np.bool_] = values >= _INSIDE
     if not mask.any():
-        raise UnusableSource(
-            f"the probability map reaches {highest:g} at most: one half and more is inside"
-        )
+        raise UnusableSource("ProbabilitiesTooLow", highest=highest)
     return mask, (
         "the values are probabilities: one half and more is inside, all below is outside",
     )

@@ -69,7 +69,7 @@ class GreyHistogram:
         """
         low, high = self.low, self.high
         if not np.isfinite([low, high]).all() or low >= high:
-            raise UnusableSource(f"values from {low:g} to {high:g} have no threshold")
+            raise UnusableSource("NoThreshold", lowest=low, highest=high)
         counts = self.counts(OTSU_BINS).astype(np.float64)
         edges = np.linspace(low, high, OTSU_BINS + 1)
         centres = (edges[:-1] + edges[1:]) / 2

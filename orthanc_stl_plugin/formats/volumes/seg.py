@@ -96,7 +96,7 @@ def read_seg(source: DicomSource) -> SegFile:
     """
     dataset = read_dataset(source)
     if dataset.SOPClassUID not in {SEGMENTATION, LABEL_MAP_SEGMENTATION}:
-        raise UnusableSource(f"SOP class {dataset.SOPClassUID} is not Segmentation Storage")
+        raise UnusableSource("NotSegmentation", sop_class=dataset.SOPClassUID)
     with tolerating("the Segmentation"):
         kind = str(dataset.get("SegmentationType") or "BINARY").strip().upper()
         segments = tuple(segment_of(item) for item in items(dataset, "SegmentSequence"))
@@ -105,7 +105,7 @@ def read_seg(source: DicomSource) -> SegFile:
         obstacle = _obstacle(dataset, segments)
     listed = tuple(part for part in segments if part.number != background)
     if not listed:
-        raise UnusableSource("the Segmentation lists no segment")
+        raise UnusableSource("SegmentationEmpty")
     return SegFile(
         segments=listed,
         background=background,
@@ -146,7 +146,9 @@ def structures(
     stack.grid.require_at_most(max_bytes, bytes_per_voxel=1)
     frames = PixelFrames(seg.dataset)
     if frames.count != len(stack.slice_of_frame):
-        raise UnusableSource(f"{frames.count} frames have {len(stack.slice_of_frame)} positions")
+        raise UnusableSource(
+            "FramesOutnumberPositions", frames=frames.count, positions=len(stack.slice_of_frame)
+        )
     if seg.kind == "LABELMAP":
         found = structures_of(seg.background, frames, wanted, stack)
     else:
@@ -195,9 +197,9 @@ def _not_empty(
             is_any = True
             yield structure
         elif is_demanded:
-            raise UnusableSource(f"segment {segment.number} {segment.name!r} has no voxel")
+            raise UnusableSource("SegmentEmpty", number=segment.number, name=segment.name)
     if not is_any:
-        raise UnusableSource("no segment has a voxel")
+        raise UnusableSource("SegmentsEmpty")
 
 
 def _from_planes(
@@ -267,7 +269,7 @@ def _owners(seg: SegFile) -> NDArray[np.intp]:
         elif len(seg.segments) == 1:
             owners.append(seg.segments[0].number)
         else:
-            raise UnusableSource("a frame does not tell which segment it shows")
+            raise UnusableSource("FrameWithoutSegment")
     return np.array(owners, dtype=np.intp)
 
 
@@ -276,7 +278,7 @@ def _least_value(seg: SegFile) -> int:
         return 1
     largest = int(seg.dataset.get("MaximumFractionalValue", 255))
     if largest < 1:
-        raise UnusableSource(f"MaximumFractionalValue is {largest}: all voxels would be inside")
+        raise UnusableSource("MaximumFractionalValueUnusable", value=largest)
     return -(-largest // 2)
 
 

@@ -27,9 +27,7 @@ def background_of(dataset: Dataset) -> int:
     padding = dataset.get("PixelPaddingValue")
     value = 0 if padding is None else int(padding)
     if not 0 <= value <= LARGEST_LABEL:
-        raise UnusableSource(
-            f"PixelPaddingValue {value} is no label: they are 0 to {LARGEST_LABEL}"
-        )
+        raise UnusableSource("PaddingNotLabel", value=value, limit=LARGEST_LABEL)
     return value
 
 
@@ -77,5 +75,5 @@ def _labels(frame: NDArray[np.integer]) -> NDArray[np.uint16]:
     """
     for value in (int(frame.min()), int(frame.max())):
         if not 0 <= value <= LARGEST_LABEL:
-            raise UnusableSource(f"label {value} is no segment number: 0 to {LARGEST_LABEL} are")
+            raise UnusableSource("LabelNotSegmentNumber", value=value, limit=LARGEST_LABEL)
     return frame.astype(np.uint16)

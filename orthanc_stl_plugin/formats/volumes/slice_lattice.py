@@ -80,7 +80,7 @@ def fit_lattice(
     count = int(level.max()) + 1
     if count == 1:
         if spacing_mm is None:
-            raise UnusableSource("there is one slice, and no slice thickness is given")
+            raise UnusableSource("SliceThicknessMissing")
         return Lattice(positions_mm.mean(axis=0), normal * spacing_mm, level, 1)
     levels = np.array([positions_mm[level == index].mean(axis=0) for index in range(count)])
     found = None
@@ -92,8 +92,7 @@ def fit_lattice(
     if found is None:
         steps = np.diff(levels @ normal)
         raise UnusableSource(
-            f"the spacing of the {count} slices is irregular:"
-            f" from {steps.min():.4g} to {steps.max():.4g} mm"
+            "SliceSpacingIrregular", slices=count, shortest_mm=steps.min(), longest_mm=steps.max()
         )
     origin, step, index = found
     return Lattice(origin, step, index[level], int(index[-1]) + 1)

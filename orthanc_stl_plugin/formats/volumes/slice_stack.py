@@ -274,9 +274,7 @@ def _slabs(
     start, direction = np.linalg.lstsq(design, positions_mm, rcond=None)[0]
     off = np.linalg.norm(positions_mm - design @ np.array([start, direction]), axis=1).max()
     if off > places.largest_drift_mm:
-        raise UnusableSource(
-            f"the {len(own)} slices lie unevenly, and up to {off:.3g} mm beside each other"
-        )
+        raise UnusableSource("SlicesSheared", slices=len(own), beside_mm=off)
     faces = _faces(heights_mm)
     step = float(np.diff(faces, axis=1).min()) / PARTS_OF_A_SLAB
     count = max(1, round(float(faces[-1, 1] - faces[0, 0]) / step))

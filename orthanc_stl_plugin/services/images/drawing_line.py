@@ -67,7 +67,7 @@ class DrawingLine:
 def _held(semaphore: BoundedSemaphore, timeout_s: float) -> Iterator[None]:
     taken = semaphore.acquire(timeout=timeout_s) if timeout_s else semaphore.acquire(blocking=False)
     if not taken:
-        raise Busy("too many pictures are being drawn", retry_after_s=_RETRY_AFTER_S)
+        raise Busy("TooManyPictures", retry_after_s=_RETRY_AFTER_S)
     try:
         yield
     finally:

@@ -78,7 +78,7 @@ class FetchedFiles:
 
     def _check(self, instance_id: str, record: FileRecord) -> None:
         if self._archive.file_record(instance_id).digest != record.digest:
-            raise NotFound("the image is no longer there")
+            raise NotFound("ImageGone")
 
     def _fetched(self, instance_id: str, record: FileRecord) -> mmap.mmap:
         stored = self._archive.instance_file(instance_id)

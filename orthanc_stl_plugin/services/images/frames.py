@@ -251,7 +251,7 @@ class OverlaidFrames(StoredFrames):
             positions = free_places(image)
             columns = -(-int(image.header.TotalPixelMatrixColumns) // self._decoder.shape[1])
         if positions is None:
-            raise UnusableSource("the frames lie on a grid")
+            raise UnusableSource("FramesOnGrid")
         self._positions, self._columns = positions, columns
         self.decodes_reduced = False
 

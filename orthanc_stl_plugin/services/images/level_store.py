@@ -88,9 +88,7 @@ class Pyramids:
         except CancelledError as error:
             raise Busy(_CLOSED) from error
         except TimeoutError as error:
-            raise Busy(
-                "the pyramid of this large image is being made", retry_after_s=_RETRY_S
-            ) from error
+            raise Busy("PyramidBeingMade", retry_after_s=_RETRY_S) from error
 
     def busy_when_full(self, error: OSError) -> Exception:
         """See Spool."""

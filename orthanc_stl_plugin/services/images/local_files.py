@@ -109,4 +109,4 @@ def _descriptor(path: Path) -> int:
     try:
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError as error:
-        raise NotFound("the image is no longer there") from error
+        raise NotFound("ImageGone") from error

@@ -98,9 +98,7 @@ class Opener:
                 _log.warning("instance %s is left out of its slide: %s", instance_id, error)
                 continue
             if file.header.get("SOPClassUID") != WHOLE_SLIDE_SOP_CLASS_UID:
-                raise UnusableSource(
-                    f"the series {series_id} is no whole slide: its frames are images of their own"
-                )
+                raise UnusableSource("NotWholeSlide", series_id=series_id)
             files[instance_id] = file
         shown = slide([slide_image(instance_id, file) for instance_id, file in files.items()])
         pyramids = (shown.default, *shown.pyramids[1:])  # refused without any
@@ -135,7 +133,7 @@ class Opener:
         described = slide_image(instance_id, file)
         is_slide = file.header.get("SOPClassUID") == WHOLE_SLIDE_SOP_CLASS_UID
         if is_slide and described.flavour is Flavour.LABEL and self._hides_slide_labels:
-            raise NotFound("the paper labels of slides are not shown here")
+            raise NotFound("SlideLabelHidden")
         frames = self._frames(instance_id, record, file)
         looked_at = range(len(file.frames))
         if frames.lacks_window and not frames.is_range_costly(looked_at):

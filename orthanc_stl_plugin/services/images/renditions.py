@@ -240,7 +240,7 @@ class Renditions:
             if content is not None:
                 return content
         if not image.is_there(drawn.level):
-            raise NotFound("the image is no longer in the archive")
+            raise NotFound("ImageNotInArchive")
         return self._drawn(image, resolved, drawn)
 
     def _stored(
@@ -250,7 +250,7 @@ class Renditions:
         shown = image.levels[rendition.drawn.level]
         source = image.sources[address.instance_id]
         if not source.is_there():
-            raise NotFound("the image is no longer in the archive")
+            raise NotFound("ImageNotInArchive")
         try:
             read = source.jpeg_reader(address.frame_index, shown.seen(tile.column, tile.row))
         except UnusableSource:

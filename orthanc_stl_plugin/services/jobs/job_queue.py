@@ -120,10 +120,10 @@ class JobEngine:
         with self._guard:
             job = self._job(job_id)
             if job.record.is_finished:
-                raise Conflict(f"job {job_id} has ended: {job.record.state}")
+                raise Conflict("JobHasEnded", job_id=job_id, state=job.record.state)
             if job.is_committed:
-                raise Conflict(f"job {job_id} has stored its results: it ends at this moment")
-            job.stopped_by = Cancelled(f"job {job_id} was cancelled")
+                raise Conflict("JobHasStored", job_id=job_id)
+            job.stopped_by = Cancelled("JobCancelled", job_id=job_id)
             if job.record.state is JobState.RUNNING:
                 return
             job.end(error=job.stopped_by)
@@ -160,14 +160,9 @@ class JobEngine:
         with self._guard:
             job = self._job(job_id)
             if job.record.state is not JobState.FAILURE:
-                raise Conflict(
-                    f"job {job_id} is {job.record.state}: only a failed one is resubmitted"
-                )
+                raise Conflict("JobNotFailed", job_id=job_id, state=job.record.state)
             if job.work is None:
-                raise Conflict(
-                    f"job {job_id} cannot run again: what was sent with it is kept neither after it"
-                    " has ended nor over a restart: send the request again"
-                )
+                raise Conflict("JobNotRepeatable", job_id=job_id)
             self._check_room()
             fresh = replace(
                 job.record, state=JobState.PENDING, progress=0, started_at=None, completed_at=None,
@@ -188,7 +183,7 @@ class JobEngine:
         self._check_undone(job_id)
         with self._guard:
             if not self._job(job_id).record.is_finished:
-                raise Conflict(f"job {job_id} has not ended: cancel it first")
+                raise Conflict("JobNotEnded", job_id=job_id)
             del self._jobs[job_id]
         self._save()
 
@@ -254,7 +249,7 @@ class JobEngine:
         with self._guard:
             job = self._job(job_id)
         if job.record.is_finished and self._undo(job) == 0 and job.record.series_instance_uid:
-            raise Conflict(f"what job {job_id} has stored cannot be removed: see Orthanc's log")
+            raise Conflict("JobModelsNotRemoved", job_id=job_id)
 
     def _next(self) -> tuple[Job, Work] | None:
         with self._guard:
@@ -312,7 +307,8 @@ class JobEngine:
             raise Busy(_CLOSED)
         if sum(job.record.state in WAITING for job in self._jobs.values()) >= self._max_pending:
             raise Busy(
-                f"{self._max_pending} jobs wait already, the limit of MaxPendingJobs",
+                "TooManyJobs",
+                max_pending_jobs=self._max_pending,
                 retry_after_s=_RETRY_AFTER_S,
             )
 
@@ -320,7 +316,7 @@ class JobEngine:
         try:
             return self._jobs[job_id]
         except KeyError as error:
-            raise NotFound(f"there is no job {job_id!r}") from error
+            raise NotFound("NoSuchJob", job_id=job_id) from error
 
     def _move(self, job_id: str, old: JobState, new: JobState, rule: str) -> None:
         with self._guard:

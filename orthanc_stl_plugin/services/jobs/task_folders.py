@@ -63,9 +63,7 @@ class Spool:
             yield folder
         except OSError as error:
             if not folder.exists():
-                raise Busy(
-                    f"somebody has removed the folder in {self._setting} that was worked in"
-                ) from error
+                raise Busy("FolderRemoved", setting=self._setting) from error
             raise self.busy_when_full(error) from error
         finally:
             self.discard(folder)
@@ -90,7 +88,7 @@ class Spool:
     def busy_when_full(self, error: OSError) -> Exception:
         """What to raise instead of an error of who writes here: Busy when the disk is full."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Busy(f"the disk that holds {self._setting} is full", retry_after_s=60)
+            return Busy("DiskFull", setting=self._setting, retry_after_s=60)
         return error
 
     def close(self) -> None:
@@ -103,7 +101,7 @@ class Spool:
     def _present_folder(self) -> Path:
         with self._guard:
             if self._is_closed:
-                raise Busy("the server is shutting down")
+                raise Busy("ServerStopping")
             if not (self.folder / _LOCK).exists():
                 _log.warning("somebody has removed the spool folder %s: a new one", self.folder)
                 with suppress(OSError):  # it has gone, or somebody still works in it

@@ -42,8 +42,9 @@ class WaitingRoom:
         """
         if not self._free.acquire(blocking=False):
             raise Busy(
-                f"{self._places} requests wait for such work already, a third of Orthanc's"
-                f" HttpThreadsCount = {self.http_threads}",
+                "TooManyRequests",
+                places=self._places,
+                threads=self.http_threads,
                 retry_after_s=_RETRY_AFTER_S,
             )
         try:

@@ -134,7 +134,7 @@ class Workers:
             return future.result()
         except TimeoutError as error:
             limit_s = self._settings.max_task_seconds
-            raise TooLarge(f"the task took longer than MaxTaskSeconds = {limit_s}") from error
+            raise TooLarge("TaskTooLong", max_task_seconds=limit_s) from error
         except MemoryError as error:
             limit_mib = self._settings.max_task_memory_mib
             bound = f"MaxTaskMemoryMiB = {limit_mib}" if limit_mib else "this machine has"
@@ -147,7 +147,7 @@ class Workers:
 
     def _check_open(self) -> None:
         if self._is_closed:
-            raise Busy("the server is shutting down")
+            raise Busy("ServerStopping")
 
     def _replaced(self, pool: ProcessPool) -> ProcessPool:
         """Another pool for one that was closed, or whose process was killed while it was idle."""

@@ -267,13 +267,13 @@ class Encoder:
 def _check_reference(series: SeriesRecord, parent_study: str) -> None:
     if series.study_id != parent_study:
         raise BadRequest(
-            f"ReferenceSeries {series.series_id} lies in the study {series.study_id},"
-            f" not in ParentStudy {parent_study}"
+            "ReferenceInOtherStudy",
+            series_id=series.series_id,
+            study_id=series.study_id,
+            parent_study=parent_study,
         )
     if series.frame_of_reference_uid is None:
-        raise UnusableSource(
-            f"ReferenceSeries {series.series_id} has no FrameOfReferenceUID to share"
-        )
+        raise UnusableSource("ReferenceWithoutFrame", series_id=series.series_id)
 
 
 def _placed(model: MadeModel, reference: SeriesRecord) -> MadeModel:

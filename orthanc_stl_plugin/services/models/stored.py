@@ -145,15 +145,17 @@ def _document(archive: Archive, instance_id: str, tags: Mapping[str, object]) ->
     sop_class = str(tags.get("SOPClassUID", ""))
     if sop_class != STL_SOP_CLASS_UID and media_type.casefold() != stl.MEDIA_TYPE:
         raise UnusableSource(
-            f"instance {instance_id} holds no STL: its SOP class is {sop_class or 'absent'},"
-            f" its document type {media_type or 'absent'}"
+            "NotStl",
+            instance_id=instance_id,
+            sop_class=sop_class or "absent",
+            document_type=media_type or "absent",
         )
     if "EncapsulatedDocument" not in tags:
-        raise UnusableSource(f"instance {instance_id} has no EncapsulatedDocument")
+        raise UnusableSource("DocumentMissing", instance_id=instance_id)
     padded = archive.encapsulated_document(instance_id)
     content = _without_padding(padded, str(tags.get("EncapsulatedDocumentLength", "")))
     if not content:
-        raise UnusableSource(f"instance {instance_id} holds an empty STL document")
+        raise UnusableSource("StlEmpty", instance_id=instance_id)
     return StlDocument(content, _file_name(tags), _digest(content))
 
 
@@ -211,5 +213,5 @@ def _millimetres_per_unit(tags: Mapping[str, object], instance_id: str) -> float
         return 1.0
     if unit not in MILLIMETRES_PER_UNIT:
         known = ", ".join(MILLIMETRES_PER_UNIT)
-        raise UnusableSource(f"instance {instance_id} has the unit {unit!r}: known are {known}")
+        raise UnusableSource("UnitUnknown", instance_id=instance_id, unit=unit, known=known)
     return MILLIMETRES_PER_UNIT[unit]

@@ -131,7 +131,7 @@ def _nifti(
         mask, notes = nifti_mask.mask_of(volume)
         if not mask.any():
             shape = " x ".join(map(str, volume.grid.shape))
-            raise UnusableSource(f"the mask is empty: all of its {shape} voxels are zero")
+            raise UnusableSource("MaskEmpty", voxels=shape)
         progress.plan(1)
         mask, grid, blocks = _on_own_grid(mask, volume.grid, options)
         mesh = _mask_mesh(mask, grid, options, progress)
@@ -166,7 +166,7 @@ def _rtstruct(
         rois = [roi for roi in structure_set.rois if roi.obstacle is None]
         if not rois:
             obstacles = "; ".join(f"{r.segment.name!r} {r.obstacle}" for r in structure_set.rois)
-            raise UnusableSource(f"no ROI encloses anything: {obstacles[:500]}")
+            raise UnusableSource("RoisEncloseNothing", obstacles=obstacles[:500])
     else:
         rois = [structure_set.roi(one) for one in source.wanted]
     resolution = max(SMALLEST_RESOLUTION, options.resolution)
@@ -309,8 +309,11 @@ def _series(
         if chosen.upper is not None:
             bounds = f"from {level:g} up to {chosen.upper:g}"
         raise UnusableSource(
-            f"no voxel has a value {bounds}:"
-            f" they go from {volume.values.min():g} to {volume.values.max():g} {volume.unit}"
+            "ThresholdOutsideValues",
+            bounds=bounds,
+            lowest=volume.values.min(),
+            highest=volume.values.max(),
+            unit=volume.unit,
         )
     progress.plan(1)
     progress.begin(Stage.SURFACE)

@@ -88,8 +88,10 @@ def _written(task: ConversionTask, number: int, surface: Surface) -> MadeModel:
     name, mesh = surface.segment.name, surface.mesh
     if len(mesh.faces) > task.max_triangles:
         raise TooLarge(
-            f"the surface of {name!r} has {len(mesh.faces)} triangles, above MaxTriangles ="
-            f" {task.max_triangles}: a lower Resolution makes fewer"
+            "SurfaceTooLarge",
+            name=name,
+            triangles=len(mesh.faces),
+            max_triangles=task.max_triangles,
         )
     path = task.folder / f"{number}.stl"
     measured = report(mesh) if surface.is_imported else _checked(mesh, name)
@@ -117,7 +119,9 @@ def _checked(mesh: Mesh, name: str) -> MeshReport:
     measured = report(mesh)
     if not measured.is_watertight or measured.volume_mm3 <= 0:
         raise UnusableSource(
-            f"no closed surface could be made of {name!r}: {measured.triangles} triangles"
-            f" enclose {measured.volume_mm3:g} mm3"
+            "SurfaceNotClosed",
+            name=name,
+            triangles=measured.triangles,
+            volume_mm3=measured.volume_mm3,
         )
     return measured

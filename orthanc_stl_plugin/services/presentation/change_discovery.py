@@ -121,7 +121,7 @@ class Announcer:
         """
         said = self._current()
         if not 0 <= number < page_count(said):
-            raise NotFound(f"there is no page {number}: there are {page_count(said)}, from 0")
+            raise NotFound("NoSuchPage", page=number, count=page_count(said))
         still_holds = self._still_holds if self._is_large else None
         return document(write_changes_page(Addresses(base), said, number, still_holds))
 

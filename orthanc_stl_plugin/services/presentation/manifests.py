@@ -119,7 +119,7 @@ class Presenter:
             label = self._describer.series_label(entry.tags) if entry else texts("")
             view = self._viewer.instance(addresses, instance_id, entry, label) if entry else None
             if view is None:
-                raise UnusableSource(f"instance {instance_id} holds no image and no 3D model")
+                raise UnusableSource("InstanceNothingToShow", instance_id=instance_id)
             description = self._describer.study(study, series, _counts((view,)))
             description = replace(description, label=_joined(description.label, label))
             links = self._links(addresses, study, (view,))
@@ -158,7 +158,7 @@ class Presenter:
             series = series_in_order(self._catalogue, self._describer, study.study_id)
             view = self._view(addresses, series_id, series)
             if not view.parts:
-                raise UnusableSource(f"series {series_id} holds no 3D model")
+                raise UnusableSource("SeriesWithoutModel", series_id=series_id)
             description = self._describer.study(study, series, _counts((view,)))
             links = Links(rendering=view.renderings)
             picture = view.canvases[0].pictures[0]
@@ -203,14 +203,14 @@ class Presenter:
         found = (self._maybe_view(addresses, entry) for entry in series)
         views = [view for view in found if view]
         if not views:
-            raise UnusableSource(f"study {study_id} holds no image and no 3D model to show")
+            raise UnusableSource("StudyNothingToShow", study_id=study_id)
         return tuple(view for view in views if not view.is_derived) or tuple(views)
 
     def _view(self, addresses: Addresses, series_id: str, series: Iterable[SeriesEntry]) -> View:
         entry = next((one for one in series if one.series_id == series_id), None)
         view = self._maybe_view(addresses, entry) if entry else None
         if view is None:
-            raise UnusableSource(f"series {series_id} holds no image and no 3D model to show")
+            raise UnusableSource("SeriesNothingToShow", series_id=series_id)
         return view
 
     def _maybe_view(self, addresses: Addresses, series: SeriesEntry) -> View | None:

@@ -148,7 +148,7 @@ class Viewer:
         image = self._catalogue.instance(instance_id, IMAGE_KEYWORDS)
         count = frame_count(image) if is_image(image) else 0
         if frame_index >= count:
-            raise NotFound(f"there is no frame {frame_index}: there are {count}, from 0")
+            raise NotFound("NoSuchFrame", frame=frame_index, count=count)
         return frame_canvas(addresses, image, frame_index, f"{frame_index + 1}/{count}")
 
     def instance(
@@ -282,7 +282,7 @@ def series_in_order(catalogue: Catalogue, describer: Describer, study_id: str) -
 
 def _check_count(frames: int) -> None:
     if frames > _MOST_CANVASES:
-        raise TooLarge(f"there are {frames} frames, above {_MOST_CANVASES} canvases")
+        raise TooLarge("TooManyCanvases", frames=frames, limit=_MOST_CANVASES)
 
 
 def _series_rank(series: SeriesEntry) -> tuple[bool, float, str]:

@@ -69,7 +69,7 @@ class Collector:
             series = series_in_order(self._catalogue, self._describer, study_id)
             members = tuple(self._series_members(addresses, series))
             if not members:
-                raise UnusableSource(f"study {study_id} holds no image and no 3D model to show")
+                raise UnusableSource("StudyNothingToShow", study_id=study_id)
             description = self._describer.study(study, series, Counts(len(members)))
             links = Links(part_of=Whole(addresses.collection(), self._collection_label))
             own = addresses.study_collection(study_id)
@@ -87,7 +87,7 @@ class Collector:
         studies = self._catalogue.studies(StudyChoice(label, patient_id))
         members = self._study_members(addresses, studies)
         if not members:
-            raise NotFound(f"there is nothing to show of a patient {patient_id[:80]!r}")
+            raise NotFound("PatientNothingToShow", patient_id=patient_id[:80])
         own = addresses.patient_collection(patient_id)
         return self._collection(own, members[0].label, members, len(members))
 
@@ -113,7 +113,7 @@ class Collector:
         choice = StudyChoice(label, since=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE)
         studies = self._catalogue.studies(choice) if number >= 1 else []
         if not studies:
-            raise NotFound(f"the collection has no part {number}")
+            raise NotFound("NoSuchPart", part=number)
         first = choice.since + 1
         name = texts(f"{first}-{first + len(studies) - 1}")
         links = Links(part_of=Whole(addresses.collection(), self._collection_label))
