@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any, Final
@@ -20,6 +21,11 @@ from orthanc_stl_plugin.web.route import Route, answer
 # orthanc-python 5.0 lets go of its callbacks after the interpreter has ended: to free one then
 # would end Orthanc with SIGSEGV, so this list keeps them for ever.
 _kept: Final[list[Callable[..., object]]] = []
+
+# Orthanc's HTTP threads have stacks of 100 KB. So near their end, Python 3.14 puts off freeing
+# objects until there is more room, which never comes: they leak (see `_Py_Dealloc` in CPython).
+# Threads of our own have room; there is one for each request in work, and idle ones are reused.
+_threads: Final = ThreadPoolExecutor(1 << 10, "answer")
 
 _GET: Final = orthanc.HttpMethod.GET
 _METHODS: Final = {
@@ -68,7 +74,7 @@ def _callback(route: Route, times: AnswerTimes) -> Callable[..., None]:
         if response is None:
             groups, query = tuple(request["groups"]), request.get("get", {})
             asked = Request(method, uri, groups, query, headers, request.get("body", b""))
-            response = answer(route, asked)
+            response = _threads.submit(answer, route, asked).result()
         send(output, response)
         if durations is not None:
             durations.note(perf_counter() - started_at)
