@@ -14,13 +14,18 @@ class OrthancHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Writes a record, with its traceback if it has one."""
-        text = f"{LOGGER_NAME}: {self.format(record)}"
+        text = _writable(f"{LOGGER_NAME}: {self.format(record)}")
         if record.levelno >= logging.ERROR:
             orthanc.LogError(text)
         elif record.levelno >= logging.WARNING:
             orthanc.LogWarning(text)
         else:
             orthanc.LogInfo(text)
+
+
+def _writable(text: str) -> str:
+    """The text as a C string in UTF-8 can hold it; names in broken files may hold anything."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
 def log_through_orthanc() -> None:
