@@ -117,6 +117,8 @@ class OrthancArchive:
             references=tuple(
                 (one["Metadata"]["SopClassUid"], one["MainDicomTags"]["SOPInstanceUID"])
                 for one in instances
+                if "SopClassUid"
+                in one["Metadata"]  # a photograph from /tools/create-dicom has none
             ),
             modality=tags.get("Modality", ""),
             description=tags.get("SeriesDescription", ""),

@@ -32,7 +32,7 @@ class SeriesRecord:
         series_instance_uid: its UID.
         study_id: the Orthanc identifier of its study.
         instance_ids: the Orthanc identifiers of its instances.
-        references: SOP class and instance UIDs of its instances.
+        references: SOP class and instance UIDs of its instances that have both.
         modality: CT, MR, ...
         description: SeriesDescription; may be empty.
         frame_of_reference_uid: of its first instance, or None.
