@@ -11,7 +11,6 @@ are flipped where that takes ridges away, and the triangles are made even once m
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -49,7 +48,8 @@ def constrained(
     grid; None where there is no such bound. For `opposite` see `Crossings`.
     """
     start = bounds.start
-    balance = volume_balance(operators, start, missing)
+    areas = operators.area_vectors(start)
+    balance = volume_balance(operators, start, areas, missing)
     points = bounds.confined(plate_flow(start, operators, iterations))
     points, normals = balance.shifted_locally(operators, points)
     points = bounds.confined(points)
@@ -57,14 +57,15 @@ def constrained(
         points = bounds.confined(_relaxed(operators, points, normals))
     if reach is not None:
         points = bounds.confined(_held(operators, start, points, reach))
-    points = untangled(operators, points, bounds)
+    points = untangled(operators, points, start, areas)
 
     matrix = operators.matrix
     frame = np.linalg.cholesky(matrix.T @ matrix).T
     corners = flipped(operators.corners, opposite, transformed(frame, points))
     faces = np.ascontiguousarray(corners.T)
     after = surface_operators(faces, matrix)
-    normals = after.normals(after.vertex_areas(after.area_vectors(points)))
+    areas = after.area_vectors(points)
+    normals = after.normals(after.vertex_areas(areas))
     moved = points
     for _ in range(RELAXATIONS):
         moved = bounds.confined(_relaxed(after, moved, normals))
@@ -72,7 +73,7 @@ def constrained(
         moved = bounds.confined(balance.shifted(after, moved, normals))
     if reach is not None:
         moved = bounds.confined(_held(operators, start, moved, reach))
-    return untangled(after, moved, replace(bounds, start=points)), faces
+    return untangled(after, moved, points, areas), faces
 
 
 def _held(operators: SurfaceOperators, start: Floats, points: Floats, reach: float) -> Floats:

@@ -296,7 +296,8 @@ def _smoothed(
         case _:
             missing = _missing_volumes(raw, operators, bounds.start)
             return constrained(operators, surface.opposite, bounds, missing, iterations, raw.reach)
-    return untangled(operators, points, bounds), surface.faces
+    areas = operators.area_vectors(bounds.start)
+    return untangled(operators, points, bounds.start, areas), surface.faces
 
 
 def _missing_volumes(raw: RawSurface, operators: SurfaceOperators, start: Floats) -> Floats:

@@ -59,11 +59,15 @@ def vertex_bounds(surface: Crossings, positions: Floats) -> VertexBounds:
     return VertexBounds(start, lowest, highest)
 
 
-def untangled(operators: SurfaceOperators, points: Floats, bounds: VertexBounds) -> Floats:
-    """(3, V) float32 points, moved back towards their start where faces folded or vanished."""
-    before = operators.area_vectors(bounds.start)
-    before = transformed(operators.inverse_metric_per_mm2, before)
-    moved = points - bounds.start
+def untangled(
+    operators: SurfaceOperators, points: Floats, start: Floats, start_areas: Floats
+) -> Floats:
+    """(3, V) float32 points, moved back towards their start where faces folded or vanished.
+
+    `start_areas` are the (3, F) area vectors of the faces at the start.
+    """
+    before = transformed(operators.inverse_metric_per_mm2, start_areas)
+    moved = points - start
     share = np.ones(points.shape[1], dtype=np.float32)
     for attempt in range(HALVINGS + 2):
         now = operators.area_vectors(points)
@@ -71,7 +75,7 @@ def untangled(operators: SurfaceOperators, points: Floats, bounds: VertexBounds)
         if not bad.size:
             break
         share[np.unique(operators.corners[:, bad])] *= np.float32(attempt < HALVINGS) / 2
-        points = bounds.start + moved * share
+        points = start + moved * share
     return points
 
 

@@ -67,11 +67,13 @@ class VolumeBalance:
         return points + normals.along * shift_mm.take(self.component)
 
 
-def volume_balance(operators: SurfaceOperators, start: Floats, missing: Floats) -> VolumeBalance:
-    """The balance of a surface; see there for the arguments."""
+def volume_balance(
+    operators: SurfaceOperators, start: Floats, start_areas: Floats, missing: Floats
+) -> VolumeBalance:
+    """The balance of a surface; see there. `start_areas` are (3, F), those of its faces."""
     # Neighbours are mutual; looking for strong components is faster than for undirected ones.
     _, component = csgraph.connected_components(operators.mean, connection="strong")
-    areas = operators.vertex_areas(operators.area_vectors(start))
+    areas = operators.vertex_areas(start_areas)
     volumes = _volumes(component, start, areas) + np.bincount(component, missing)
     return VolumeBalance(start, areas, missing, component, volumes)
 
