@@ -52,9 +52,7 @@ def constrained(
     balance = volume_balance(operators, start, areas, missing)
     points = bounds.confined(plate_flow(start, operators, iterations))
     points, normals = balance.shifted_locally(operators, points)
-    points = bounds.confined(points)
-    for _ in range(RELAXATIONS):
-        points = bounds.confined(_relaxed(operators, points, normals))
+    points = bounds.confined(_relaxed(operators, bounds.confined(points), normals))
     if reach is not None:
         points = bounds.confined(_held(operators, start, points, reach))
     points = untangled(operators, points, start, areas)

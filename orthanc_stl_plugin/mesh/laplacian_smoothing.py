@@ -42,7 +42,7 @@ def plate_flow(points: Floats, operators: SurfaceOperators, iterations: int) -> 
     fewer products than small steps.
     """
     time = BENDING * iterations
-    degree = 3 + int(1.8 * np.sqrt(time))
+    degree = 2 + int(1.8 * np.sqrt(time))
     nodes = chebyshev.chebpts1(degree + 1)
     weights = chebyshev.chebfit(nodes, np.exp(-time * (1 - nodes) ** 2), degree)
     weights = (weights / weights.sum()).astype(np.float32)

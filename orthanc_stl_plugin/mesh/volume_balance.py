@@ -21,7 +21,7 @@ from orthanc_stl_plugin.mesh.surface_operators import (
     dots,
 )
 
-REACH: Final = 8
+REACH: Final = 7
 """The width of the neighbourhoods that keep their volume, in edges."""
 
 
