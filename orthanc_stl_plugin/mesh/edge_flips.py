@@ -1,9 +1,9 @@
-"""Edge flips: the other diagonal of two triangles where that makes a closed surface smoother.
+"""Edge flips: the other diagonal of two triangles, for a smoother surface or more even triangles.
 
 Marching cubes cuts its polygons into triangles without regard to their shape, so that edges stand
 out as ridges although all vertices lie well. A flip moves no vertex: it replaces the edge between
 two triangles by the one between their opposite corners (after Dyn, Levin and Rippa 1990, Data
-Dependent Triangulations).
+Dependent Triangulations). Decimation leaves slivers: there a flip makes the smallest angle larger.
 """
 
 from __future__ import annotations
@@ -30,6 +30,13 @@ LEAST_GAIN: Final = 1e-3
 
 SMALLEST_ANGLE_DEG: Final = 22.0
 """The smallest angle of a triangle that a flip may make."""
+
+EVENING_ROUNDS: Final = 6
+LEAST_WIDENING_DEG: Final = 0.5
+"""What a flip for even triangles must add to the smallest angle of the two."""
+
+MOST_TURN_DEG: Final = 40.0
+"""The most by which making triangles even may turn a face."""
 
 LEAST_VALENCE: Final = 4
 """The fewest edges of a vertex that may lose one."""
@@ -130,6 +137,75 @@ def flipped(corners: Indices, opposite: NDArray[np.int32], points_mm: Floats) ->
         edges = np.flatnonzero(again)
         edges = edges[edges < surface.opposite[edges]]
     return tails.reshape(3, -1)
+
+
+def evenly_flipped(corners: Indices, points_mm: Floats) -> NDArray[np.int32]:
+    """(3, F) int32 corners of the faces of a closed surface after flips that widen angles.
+
+    Each makes the smallest angle of two triangles larger and hardly turns them.
+    """
+    tails = corners.astype(np.int32).ravel()
+    normals, valence = _unit(area_vectors(corners, points_mm)), np.bincount(tails)
+    surface = _Surface(points_mm, tails, opposite_half_edges(corners), normals, valence)
+    for _ in range(EVENING_ROUNDS):
+        edges, gain = _widening(surface)
+        best = edges[_is_best(surface, edges, gain)]
+        if not best.size:
+            break
+        surface.flip(best)
+    return tails.reshape(3, -1)
+
+
+def opposite_half_edges(corners: Indices) -> NDArray[np.int32]:
+    """(3 F,) int32 the half edge that runs back along the same edge of a closed surface."""
+    tails, heads = corners.ravel().astype(np.int64), corners[[1, 2, 0]].ravel().astype(np.int64)
+    count = int(tails.max()) + 1
+    opposite = np.empty(tails.size, dtype=np.int32)
+    opposite[np.argsort(tails * count + heads)] = np.argsort(heads * count + tails)
+    return opposite
+
+
+def _widening(surface: _Surface) -> tuple[Indices, Floats]:
+    """The edges whose flip makes triangles more even and is allowed, and what each gains."""
+    edges = np.flatnonzero(surface.opposite > np.arange(surface.opposite.size))
+    opposite = surface.opposite.take(edges)
+    tail, head = surface.tails.take(edges), surface.tails.take(opposite)
+    here = surface.tails.take(surface.preceding(edges))
+    there = surface.tails.take(surface.preceding(opposite))
+    before = [
+        _smallest_angles_deg(surface.points, *one)
+        for one in ((tail, head, here), (head, tail, there))
+    ]
+    after = [
+        _smallest_angles_deg(surface.points, *one)
+        for one in ((here, there, head), (there, here, tail))
+    ]
+    gain = np.minimum(after[0][0], after[1][0]) - np.minimum(before[0][0], before[1][0])
+    allowed = gain > LEAST_WIDENING_DEG
+    allowed &= surface.valence.take(tail) >= LEAST_VALENCE
+    allowed &= surface.valence.take(head) >= LEAST_VALENCE
+    least = np.float32(np.cos(np.radians(MOST_TURN_DEG)))
+    normals = [one[1] for one in (*before, *after)]
+    for first, second in ((0, 2), (0, 3), (1, 2), (1, 3), (2, 3)):
+        allowed &= dots(normals[first], normals[second]) > least
+    rows = np.flatnonzero(allowed)
+    rows = rows[~_is_edge(surface, edges[rows])]
+    return edges[rows], gain[rows]
+
+
+def _smallest_angles_deg(
+    points: Floats, first: Indices, second: Indices, third: Indices
+) -> tuple[Floats, Floats]:
+    """(N,) float32 smallest angles of triangles, and their (3, N) unit normals."""
+    one, two, three = (points.take(vertices, axis=1) for vertices in (first, second, third))
+    sides = [two - three, three - one, one - two]
+    squares = np.sort([dots(side, side) for side in sides], axis=0)
+    normal = cross(sides[2], -sides[1])
+    length = np.sqrt(dots(normal, normal))
+    # The smallest angle lies between the two longer sides.
+    longer = np.sqrt(np.maximum(squares[1] * squares[2], np.finfo(np.float32).tiny))
+    angles = np.degrees(np.arcsin(np.minimum(length / longer, 1)))
+    return angles, _unit(normal)
 
 
 def _is_bent(surface: _Surface) -> NDArray[np.bool_]:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from orthanc_stl_plugin.mesh.self_intersections import count_intersections
 from orthanc_stl_plugin.model.mesh import Mesh
 from tests.support.voxelise import inside
-from tools.report.intersections import count_intersections
 from tools.report.reference import Reference
 
 MEASURED_VERTICES: Final = 5000

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Final
 
+from orthanc_stl_plugin.mesh.self_intersections import MOST_TRIANGLES
 from tools.report.contours import PIXELS_ACROSS, PIXELS_ACROSS_LOOP
 from tools.report.conversion import ALL, Row
 from tools.report.figures import DICE_TOLERANCE, MEASURED_VERTICES, NEAR_FACES, Figures
-from tools.report.intersections import MOST_TRIANGLES
 
 _HEAD: Final = f"""\
 # Conformance of the models

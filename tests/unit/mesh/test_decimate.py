@@ -5,10 +5,12 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.decimate import simplify
 from orthanc_stl_plugin.mesh.measure import is_watertight, report, unpaired_edges
 from orthanc_stl_plugin.mesh.nonmanifold_edges import without_pinches
+from orthanc_stl_plugin.mesh.self_intersections import count_intersections
 from orthanc_stl_plugin.mesh.surface import mask_surface
 from orthanc_stl_plugin.model.geometry import Grid
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
 from tests.support.phantoms import sampled, tilted_grid, torus
+from tests.support.triangles import smallest_angles_degrees
 
 CORNERS = np.array([[0, 0, 0], [0, 0, 6], [3, 0, 0], [0, 4, 0]], dtype=np.float64)
 OUTWARD = np.array([[0, 3, 2], [0, 1, 3], [0, 2, 1], [2, 3, 1]], dtype=np.int32)
@@ -87,3 +89,23 @@ def test_a_surface_without_pinches_is_returned_as_it_is() -> None:
 def test_a_surface_with_a_hole_is_returned_as_it_is() -> None:
     _, faces = without_pinches(CORNERS, OUTWARD[:3])
     assert np.array_equal(faces, OUTWARD[:3])
+
+
+@pytest.mark.parametrize("triangles", [150, 500, 2000])
+def test_a_reduced_surface_keeps_its_volume_and_has_even_triangles(triangles: int) -> None:
+    grid = tilted_grid((1, 1, 2.5), 60, is_left_handed=False, centre_mm=(9, -4, 30))
+    mesh = mask_surface(sampled(torus(18, 6, (9, -4, 30)), grid), grid, MeshOptions())
+    simple = simplify(mesh, triangles)
+    assert 0.9 * triangles <= len(simple.faces) <= triangles
+    assert report(simple).volume_mm3 == pytest.approx(report(mesh).volume_mm3, rel=1e-3)
+    assert np.percentile(smallest_angles_degrees(simple), 5) >= 20
+    assert count_intersections(simple.vertices.astype(np.float64), simple.faces) == 0
+
+
+def test_walls_that_would_meet_get_back_as_much_volume_as_fits() -> None:
+    mask = np.zeros((60, 60, 12), dtype=np.bool_)
+    mask[2:58, 2:58, 2:5] = mask[2:58, 2:58, 6:9] = mask[28:32, 28:32, 2:9] = True
+    mesh = mask_surface(mask, Grid(mask.shape, np.diag([1, 1, 0.5, 1.0])), MeshOptions())
+    simple = simplify(mesh, 400)
+    assert is_watertight(simple)
+    assert count_intersections(simple.vertices.astype(np.float64), simple.faces) == 0

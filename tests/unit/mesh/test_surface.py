@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.measure import report
@@ -22,6 +21,7 @@ from tests.support.phantoms import (
     tilted_grid,
     torus,
 )
+from tests.support.triangles import smallest_angles_degrees
 from tests.unit.mesh.voxelise import winding_numbers
 
 SMOOTH = MeshOptions()
@@ -92,16 +92,6 @@ def test_the_triangles_are_even(name: str) -> None:
     angles = smallest_angles_degrees(mask_surface(sampled(solid, grid), grid, SMOOTH))
     assert np.percentile(angles, 5) > 30
     assert angles.min() > 5
-
-
-def smallest_angles_degrees(mesh: Mesh) -> NDArray[np.float64]:
-    corners = mesh.vertices[mesh.faces].astype(np.float64)
-    angles = []
-    for k in range(3):
-        first, second = corners[:, k - 1] - corners[:, k], corners[:, k - 2] - corners[:, k]
-        sizes = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-        angles.append(np.arccos(np.clip((first * second).sum(axis=1) / sizes, -1, 1)))
-    return np.asarray(np.degrees(np.min(angles, axis=0)))
 
 
 @pytest.mark.parametrize("name", SOLIDS)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from orthanc_stl_plugin.mesh.self_intersections import count_intersections
 from orthanc_stl_plugin.model.mesh import Mesh
 from tools.report.contours import filled
 from tools.report.figures import measured
-from tools.report.intersections import count_intersections
 from tools.report.masks import nrrd_labels
 from tools.report.reference import Reference, voxel_reference
 

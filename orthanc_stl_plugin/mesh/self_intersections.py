@@ -10,6 +10,9 @@ from scipy.spatial import cKDTree
 
 MOST_TRIANGLES: Final = 400_000
 _PAIRS_AT_ONCE: Final = 500_000
+_USUAL_REACHES: Final = 2.0
+"""Triangles of a larger radius than so many medians are compared apart: they meet many others."""
+
 _TOUCHING: Final = 1e-6
 """Rounding to float32 moves vertices about this far, in voxels."""
 
@@ -27,8 +30,8 @@ def count_intersections(vertices: Corners, faces: NDArray[np.int32]) -> int | No
         return None
     corners = vertices[faces]
     middles = corners.mean(axis=1)
-    reach = np.linalg.norm(corners - middles[:, np.newaxis], axis=2).max()
-    pairs = cKDTree(middles).query_pairs(2 * reach, output_type="ndarray")
+    reach = np.linalg.norm(corners - middles[:, np.newaxis], axis=2).max(axis=1)
+    pairs = _near_pairs(middles, reach)
     low, high = corners.min(axis=1), corners.max(axis=1)
     count = 0
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
@@ -43,6 +46,22 @@ def count_intersections(vertices: Corners, faces: NDArray[np.int32]) -> int | No
         first, second = corners[first[~is_shared]], corners[second[~is_shared]]
         count += int(np.count_nonzero(_pierces(first, second) | _pierces(second, first)))
     return count
+
+
+def _near_pairs(middles: Corners, reach: NDArray[np.float64]) -> NDArray[np.intp]:
+    """(P, 2) pairs of triangles that may touch, by the radius around their middles."""
+    usual = _USUAL_REACHES * float(np.median(reach))
+    tree = cKDTree(middles)
+    large = np.flatnonzero(reach > usual)
+    small_pairs = tree.query_pairs(2 * min(usual, float(reach.max())), output_type="ndarray")
+    around = tree.query_ball_point(middles[large], reach[large] + reach.max())
+    counts = [len(one) for one in around]
+    of_large = np.column_stack(
+        [np.repeat(large, counts), np.concatenate([*around, []]).astype(np.intp)]
+    )
+    is_one_of_two = ~np.isin(of_large[:, 1], large) | (of_large[:, 0] < of_large[:, 1])
+    is_small = (reach[small_pairs] <= usual).all(axis=1)
+    return np.concatenate([small_pairs[is_small], of_large[is_one_of_two]])
 
 
 def _pierces(first: Corners, second: Corners) -> NDArray[np.bool_]:
