@@ -40,8 +40,6 @@ class Sentence(str):
     parameters: Mapping[str, object]
 
     def __new__(cls, code: str, /, **values: object) -> Self:  # noqa: D102  # the class has it
-        if code not in _ENGLISH:  # a sentence that has no code yet
-            return cls._made(code, "", {})
         named = {name.title().replace("_", ""): value for name, value in values.items()}
         parameters = {name: _plain(value) for name, value in named.items()}
         return cls._made(_ENGLISH[code].format_map(named), code, parameters)

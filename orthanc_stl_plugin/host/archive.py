@@ -386,7 +386,7 @@ def _get(level: str, identifier: str, tail: str = "") -> bytes:
 
 
 def _missing(level: str, identifier: str) -> NotFound:
-    return NotFound(f"there is no {_ONE[level]} {identifier[:80]!r}")
+    return NotFound("NoSuchResource", level=_ONE[level], id=identifier[:80])
 
 
 def _refusal(error: orthanc.OrthancException, level: str, identifier: str) -> PluginError:

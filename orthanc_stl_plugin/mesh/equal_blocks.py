@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.mesh.block_means import Factors
 from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.sentences import Sentence
 
 LEAST_FACES: Final = 5
 LEAST_SHARE: Final = 0.5
@@ -22,7 +23,7 @@ A box changes on two planes along each axis: it is no enlarged voxel.
 
 def on_own_grid[Kind: np.generic](
     values: NDArray[Kind], grid: Grid
-) -> tuple[NDArray[Kind], Grid, tuple[str, ...]]:
+) -> tuple[NDArray[Kind], Grid, tuple[Sentence, ...]]:
     """One voxel for each block of equal ones, their grid, and a sentence about it.
 
     The blocks may have other numbers of voxels along each axis, and begin anywhere; empty ones
@@ -39,10 +40,7 @@ def on_own_grid[Kind: np.generic](
     shape = np.subtract(stops, starts).tolist()
     window = grid.window(starts, (shape[0], shape[1], shape[2]))
     blocks = " x ".join(map(str, factors))
-    note = (
-        f"the voxels of each block of {blocks} are equal: the surface is made on the grid of"
-        " these blocks, from which they were enlarged"
-    )
+    note = Sentence("VoxelsEnlarged", blocks=blocks)
     return values[slice(*first), slice(*second), slice(*third)], window.reduced(factors), (note,)
 
 

@@ -167,8 +167,9 @@ def fitted(
     volume, grid = _by_memory(values, grid)
     inside = within(volume, level, upper)
     if not inside.any():
-        bounds = f"from {level:g}" if upper is None else f"between {level:g} and {upper:g}"
-        raise UnusableSource("ThresholdMissesVoxels", bounds=bounds)
+        if upper is None:
+            raise UnusableSource("NoVoxelFrom", lowest=level)
+        raise UnusableSource("NoVoxelBetween", lowest=level, highest=upper)
     box = bounding_box(inside)
     factors = block_factors(tuple(s.stop - s.start for s in box), resolution)
     wide = _widened(box, factors, volume.shape)

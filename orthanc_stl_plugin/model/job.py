@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from orthanc_stl_plugin.sentences import Sentence
+
 
 class JobState(StrEnum):
     """Those of Orthanc's job states that our jobs use."""
@@ -36,7 +38,7 @@ class JobRecord:
         created_at: UTC.
         started_at: UTC, or None before it runs.
         completed_at: UTC, or None before it ends.
-        error: a sentence that says why it failed; empty otherwise.
+        error: why it failed, or None.
         is_cancelled: whether it failed because it was cancelled.
         series_instance_uid: of the series that holds its models, while these must be removed if the
             job fails or is interrupted; empty otherwise.
@@ -51,7 +53,7 @@ class JobRecord:
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None
-    error: str = ""
+    error: Sentence | None = None
     is_cancelled: bool = False
     series_instance_uid: str = ""
     content: Mapping[str, object] = field(default_factory=dict)
@@ -69,15 +71,21 @@ class JobRecord:
             self,
             state=JobState.FAILURE,
             completed_at=datetime.now(UTC),
-            error=f"interrupted: the server stopped while the job was {self.state.lower()}",
+            error=self.interruption,
         )
+
+    @property
+    def interruption(self) -> Sentence:
+        """Why it has failed when the server stopped in its present state."""
+        return Sentence("JobInterrupted", state=self.state.lower())
 
     def to_json(self) -> dict[str, object]:
         """Plain values for `from_json`."""
-        return {
+        plain = {
             name: value.isoformat() if isinstance(value, datetime) else value
             for name, value in asdict(self).items()
         }
+        return plain | {"error": None if self.error is None else self.error.to_json()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> JobRecord:
@@ -90,4 +98,5 @@ class JobRecord:
             name: datetime.fromisoformat(value[name]) if value[name] else None
             for name in ("created_at", "started_at", "completed_at")
         }
-        return cls(**{**value, **times, "state": JobState(value["state"])})
+        error = Sentence.from_json(value["error"]) if value["error"] else None
+        return cls(**{**value, **times, "state": JobState(value["state"]), "error": error})

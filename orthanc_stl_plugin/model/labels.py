@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import BadRequest, UnusableSource
 from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.sentences import Sentence
 
 MOST_LISTED: Final = 60
 
@@ -60,7 +61,7 @@ class Structure:
     segment: Segment
     mask: NDArray[np.bool_]
     grid: Grid
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
     def __post_init__(self) -> None:
         if self.mask.shape != self.grid.shape:
@@ -82,12 +83,14 @@ def select(segments: Sequence[Segment], wanted: int | str, kind: str = "segment"
     if len(found) == 1:
         return found[0]
     if found:
+        numbers = ", ".join(str(segment.number) for segment in found)
         raise BadRequest(
-            f"{len(found)} {kind}s are called {wanted!r}: choose by number,"
-            f" one of {', '.join(str(segment.number) for segment in found)}"
+            "StructureNameAmbiguous", count=len(found), kind=kind, name=wanted, numbers=numbers
         )
-    label = f"number {wanted}" if isinstance(wanted, int) else f"called {wanted!r}"
     listed = [f"{segment.number} {segment.name!r}" for segment in segments[:MOST_LISTED]]
     if len(segments) > MOST_LISTED:
         listed.append(f"and {len(segments) - MOST_LISTED} more")
-    raise BadRequest(f"there is no {kind} {label}; there are: {', '.join(listed) or 'none'}")
+    known = ", ".join(listed) or "none"
+    if isinstance(wanted, int):
+        raise BadRequest("NoStructureWithNumber", kind=kind, number=wanted, known=known)
+    raise BadRequest("NoStructureCalled", kind=kind, name=wanted, known=known)

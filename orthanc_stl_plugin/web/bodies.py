@@ -31,6 +31,7 @@ from orthanc_stl_plugin.model.mesh import (
     SmoothingMethod,
 )
 from orthanc_stl_plugin.schema import that_must
+from orthanc_stl_plugin.sentences import Sentence
 
 OTSU: Final = "Otsu"
 UP_AXES: Final = ("y", "z")
@@ -259,31 +260,34 @@ def _decoder(kind: type[Struct]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def _sentence(kind: type[Struct], content: bytes) -> str:
+def _sentence(kind: type[Struct], content: bytes) -> Sentence:
     """What is wrong with a body that msgspec has refused."""
     try:
         body = read_json(content)
         json.loads(content, object_pairs_hook=_once)
     except _Repeated as error:
-        return f"the field {quoted(error.name)} stands twice"
+        return Sentence("FieldTwice", field=quoted(error.name))
     except ValueError as error:
-        return f"the body is not JSON: {error}"
+        return Sentence("BodyNotJson", reason=error)
     return _mismatch(kind, body)
 
 
-def _mismatch(kind: type[Struct], body: object) -> str:
+def _mismatch(kind: type[Struct], body: object) -> Sentence:
     try:
         schema.read(kind, body)
     except schema.UnknownName as error:
-        nearest = error.nearest
-        hint = f'did you mean "{nearest}"?' if nearest else _known(error.known)
-        return f"unknown field {quoted(error.name)}: {hint}"
+        name, nearest = quoted(error.name), error.nearest
+        if nearest:
+            return Sentence("FieldMisspelt", field=name, nearest=nearest)
+        return Sentence("FieldUnknown", field=name, known=", ".join(sorted(error.known)))
     except schema.MissingName as error:
-        return f'the field "{error.name}" is missing'
+        return Sentence("FieldMissing", field=error.name)
     except schema.Invalid as error:
-        name = f'"{".".join(error.path)}"' if error.path else "the body"
-        return f"{name} is {quoted(error.value)}: it must {error.must}"
-    return "the body is not as documented"
+        value = quoted(error.value)
+        if not error.path:
+            return Sentence("BodyInvalid", value=value, must=error.must)
+        return Sentence("FieldInvalid", field=".".join(error.path), value=value, must=error.must)
+    return Sentence("BodyUndocumented")
 
 
 class _Repeated(Exception):  # no error of ours: the sentence is
@@ -301,7 +305,3 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
             raise _Repeated(name)
         found[name] = value
     return found
-
-
-def _known(names: list[str]) -> str:
-    return f"this route knows {', '.join(sorted(names))}"

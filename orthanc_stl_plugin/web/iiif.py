@@ -262,8 +262,9 @@ class _ImageApi:
         """What lies below a base URI and is neither."""
         self._version(request.groups[:-1])
         raise BadRequest(
-            f"{quoted(request.groups[-1])} is neither info.json nor"
-            " {region}/{size}/{rotation}/{quality}.{format}"
+            "NotAnImageRequest",
+            value=quoted(request.groups[-1]),
+            form="{region}/{size}/{rotation}/{quality}.{format}",
         )
 
     def _version(self, base: Sequence[str]) -> Version:
@@ -289,5 +290,5 @@ def _without_last(segments: int, path: str) -> str:
 
 def _index(text: str, what: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
-        raise NotFound(f"there is no {what} {quoted(text)}: they are counted from 0")
+        raise NotFound("NotAnIndex", kind=what, value=quoted(text))
     return int(text)

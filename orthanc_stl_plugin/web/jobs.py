@@ -122,6 +122,8 @@ def job_json(record: JobRecord) -> dict[str, object]:
     content: dict[str, object] = {"Description": record.kind, **record.content}
     if record.error:
         content["Error"] = record.error
+        content["Code"] = record.error.code
+        content["Parameters"] = record.error.parameters
     shown: dict[str, object] = {
         "ID": record.job_id,
         "Type": record.kind,
@@ -133,7 +135,7 @@ def job_json(record: JobRecord) -> dict[str, object]:
         "EffectiveRuntime": _runtime_s(record),
         "ErrorCode": code,
         "ErrorDescription": description,
-        "ErrorDetails": record.error,
+        "ErrorDetails": record.error or "",
         "Content": content,
     }
     if record.completed_at is not None:

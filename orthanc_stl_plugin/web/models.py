@@ -200,7 +200,7 @@ def _format(name: str) -> MeshFormat:
         return MeshFormat(name.upper())
     except ValueError as error:
         known = ", ".join(MeshFormat)
-        raise BadRequest("FormatNotKnown", value=quoted(name), known=known) from error
+        raise BadRequest("ModelFormatUnknown", value=quoted(name), known=known) from error
 
 
 def _millimetres(body: Attach) -> float | None:
@@ -210,7 +210,7 @@ def _millimetres(body: Attach) -> float | None:
         return None
     if unit not in MILLIMETRES_PER_UNIT:
         known = ", ".join(MILLIMETRES_PER_UNIT)
-        raise BadRequest("UnitNotKnown", value=quoted(unit), known=known)
+        raise BadRequest("UnitInvalid", value=quoted(unit), known=known)
     return MILLIMETRES_PER_UNIT[unit]
 
 
@@ -218,7 +218,7 @@ def _is_y_up(body: Attach) -> bool | None:
     """Whether the y axis points up; None for what the format has."""
     axis = given(body.up)
     if axis is not None and axis not in _Y_IS_UP:
-        raise BadRequest("UpNotKnown", value=quoted(axis), known=", ".join(_Y_IS_UP))
+        raise BadRequest("UpInvalid", value=quoted(axis), known=", ".join(_Y_IS_UP))
     return _Y_IS_UP[axis] if axis is not None else None
 
 

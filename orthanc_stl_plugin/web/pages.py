@@ -68,7 +68,7 @@ def page_routes(files: Mapping[str, PageFile], settings: Settings) -> list[Route
         is_public = bool(request.visible_label)
         file = files.get(name)
         if file is None or (is_public and not _is_for_all(name)):
-            raise NotFound(_absence(name))
+            raise _absence(name)
         return conditional(
             request, file.digest, file.headers, lambda: Response(file.content, file.media_type)
         )
@@ -134,10 +134,7 @@ def _policy(page: str, public_url: str) -> str:
     return "; ".join(f"{name} {sources}" for name, sources in policy.items())
 
 
-def _absence(name: str) -> str:
+def _absence(name: str) -> NotFound:
     if name.startswith(f"{VIEWERS}/"):
-        return (
-            f"the viewer file {quoted(name)} is not installed: docker/install.sh puts the viewers"
-            " beside the script that Python.Path names"
-        )
-    return f"there is no page {quoted(name)}"
+        return NotFound("ViewerNotInstalled", file=quoted(name))
+    return NotFound("NoSuchAppPage", page=quoted(name))

@@ -9,6 +9,7 @@ from typing import Any
 
 from orthanc_stl_plugin import errors
 from orthanc_stl_plugin.model.geometry import ImagePlane
+from orthanc_stl_plugin.sentences import Sentence
 from orthanc_stl_plugin.services.ports.archive import SeriesRecord, StoredInstance
 from orthanc_stl_plugin.services.ports.image_files import FileRecord
 from tests.support.orthanc_server import OrthancServer
@@ -111,5 +112,5 @@ def called(server: OrthancServer, port: str, method: str, **arguments: object) -
     answer.raise_for_status()
     value = answer.json()
     if "error" in value:
-        raise getattr(errors, value["error"])(value["message"])
+        raise getattr(errors, value["error"])(Sentence.from_json(value["sentence"]))
     return base64.b64decode(value["bytes"]) if "bytes" in value else value["result"]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orthanc_stl_plugin import errors
+from orthanc_stl_plugin.sentences import Sentence
 from orthanc_stl_plugin.services.ports.catalogue import (
     InstanceEntry,
     Level,
@@ -72,7 +73,7 @@ class RemoteCatalogue:
         answer.raise_for_status()
         value = answer.json()
         if "error" in value:
-            raise getattr(errors, value["error"])(value["message"])
+            raise getattr(errors, value["error"])(Sentence.from_json(value["sentence"]))
         return value["result"]
 
 

@@ -39,7 +39,10 @@ def call(output, uri, **request):
     try:
         result = getattr(PORTS[order["port"]], order["method"])(**arguments)
     except PluginError as error:
-        answer: dict[str, object] = {"error": type(error).__name__, "message": str(error)}
+        answer: dict[str, object] = {
+            "error": type(error).__name__,
+            "sentence": error.sentence.to_json(),
+        }
     else:
         if isinstance(result, bytes):
             answer = {"bytes": base64.b64encode(result).decode()}

@@ -33,7 +33,10 @@ def call(output, uri, **request):
     try:
         result = getattr(OrthancCatalogue(), order["method"])(**arguments)
     except PluginError as error:
-        answer: dict[str, object] = {"error": type(error).__name__, "message": str(error)}
+        answer: dict[str, object] = {
+            "error": type(error).__name__,
+            "sentence": error.sentence.to_json(),
+        }
     else:
         answer = {"result": plain(result)}
     output.AnswerBuffer(json.dumps(answer).encode(), "application/json")

@@ -42,7 +42,7 @@ class FakeSlides:
         if series_id in self.refused:
             raise self.refused[series_id]
         if series_id not in self.slides:
-            raise NotFound(f"there is no series {series_id!r}")
+            raise NotFound("NoSuchResource", level="series", id=series_id)
         return self.slides[series_id]
 
 

@@ -35,7 +35,7 @@ class FakeArchive:
 
     def study_tags(self, study_id: str) -> Mapping[str, object]:
         if study_id not in self.studies:
-            raise NotFound(f"there is no study {study_id!r}")
+            raise NotFound("NoSuchResource", level="study", id=study_id)
         return self.studies[study_id]
 
     def last_series_number(self, study_id: str) -> int:
@@ -45,7 +45,7 @@ class FakeArchive:
 
     def instance_tags(self, instance_id: str) -> Mapping[str, object]:
         if instance_id not in self.instances:
-            raise NotFound(f"there is no instance {instance_id!r}")
+            raise NotFound("NoSuchResource", level="instance", id=instance_id)
         return self.instances[instance_id][0]
 
     def study_of(self, instance_id: str) -> str:
@@ -54,7 +54,7 @@ class FakeArchive:
 
     def series(self, series_id: str) -> SeriesRecord:
         if series_id not in self.known_series:
-            raise NotFound(f"there is no series {series_id!r}")
+            raise NotFound("NoSuchResource", level="series", id=series_id)
         return self.known_series[series_id]
 
     def source_images(self, instance_id: str) -> tuple[ImagePlane, ...]:
@@ -63,13 +63,13 @@ class FakeArchive:
 
     def instance_file(self, instance_id: str) -> bytes:
         if instance_id not in self.files:
-            raise NotFound(f"there is no instance {instance_id!r}")
+            raise NotFound("NoSuchResource", level="instance", id=instance_id)
         return self.files[instance_id]
 
     def encapsulated_document(self, instance_id: str) -> bytes:
         document = self.instances.get(instance_id, ({}, None))[1]
         if document is None:
-            raise NotFound(f"there is no encapsulated document of instance {instance_id!r}")
+            raise NotFound("DocumentMissing", instance_id=instance_id)
         return document + b"\0" * (len(document) % 2)
 
     def create_instance(
@@ -82,9 +82,9 @@ class FakeArchive:
     ) -> StoredInstance:
         study = self.study_tags(parent_study)
         if unknown := [keyword for keyword in tags if tag_for_keyword(keyword) is None]:
-            raise BadRequest(f"Orthanc refuses the tags of the new instance: {unknown}")
+            raise BadRequest("TagsRefused", reason=unknown)
         if len(self.instances) >= self.full_after:
-            raise ArchiveRefused("the storage is full")
+            raise ArchiveRefused("InstanceNotStored", status="Full")
         instance_id = str(uuid4())
         self.parents[instance_id] = parent_study
         made = {
@@ -107,13 +107,13 @@ class FakeArchive:
 
     def textured_model(self, instance_id: str) -> bytes:
         if instance_id not in self.known_textured_models:
-            raise NotFound(f"there is no glTF of instance {instance_id!r}")
+            raise NotFound("NoSuchResource", level="glTF of instance", id=instance_id)
         content = self.known_textured_models[instance_id]
         return content + b"\0" * (len(content) % 2)
 
     def delete_series(self, series_instance_uid: str) -> int:
         if self.is_locked:
-            raise ArchiveRefused("the database is locked")
+            raise ArchiveRefused("OrthancFailed", code=42, path="/series")
         own = [
             instance_id
             for instance_id, (tags, _) in self.instances.items()

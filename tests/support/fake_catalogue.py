@@ -38,7 +38,7 @@ class FakeCatalogue:
     def study(self, study_id: str) -> StudyEntry:
         self.asked += 1
         if study_id not in self.known_studies:
-            raise NotFound(f"there is nothing below /studies with the identifier {study_id!r}")
+            raise NotFound("NothingBelow", level="studies", id=study_id)
         return self.known_studies[study_id]
 
     def studies(self, choice: StudyChoice) -> list[StudyEntry]:
@@ -104,7 +104,7 @@ class FakeCatalogue:
             for one in instances:
                 if one.instance_id == instance_id:
                     return one
-        raise NotFound(f"there is nothing below /instances with the identifier {instance_id!r}")
+        raise NotFound("NothingBelow", level="instances", id=instance_id)
 
     def study_of(self, level: Level, identifier: str) -> str:
         if level is Level.STUDY and identifier in self.known_studies:
@@ -115,7 +115,7 @@ class FakeCatalogue:
             for series_id, instances in self.known_instances.items():
                 if any(one.instance_id == identifier for one in instances):
                     return self.known_series[series_id].study_id
-        raise NotFound(f"there is nothing below /{level} with the identifier {identifier!r}")
+        raise NotFound("NothingBelow", level=level, id=identifier)
 
     def has_label(self, study_id: str, label: str) -> bool:
         study = self.known_studies.get(study_id)

@@ -46,7 +46,7 @@ class FakeImageArchive:
     def series_instances(self, series_id: str) -> tuple[str, ...]:
         found = tuple(one for one, series in self._series.items() if series == series_id)
         if not found:
-            raise NotFound(f"there is no series {series_id!r}")
+            raise NotFound("NoSuchResource", level="series", id=series_id)
         return found
 
     def file_record(self, instance_id: str) -> FileRecord:
@@ -55,5 +55,5 @@ class FakeImageArchive:
 
     def instance_file(self, instance_id: str) -> bytes:
         if instance_id not in self._contents:
-            raise NotFound(f"there is no instance {instance_id!r}")
+            raise NotFound("NoSuchResource", level="instance", id=instance_id)
         return self._contents[instance_id]

@@ -1,9 +1,7 @@
 """The pages' own files: texts in every language, and references that lead somewhere."""
 
-import ast
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +14,6 @@ LOCK = PACKAGE.parent / "docker" / "viewers" / "package-lock.json"
 TEXTS = {path.stem: json.loads(path.read_text()) for path in (PAGES / "texts").glob("*.json")}
 SCRIPTS = sorted(PAGES.rglob("*.js"))
 HTML = sorted(PAGES.glob("*.html"))
-SENTENCES = {path.stem: json.loads(path.read_text()) for path in PAGES.glob("sentences/fr.json")}
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 # Keys that scripts put together: text(`side.${side}`).
 FAMILIES = ("button.", "cache.", "cut.", "direction.", "fact.", "job.", "resolution.", "side.",
@@ -105,44 +102,3 @@ def test_every_part_of_a_page_that_scripts_name_is_in_some_html():
 @pytest.mark.parametrize("stage", Stage)
 def test_every_stage_of_a_job_has_a_text(stage: Stage):
     assert f"stage.{stage}" in TEXTS["en"]
-
-
-def templates(node: ast.AST) -> Iterator[str]:
-    """The texts in a piece of code, with {} where a value is put in."""
-    parts: list[ast.AST] = list(ast.iter_child_nodes(node))
-    if isinstance(node, ast.JoinedStr):
-        yield "".join(
-            str(one.value) if isinstance(one, ast.Constant) else "{}" for one in node.values
-        )
-        parts = [one.value for one in node.values if isinstance(one, ast.FormattedValue)]
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node.value
-    for part in parts:
-        yield from templates(part)
-
-
-@pytest.fixture(scope="module")
-def said() -> set[str]:
-    """Every text in the code of the server."""
-    trees = [ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")]
-    english = json.loads((PAGES / "sentences" / "en.json").read_text()).values()
-    return {one for tree in trees for one in templates(tree)} | {
-        re.sub(r"\{\w[^}]*\}", "{}", one) for one in english
-    }
-
-
-def test_every_language_but_english_has_sentences_of_the_server():
-    assert set(SENTENCES) == set(TEXTS) - {"en"}
-
-
-@pytest.mark.parametrize("language", SENTENCES)
-def test_every_translated_sentence_is_one_that_the_server_says(language: str, said: set[str]):
-    assert sorted(set(SENTENCES[language]) - said) == []
-
-
-@pytest.mark.parametrize("language", SENTENCES)
-def test_a_translated_sentence_has_no_value_that_the_server_does_not_give(language: str):
-    for english, translated in SENTENCES[language].items():
-        assert set(re.findall(r"\{(\w*)\}", translated)) <= set(
-            map(str, range(english.count("{}")))
-        )

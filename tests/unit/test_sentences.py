@@ -10,17 +10,12 @@ from string import Formatter
 import numpy as np
 import pytest
 
-from orthanc_stl_plugin import errors
 from orthanc_stl_plugin.errors import Busy, NotFound, PluginError, UnusableSource
 from orthanc_stl_plugin.sentences import TEXTS, Sentence
 
 PACKAGE = Path(__file__).parents[2] / "orthanc_stl_plugin"
 ENGLISH = json.loads((TEXTS / "en.json").read_text())
-MAKERS = {"Sentence"} | {
-    name
-    for name, kind in vars(errors).items()
-    if isinstance(kind, type) and issubclass(kind, PluginError)
-}
+TREES = {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 NO_PARAMETER = {"retry_after_s"}
 
 
@@ -28,14 +23,23 @@ def parameters_of(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
+def makers() -> set[str]:
+    """The names of what is called with a code: Sentence, and all errors."""
+    found = {"Sentence", "PluginError"}
+    for node in (node for tree in TREES.values() for node in ast.walk(tree)):
+        match node:
+            case ast.ClassDef(name, [ast.Name(base)]) if base in found:
+                found.add(name)
+    return found
+
+
 def uses() -> Iterator[tuple[str, set[str], str]]:
     """Every code in the code of the server, the names of its parameters, and where it stands."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+    known = makers()
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
             match node:
-                case ast.Call(ast.Name(name), [ast.Constant(str(code))], keywords) if (
-                    name in MAKERS and " " not in code
-                ):
+                case ast.Call(ast.Name(name), [ast.Constant(str(code))], keywords) if name in known:
                     names = {str(one.arg) for one in keywords} - NO_PARAMETER
                     pascal = {one.title().replace("_", "") for one in names}
                     yield code, pascal, f"{path.relative_to(PACKAGE)}:{node.lineno}"
@@ -81,6 +85,11 @@ def test_a_parameter_may_be_a_sentence():
     outer = Sentence("JpegUnusable", reason=inner)
     assert outer == "the JPEG cannot be used: the STL document has no triangle"
     assert outer.parameters == {"Reason": inner.to_json()}
+
+
+def test_a_code_without_a_text_is_no_sentence():
+    with pytest.raises(KeyError, match="NoSuchCode"):
+        Sentence("NoSuchCode")
 
 
 def test_a_sentence_without_one_of_its_parameters_cannot_be_made():

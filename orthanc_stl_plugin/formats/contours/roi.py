@@ -18,6 +18,7 @@ from orthanc_stl_plugin.formats.contours.repeated_contours import is_line
 from orthanc_stl_plugin.formats.dicom.dataset import items, uid_of
 from orthanc_stl_plugin.formats.dicom.names import name_of
 from orthanc_stl_plugin.model.labels import Segment
+from orthanc_stl_plugin.sentences import Sentence
 
 EXCLUSIVE_OR: Final = "CLOSEDPLANAR_XOR"
 INTERPOLATED: Final = "INTERPOLATED_PLANAR"  # OsiriX's, of contours between those drawn
@@ -45,8 +46,8 @@ class Roi:
     contour_count: int
     contours: tuple[NDArray[np.float64], ...]
     is_exclusive_or: bool
-    obstacle: str | None
-    notes: tuple[str, ...]
+    obstacle: Sentence | None
+    notes: tuple[Sentence, ...]
     volume_mm3: float
     spacing_mm: float | None
     slab_thickness_mm: float | None
@@ -67,28 +68,27 @@ def read_roi(item: Dataset, drawn: Sequence[Dataset], default_frame: str | None)
     kinds = Counter(_kind(contour) for contour in found)
     closed = [contour for contour in found if _kind(contour) in CLOSED_TYPES]
     notes = [
-        f"{kind} contours ignored: {count}"
+        Sentence("ContoursIgnored", kind=kind, count=count)
         for kind, count in kinds.items()
         if kind not in CLOSED_TYPES
     ]
     if kinds[INTERPOLATED]:
-        notes.append(f"{INTERPOLATED} contours taken as closed: {kinds[INTERPOLATED]}")
+        count = kinds[INTERPOLATED]
+        notes.append(Sentence("ContoursTakenAsClosed", kind=INTERPOLATED, count=count))
     obstacle = None
     loops: list[NDArray[np.float64]] = []
     try:
         loops = [_points(contour) for contour in closed]
     except (TypeError, ValueError):
-        obstacle = "has contour data that are not triplets of numbers"
+        obstacle = Sentence("RoiContoursNotTriplets")
     cornered = [loop for loop in loops if len(loop) >= 3]
     usable = tuple(loop for loop in cornered if not is_line(loop))
     if len(cornered) < len(loops):
-        notes.append(f"contours of fewer than 3 points ignored: {len(loops) - len(cornered)}")
+        notes.append(Sentence("ContoursTooShort", count=len(loops) - len(cornered)))
     if len(usable) < len(cornered):
-        notes.append(f"contours without area ignored: {len(cornered) - len(usable)}")
+        notes.append(Sentence("ContoursWithoutArea", count=len(cornered) - len(usable)))
     if not usable and obstacle is None:
-        obstacle = (
-            "has contours that enclose no area" if cornered else _why_nothing_is_closed(kinds)
-        )
+        obstacle = Sentence("RoiEnclosesNoArea") if cornered else _why_nothing_is_closed(kinds)
     return Roi(
         segment=Segment(number, name, _rgb(drawn)),
         contour_count=len(found),
@@ -107,12 +107,12 @@ def _kind(contour: Dataset) -> str:
     return str(contour.get("ContourGeometricType") or "untyped").strip().upper()
 
 
-def _why_nothing_is_closed(kinds: Counter[str]) -> str:
+def _why_nothing_is_closed(kinds: Counter[str]) -> Sentence:
     if not kinds:
-        return "has no contours"
+        return Sentence("RoiWithoutContours")
     if all(kind in CLOSED_TYPES for kind in kinds):
-        return "has no contour of three points or more"
-    return f"has no closed contour, only {' and '.join(sorted(kinds))}"
+        return Sentence("RoiWithoutPolygon")
+    return Sentence("RoiWithoutClosedContour", kinds=" and ".join(sorted(kinds)))
 
 
 def _rgb(drawn: Sequence[Dataset]) -> tuple[int, int, int] | None:
@@ -152,13 +152,13 @@ def _points(contour: Dataset) -> NDArray[np.float64]:
 def with_volumes(rois: Sequence[Roi]) -> tuple[Roi, ...]:
     """The ROIs with spacing and volume, which depend on the whole set."""
     stacks: dict[int, planar.PlaneStack] = {}
-    obstacles: dict[int, str] = {}
+    obstacles: dict[int, Sentence] = {}
     for index, roi in enumerate(rois):
         if roi.obstacle is None:
             try:
                 stacks[index] = planar.stack_planes(roi.contours)
             except UnusableSource as error:
-                obstacles[index] = f"cannot be meshed: {error}"
+                obstacles[index] = Sentence("RoiCannotBeMeshed", reason=error.sentence)
     gaps = [planar.typical_gap_mm(stack.positions_mm) for stack in stacks.values()]
     known = sorted(gap for gap in gaps if gap is not None)
     usual = known[(len(known) - 1) // 2] if known else None
@@ -195,34 +195,32 @@ def _with_volume(roi: Roi, stack: planar.PlaneStack, usual_mm: float | None) -> 
     )
 
 
-def _lone_plane(roi: Roi, stack: planar.PlaneStack, spacing_mm: float | None) -> Iterator[str]:
+def _lone_plane(roi: Roi, stack: planar.PlaneStack, spacing_mm: float | None) -> Iterator[Sentence]:
     """The thickness of a single plane, if the structure set determines it."""
     if len(stack.positions_mm) == 1 and spacing_mm is not None:
-        source = "the other planes of the set lie apart"
         if roi.slab_thickness_mm is not None:
-            source = "its ContourSlabThickness tells"
-        yield f"its single plane is made {spacing_mm:.4g} mm thick, as {source}"
+            yield Sentence("PlaneThickAsSlab", thickness_mm=spacing_mm)
+        else:
+            yield Sentence("PlaneThickAsPlanes", thickness_mm=spacing_mm)
 
 
-def _crossings(roi: Roi, stack: planar.PlaneStack) -> Iterator[str]:
+def _crossings(roi: Roi, stack: planar.PlaneStack) -> Iterator[Sentence]:
     """A note that contours cross, unless they are declared as XOR (C.8.8.6.3)."""
     count = 0 if roi.is_exclusive_or else crossing_planes(stack)
     if count:
-        yield (
-            "contours cross each other: what two of them share is left out,"
-            f" on {count} of {len(stack.loops)} planes"
-        )
+        yield Sentence("ContoursCross", count=count, planes=len(stack.loops))
 
 
-def _wide_gaps(stack: planar.PlaneStack, spacings_mm: NDArray[np.float64]) -> Iterator[str]:
+def _wide_gaps(stack: planar.PlaneStack, spacings_mm: NDArray[np.float64]) -> Iterator[Sentence]:
     """A note on gaps of more than one missing plane between contours that face each other."""
     gaps = np.diff(stack.positions_mm)
     usual = spacings_mm.min()
     is_wide = (gaps > planar.BRIDGED_SPACINGS * usual) & planar.is_facing(stack)
     bridged = planar.is_bridged(gaps, spacings_mm[:-1], spacings_mm[1:])
-    for what, which in (("filled", is_wide & bridged), ("left open", is_wide & ~bridged)):
-        if which.any():
-            yield (
-                f"gaps between planes, of up to {gaps[which].max():.3g} mm where {usual:.3g} mm is"
-                f" usual, {what}: {which.sum()}"
-            )
+    filled, left_open = gaps[is_wide & bridged], gaps[is_wide & ~bridged]
+    if filled.size:
+        yield Sentence("GapsFilled", widest_mm=filled.max(), usual_mm=usual, count=filled.size)
+    if left_open.size:
+        yield Sentence(
+            "GapsLeftOpen", widest_mm=left_open.max(), usual_mm=usual, count=left_open.size
+        )

@@ -25,12 +25,13 @@ from orthanc_stl_plugin.formats.dicom.dataset import (
 )
 from orthanc_stl_plugin.model.geometry import Grid, ImagePlane
 from orthanc_stl_plugin.model.labels import Segment, select
+from orthanc_stl_plugin.sentences import Sentence
 
 RT_STRUCTURE_SET: Final = "1.2.840.10008.5.1.4.1.1.481.3"
 DEFAULT_RESOLUTION: Final = 256
 INSIDE: Final = 0.5
 _PARALLEL: Final = 1e-3
-_AMBIGUOUS: Final = "shares its number with another ROI, so its contours are ambiguous"
+_AMBIGUOUS: Final = Sentence("RoiNumberAmbiguous")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,16 +168,13 @@ def image_spacing_mm(roi: Roi, images: Sequence[ImagePlane]) -> float | None:
     return spacing if is_there else None
 
 
-def lone_plane_notes(roi: Roi, spacing_mm: float | None) -> tuple[str, ...]:
+def lone_plane_notes(roi: Roi, spacing_mm: float | None) -> tuple[Sentence, ...]:
     """How thick a single plane is made of which the structure set does not tell."""
     if roi.obstacle is not None or roi.spacing_mm is not None:
         return ()
     if spacing_mm is not None:
-        return (f"its single plane is made {spacing_mm:.4g} mm thick, as its images lie apart",)
-    return (
-        f"its single plane is made {planar.DEFAULT_SPACING_MM:g} mm thick: nothing tells how thick"
-        " it is, and its images are not stored here",
-    )
+        return (Sentence("PlaneThickAsImages", thickness_mm=spacing_mm),)
+    return (Sentence("PlaneThickByDefault", thickness_mm=planar.DEFAULT_SPACING_MM),)
 
 
 def _unique(uids: Iterator[str]) -> tuple[str, ...]:

@@ -72,17 +72,16 @@ def read_container(content: bytes) -> tuple[Json, bytes]:
     Raises:
         UnusableSource: it is not binary glTF of version 2, or is truncated.
     """
-    broken = f"the document of {len(content)} bytes is no GLB, or is truncated"
     try:
         magic, version, length = _HEADER.unpack_from(content)
         json_length, json_kind = _CHUNK.unpack_from(content, _HEADER.size)
         start = _HEADER.size + _CHUNK.size
         document = json.loads(content[start : start + json_length])
     except (struct.error, ValueError, RecursionError) as error:
-        raise UnusableSource(broken) from error
+        raise UnusableSource("ModelUnreadable", bytes=len(content), format="GLB") from error
     is_whole = length <= len(content) and json_kind == _JSON_CHUNK and isinstance(document, dict)
     if magic != _MAGIC or version != _VERSION or not is_whole:
-        raise UnusableSource(broken)
+        raise UnusableSource("ModelUnreadable", bytes=len(content), format="GLB")
     return document, _binary(content[:length], start + json_length)
 
 

@@ -96,12 +96,23 @@ class PixelLayout:
         """
         whole = self.rows, self.columns
         if (codestream.rows, codestream.columns) not in (whole, self.seen):
-            seen = ""
-            if self.seen not in (None, whole):
-                seen = f", of which {self.seen[1]} x {self.seen[0]} are seen"
+            seen_rows, seen_columns = self.seen or whole
+            if (seen_rows, seen_columns) != whole:
+                raise UnusableSource(
+                    "FrameUnlikeSeenPart",
+                    frame_columns=codestream.columns,
+                    frame_rows=codestream.rows,
+                    columns=self.columns,
+                    rows=self.rows,
+                    seen_columns=seen_columns,
+                    seen_rows=seen_rows,
+                )
             raise UnusableSource(
-                f"the frame has {codestream.columns} x {codestream.rows} pixels, "
-                f"the image {self.columns} x {self.rows}{seen}"
+                "FrameUnlikeImage",
+                frame_columns=codestream.columns,
+                frame_rows=codestream.rows,
+                columns=self.columns,
+                rows=self.rows,
             )
         if codestream.samples not in (0, self.samples):
             raise UnusableSource(

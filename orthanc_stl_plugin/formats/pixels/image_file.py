@@ -86,7 +86,7 @@ class _BufferStream:
 
     def read(self, size: int = -1, /) -> bytes:
         if size < 0:  # pydicom calls this only to inflate the rest, without a limit
-            raise Deflated("the image is deflated: it has to be inflated first")
+            raise Deflated("ImageDeflated")
         content = bytes(self._buffer[self._at : self._at + size])
         self._at += len(content)
         return content
@@ -117,11 +117,10 @@ def open_image(buffer: Buffer) -> ImageFile:
         raise UnusableSource("PixelDataMissing")
     syntax = _transfer_syntax(header, encoding)
     is_encapsulated = pixel_data.length == UNDEFINED_LENGTH
-    if is_encapsulated == (syntax in NATIVE_SYNTAXES):
-        raise UnusableSource(
-            f"the pixel data are {'' if is_encapsulated else 'not '}encapsulated, in spite of"
-            f" transfer syntax {syntax}"
-        )
+    if is_encapsulated and syntax in NATIVE_SYNTAXES:
+        raise UnusableSource("PixelDataEncapsulated", transfer_syntax=syntax)
+    if not is_encapsulated and syntax not in NATIVE_SYNTAXES:
+        raise UnusableSource("PixelDataNotEncapsulated", transfer_syntax=syntax)
     with tolerating("the number of frames"):
         count = max(1, int(header.get("NumberOfFrames") or 1))
     bits = _bits_per_frame(header, pixel_data, count)

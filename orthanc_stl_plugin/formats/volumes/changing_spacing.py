@@ -13,6 +13,7 @@ from orthanc_stl_plugin.formats.volumes.slice_lattice import (
     Lattice,
     slices_of_positions,
 )
+from orthanc_stl_plugin.sentences import Sentence
 
 type Values = NDArray[np.int16] | NDArray[np.float32]
 
@@ -75,13 +76,10 @@ class ChangingSpacing:
         return cls(slice_of_frame, heights, origin, direction)
 
     @property
-    def note(self) -> str:
+    def note(self) -> Sentence:
         """What was done, for people to read."""
         gaps = np.diff(self.heights_mm)
-        return (
-            f"the spacing of the slices changes from {gaps.min():.4g} to {gaps.max():.4g} mm:"
-            f" values between the wider ones are interpolated, {gaps.min():.4g} mm apart"
-        )
+        return Sentence("SlicesInterpolated", shortest_mm=gaps.min(), longest_mm=gaps.max())
 
     @property
     def lattice(self) -> Lattice:

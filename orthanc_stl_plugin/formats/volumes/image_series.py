@@ -36,6 +36,7 @@ from orthanc_stl_plugin.formats.volumes.slice_lattice import (
     fit_lattice,
 )
 from orthanc_stl_plugin.model.geometry import UNBOUNDED, Grid
+from orthanc_stl_plugin.sentences import Sentence
 
 MAJORITY: Final = 0.75
 INT16: Final = np.iinfo(np.int16)
@@ -64,7 +65,7 @@ class ImageVolume:
     modality: str
     sop_class_uid: str
     source_instance_uids: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +154,7 @@ def _headers(number: int, source: DicomSource) -> list[_Frame]:
     ]
 
 
-def _one_family(frames: Sequence[_Frame]) -> tuple[list[_Frame], list[str]]:
+def _one_family(frames: Sequence[_Frame]) -> tuple[list[_Frame], list[Sentence]]:
     """The frames that make the volume, and notes on the others."""
     if not frames:
         raise UnusableSource("SeriesWithoutImage")
@@ -174,10 +175,10 @@ def _one_family(frames: Sequence[_Frame]) -> tuple[list[_Frame], list[str]]:
         raise UnusableSource("ImagesWithoutPosition")
     notes = []
     if len(candidates) < len(frames):
-        notes.append(f"localizers left out: {len(frames) - len(candidates)}")
+        notes.append(Sentence("LocalizersLeftOut", count=len(frames) - len(candidates)))
     if len(largest) < len(candidates):
         others = len(candidates) - len(largest)
-        notes.append(f"images of another size, spacing or orientation left out: {others}")
+        notes.append(Sentence("UnlikeImagesLeftOut", count=others))
     return largest, notes
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 from orthanc_stl_plugin.model.geometry import Grid
+from orthanc_stl_plugin.sentences import Sentence
 
 _RAS_TO_LPS: Final = np.diag([-1.0, -1.0, 1.0, 1.0])
 _MM_PER_UNIT: Final = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # xyzt_units & 7: ?, m, mm, um
@@ -41,7 +42,7 @@ class NiftiVolume:
     values: NDArray[Any]
     grid: Grid
     extensions: tuple[bytes, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
 
 def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
@@ -54,7 +55,12 @@ def read_nifti(content: bytes, max_bytes: int) -> NiftiVolume:
     """
     plain = _decompressed(content, max_bytes) if content[:2] == _GZIP_MAGIC else content
     if len(plain) > max_bytes:
-        raise TooLarge(f"the NIfTI file has {len(plain)} bytes, {_limit(max_bytes)}")
+        raise TooLarge(
+            "NiftiTooLarge",
+            bytes=len(plain),
+            limit_bytes=max_bytes,
+            max_volume_mib=max_bytes >> 20,
+        )
     image = _parsed(plain)
     shape = _three_axes(image.header["dim"])
     _check_extent(image, shape, plain)
@@ -93,16 +99,14 @@ def _decompressed(content: bytes, max_bytes: int) -> bytes:
                 parts.append(inflater.decompress(piece, max_bytes - total + 1))
                 total += len(parts[-1])
                 if total > max_bytes:
-                    raise TooLarge(f"the gzip stream inflates to more than its {_limit(max_bytes)}")
+                    raise TooLarge(
+                        "GzipTooLarge", limit_bytes=max_bytes, max_volume_mib=max_bytes >> 20
+                    )
                 position += len(piece) - len(inflater.unused_data)  # which is a copy
             window = _NEXT_WINDOW
     except zlib.error as error:
         raise UnusableSource("GzipBroken", reason=error) from error
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _limit(max_bytes: int) -> str:
-    return f"limit of {max_bytes} bytes (MaxVolumeMiB = {max_bytes >> 20})"
 
 
 def _parsed(plain: bytes) -> Any:
@@ -123,7 +127,7 @@ def _parsed(plain: bytes) -> Any:
         raise UnusableSource("NiftiHeaderUnreadable", reason=error) from error
 
 
-def _doubts(header: Any, shape: tuple[int, int, int], mm_per_unit: float) -> Iterator[str]:
+def _doubts(header: Any, shape: tuple[int, int, int], mm_per_unit: float) -> Iterator[Sentence]:
     """Sentences about a header that states two different positions, or none."""
     sform, sform_code = header.get_sform(coded=True)
     try:
@@ -131,10 +135,7 @@ def _doubts(header: Any, shape: tuple[int, int, int], mm_per_unit: float) -> Ite
     except (ValueError, ArithmeticError, np.linalg.LinAlgError):
         return  # an invalid quaternion beside an sform
     if not sform_code and not qform_code:
-        yield (
-            "the NIfTI header does not tell how the voxels lie (sform_code and qform_code are 0):"
-            " left and right are a guess, and so is the place"
-        )
+        yield Sentence("NiftiPositionUnknown")
     if not sform_code or not qform_code:
         return
     corners = np.array(list(itertools.product(*((0, size - 1) for size in shape))))
@@ -142,10 +143,7 @@ def _doubts(header: Any, shape: tuple[int, int, int], mm_per_unit: float) -> Ite
     apart_mm = float(np.linalg.norm(apart[:3], axis=0).max()) * mm_per_unit
     voxel_mm = float(np.linalg.norm(sform[:3, :3], axis=0).min()) * mm_per_unit
     if apart_mm > voxel_mm / 2:
-        yield (
-            "the NIfTI header places the voxels twice (sform and qform), up to"
-            f" {apart_mm:.3g} mm apart: the sform is followed"
-        )
+        yield Sentence("NiftiPositionAmbiguous", apart_mm=apart_mm)
 
 
 def _header_size(plain: bytes) -> int:

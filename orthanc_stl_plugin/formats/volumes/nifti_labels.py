@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.volumes.label_boxes import label_boxes
 from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume
-from orthanc_stl_plugin.formats.volumes.nifti_mask import GREY_VALUES_ROUTE, WHOLE, require_regions
+from orthanc_stl_plugin.formats.volumes.nifti_mask import WHOLE, require_regions
 from orthanc_stl_plugin.mesh import equal_blocks
 from orthanc_stl_plugin.mesh.marching_cubes import Box
 from orthanc_stl_plugin.model.labels import Segment, Structure, select
@@ -123,14 +123,13 @@ def label_numbers(volume: NiftiVolume) -> NDArray[np.uint8 | np.uint16]:
             lowest=lowest,
             highest=highest,
             limit=LARGEST_LABEL,
-            hint=GREY_VALUES_ROUTE,
         )
     if values.dtype.kind != "f":
         return values.astype(np.uint16)
     labels = np.rint(values).astype(np.uint16)
     off = np.abs(labels - values) > WHOLE
     if off.any():
-        raise UnusableSource("LabelNotWhole", value=values[off][0], hint=GREY_VALUES_ROUTE)
+        raise UnusableSource("LabelNotWhole", value=values[off][0])
     return labels
 
 

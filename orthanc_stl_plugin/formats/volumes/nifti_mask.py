@@ -9,13 +9,10 @@ from numpy.typing import NDArray
 
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.volumes.nifti import NiftiVolume, foreground
+from orthanc_stl_plugin.sentences import Sentence
 
 WHOLE: Final = 1e-3
 """How far a value may differ from its integer, because scale factors are rounded."""
-
-GREY_VALUES_ROUTE: Final = (
-    "a surface of grey values is what /stl/encode-series makes, of the series in the archive"
-)
 
 _INSIDE: Final = 0.5
 _FEW_VALUES: Final = 16
@@ -23,7 +20,7 @@ _MOST_UNLIKE: Final = 0.5
 _SAMPLED_VOXELS: Final = 1 << 22
 
 
-def mask_of(volume: NiftiVolume) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+def mask_of(volume: NiftiVolume) -> tuple[NDArray[np.bool_], tuple[Sentence, ...]]:
     """(columns, rows, slices) whether a voxel is set, and sentences about how this was decided.
 
     In a probability map, which has fractions from 0 to 1, values of at least one half are set; in
@@ -39,9 +36,7 @@ def mask_of(volume: NiftiVolume) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
         if lowest >= -WHOLE and highest <= 1 + WHOLE and len(few) != 1:
             return _probable(values, highest)
         if not few.size:
-            raise UnusableSource(
-                "MaskHasFractions", lowest=lowest, highest=highest, hint=GREY_VALUES_ROUTE
-            )
+            raise UnusableSource("MaskHasFractions", lowest=lowest, highest=highest)
         return foreground(volume), ()
     require_regions(values)
     if values.dtype.kind == "f":  # integers apart from rounding: a zero may not be exact
@@ -62,9 +57,7 @@ def require_regions(values: NDArray[Any]) -> None:
     step = max(1, values.size // _SAMPLED_VOXELS)
     sample = values[:, :, slices // 2 % step : slices : step]
     if lowest < 0 and not _few_values(sample).size:
-        raise UnusableSource(
-            "MaskHasManyValues", lowest=lowest, highest=highest, hint=GREY_VALUES_ROUTE
-        )
+        raise UnusableSource("MaskHasManyValues", lowest=lowest, highest=highest)
     one, other = sample[1:], sample[:-1]
     are_set = (one != 0) & (other != 0)
     pairs = np.count_nonzero(are_set)
@@ -75,19 +68,16 @@ def require_regions(values: NDArray[Any]) -> None:
             percent=100 * unlike / pairs,
             lowest=lowest,
             highest=highest,
-            hint=GREY_VALUES_ROUTE,
         )
 
 
 def _probable(
     values: NDArray[np.floating], highest: float
-) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+) -> tuple[NDArray[np.bool_], tuple[Sentence, ...]]:
     mask: NDArray[np.bool_] = values >= _INSIDE
     if not mask.any():
         raise UnusableSource("ProbabilitiesTooLow", highest=highest)
-    return mask, (
-        "the values are probabilities: one half and more is inside, all below is outside",
-    )
+    return mask, (Sentence("ValuesAreProbabilities"),)
 
 
 def _has_fractions(values: NDArray[np.floating]) -> bool:

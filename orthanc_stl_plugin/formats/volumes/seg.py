@@ -34,6 +34,7 @@ from orthanc_stl_plugin.formats.volumes.slice_lattice import LEAST_ABSENT_RATIO
 from orthanc_stl_plugin.formats.volumes.slice_stack import FramePlaces, SliceStack, stack_slices
 from orthanc_stl_plugin.model.geometry import UNBOUNDED, ImagePlane
 from orthanc_stl_plugin.model.labels import Segment, Structure, select
+from orthanc_stl_plugin.sentences import Sentence
 
 SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -60,7 +61,7 @@ class SegFile:
     segments: tuple[Segment, ...]
     background: int
     kind: str
-    obstacle: str | None
+    obstacle: Sentence | None
     sop_instance_uid: str
     series_instance_uid: str | None
     study_instance_uid: str | None
@@ -156,7 +157,7 @@ def structures(
     return _not_empty(found, is_demanded=numbers is not None)
 
 
-def notes_on(structure: Structure, seg: SegFile) -> tuple[str, ...]:
+def notes_on(structure: Structure, seg: SegFile) -> tuple[Sentence, ...]:
     """Sentences about ambiguities.
 
     Slices may be far thinner than the gaps between them, which are filled. Frames may belong to
@@ -168,24 +169,21 @@ def notes_on(structure: Structure, seg: SegFile) -> tuple[str, ...]:
             counts = Counter(_owners(seg).tolist())
         listed = {segment.number for segment in seg.segments}
         notes += [
-            f"segment {number} is not listed in the Segment Sequence: its {count} frames are left"
-            " out"
+            Sentence("SegmentNotListed", number=number, frames=count)
             for number, count in sorted(counts.items())
             if number not in listed
         ]
     return tuple(notes)
 
 
-def _thin_slices(structure: Structure, seg: SegFile) -> tuple[str, ...]:
+def _thin_slices(structure: Structure, seg: SegFile) -> tuple[Sentence, ...]:
     with tolerating("the slice thickness of the Segmentation"):
         thickness = slice_thickness_mm(seg.dataset)
     apart = structure.grid.voxel_size_mm[2]
     if thickness is None or apart < LEAST_ABSENT_RATIO * thickness:
         return ()
-    return (
-        f"{structure.segment.name!r}: its slices are {thickness:.4g} mm thick and lie"
-        f" {apart:.4g} mm apart: what lies between is filled",
-    )
+    note = Sentence("SlicesFarApart", thickness_mm=thickness, apart_mm=apart)
+    return (Sentence("OfStructure", name=structure.segment.name, note=note),)
 
 
 def _not_empty(
@@ -282,13 +280,13 @@ def _least_value(seg: SegFile) -> int:
     return -(-largest // 2)
 
 
-def _obstacle(dataset: Dataset, segments: Sequence[Segment]) -> str | None:
+def _obstacle(dataset: Dataset, segments: Sequence[Segment]) -> Sentence | None:
     tiling = str(dataset.get("DimensionOrganizationType") or "")
     if "TotalPixelMatrixColumns" in dataset or tiling.startswith("TILED"):
-        return "the Segmentation is of a slide: its tiles lie on one plane and form no volume"
+        return Sentence("SegmentationOfSlide")
     for number, count in Counter(part.number for part in segments).items():
         if count > 1:
-            return f"{count} segments have the number {number}, so their voxels are ambiguous"
+            return Sentence("SegmentNumberAmbiguous", count=count, number=number)
     return None
 
 

@@ -23,6 +23,7 @@ from orthanc_stl_plugin.formats.volumes.slice_lattice import (
 )
 from orthanc_stl_plugin.model.geometry import Grid, ImagePlane
 from orthanc_stl_plugin.model.labels import Segment, Structure
+from orthanc_stl_plugin.sentences import Sentence
 
 BRIDGED_SPACINGS: Final = 2.05
 COARSEST_SPACING_MM: Final = 10.5
@@ -62,7 +63,8 @@ class SliceStack:
         """
         column, row, first = start
         notes = tuple(
-            f"{segment.name!r}: {note}" for note in self._notes(first, first + mask.shape[2])
+            Sentence("OfStructure", name=segment.name, note=note)
+            for note in self._notes(first, first + mask.shape[2])
         )
         if self.shown is None:
             return Structure(segment, mask, self.grid.window(start, mask.shape), notes)
@@ -73,21 +75,16 @@ class SliceStack:
         window = self.grid.window((column, row, int(own[0])), (columns, rows, slices))
         return Structure(segment, spread, window, notes)
 
-    def _notes(self, first: int, end: int) -> Sequence[str]:
+    def _notes(self, first: int, end: int) -> Sequence[Sentence]:
         notes = []
         absent = int(np.count_nonzero(~self.is_known[first:end]))
         if absent:
-            notes.append(
-                f"between its first and its last slice, {absent} have no frame: they are taken as"
-                " empty, be it that they were left out for that, or that they are missing"
-            )
+            notes.append(Sentence("SlicesWithoutFrame", count=absent))
         if self.shown is not None and end - first > 1:
             gaps = np.diff(self.heights_mm[first:end])
             if gaps.max() > (1 + LARGEST_DEVIATION) * gaps.min():
                 notes.append(
-                    f"the spacing of its slices changes from {gaps.min():.4g} to"
-                    f" {gaps.max():.4g} mm, a slice may be missing: each reaches half-way to the"
-                    f" next, where that is near"
+                    Sentence("SliceSpacingChanges", shortest_mm=gaps.min(), longest_mm=gaps.max())
                 )
         return notes
 

@@ -20,7 +20,6 @@ from orthanc_stl_plugin.services.jobs.waiting_room import WaitingRoom
 WAIT_S: Final = 25.0
 _RETRY_S: Final = 5
 _SUFFIX: Final = ".levels"
-_CLOSED: Final = "the server is shutting down"
 _log = logging.getLogger(__name__)
 
 
@@ -71,7 +70,7 @@ class Pyramids:
             try:
                 future = self._being_made[key] = self._makers.submit(self._made, key, make)
             except RuntimeError as error:
-                raise Busy(_CLOSED) from error
+                raise Busy("ServerStopping") from error
             return future
 
     def wait(self, future: Future[None]) -> None:
@@ -86,7 +85,7 @@ class Pyramids:
             with self._room.place():
                 future.result(WAIT_S)
         except CancelledError as error:
-            raise Busy(_CLOSED) from error
+            raise Busy("ServerStopping") from error
         except TimeoutError as error:
             raise Busy("PyramidBeingMade", retry_after_s=_RETRY_S) from error
 

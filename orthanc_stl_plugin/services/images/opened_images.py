@@ -68,12 +68,14 @@ class Images:
             UnusableSource: it is not an image, or cannot be shown.
         """
         if isinstance(name, SeriesImage):
-            opened, number, what = self._series(name.series_id), name.pyramid, "pyramid"
-        else:
-            opened, number, what = self._instance(name.instance_id), name.frame_index, "frame"
-        if number >= opened.image_count:
-            raise NotFound(f"there is no {what} {number}: there are {opened.image_count}, from 0")
-        return opened.image(number)
+            slide = self._series(name.series_id)
+            if name.pyramid >= slide.image_count:
+                raise NotFound("NoSuchPyramid", pyramid=name.pyramid, count=slide.image_count)
+            return slide.image(name.pyramid)
+        instance = self._instance(name.instance_id)
+        if name.frame_index >= instance.image_count:
+            raise NotFound("NoSuchFrame", frame=name.frame_index, count=instance.image_count)
+        return instance.image(name.frame_index)
 
     def slide(self, series_id: str) -> Slide:
         """The slide that the images of a series form; raises as `open`."""

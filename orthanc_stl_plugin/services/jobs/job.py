@@ -13,6 +13,7 @@ from typing import Any, Final
 from orthanc_stl_plugin.errors import Cancelled, PluginError
 from orthanc_stl_plugin.model.job import JobRecord, JobState
 from orthanc_stl_plugin.model.progress import Progress
+from orthanc_stl_plugin.sentences import Sentence
 
 Work = Callable[["Watch"], Any]
 _MOST_PERCENT: Final = 99  # before the end
@@ -42,13 +43,12 @@ class Job:
 
     def ended_with(self, error: BaseException | None) -> JobRecord:
         """The record when the job ends at this moment: without an error it has succeeded."""
-        sentence = "" if error is None else "internal error: the log of Orthanc tells more"
         return replace(
             self.record,
             state=JobState.SUCCESS if error is None else JobState.FAILURE,
             progress=100 if error is None else self.shown().progress,
             completed_at=datetime.now(UTC),
-            error=str(error) if isinstance(error, PluginError) else sentence,
+            error=_sentence(error),
             is_cancelled=isinstance(error, Cancelled),
             series_instance_uid="" if error is None else self.record.series_instance_uid,
         )
@@ -118,6 +118,12 @@ class Ticket:
         if self._job.error is not None:
             raise copy(self._job.error)  # a kept job must not hold the caller's frames
         return self._job.result
+
+
+def _sentence(error: BaseException | None) -> Sentence | None:
+    if isinstance(error, PluginError):
+        return error.sentence
+    return None if error is None else Sentence("InternalError")
 
 
 def without_traceback(error: BaseException) -> BaseException:

@@ -15,13 +15,13 @@ from pydicom.uid import generate_uid
 
 from orthanc_stl_plugin.errors import Busy, Cancelled, Conflict, NotFound, PluginError
 from orthanc_stl_plugin.model.job import WAITING, JobRecord, JobState
+from orthanc_stl_plugin.sentences import Sentence
 from orthanc_stl_plugin.services.jobs.job import Job, Ticket, Watch, Work
 from orthanc_stl_plugin.services.ports.journal import Journal
 
 _RETRY_AFTER_S: Final = 10
 _END_S: Final = 20.0  # to undo what was stored, when the server stops
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
-_CLOSED: Final = "the server is shutting down"
 _log = logging.getLogger(__name__)
 
 
@@ -74,7 +74,7 @@ class JobEngine:
         self._save()
         for job in earlier.values():
             if removed := self._undo(job):
-                error = f"{job.record.error}; what it had stored is removed (models: {removed})"
+                error = Sentence("ModelsRemoved", error=job.record.error, models=removed)
                 with self._guard:
                     job.record = replace(job.record, error=error)
         self._save()
@@ -136,7 +136,7 @@ class JobEngine:
             NotFound: no such job.
             Conflict: it is not waiting.
         """
-        self._move(job_id, JobState.PENDING, JobState.PAUSED, "only a pending job can be paused")
+        self._move(job_id, JobState.PENDING, JobState.PAUSED, Sentence("OnlyPendingPaused"))
 
     def resume(self, job_id: str) -> None:
         """Lets a paused job wait again.
@@ -145,7 +145,7 @@ class JobEngine:
             NotFound: no such job.
             Conflict: it is not paused.
         """
-        self._move(job_id, JobState.PAUSED, JobState.PENDING, "only a paused job can be resumed")
+        self._move(job_id, JobState.PAUSED, JobState.PENDING, Sentence("OnlyPausedResumed"))
 
     def resubmit(self, job_id: str) -> Ticket:
         """Puts a failed job into the queue again.
@@ -166,7 +166,7 @@ class JobEngine:
             self._check_room()
             fresh = replace(
                 job.record, state=JobState.PENDING, progress=0, started_at=None, completed_at=None,
-                error="", is_cancelled=False,
+                error=None, is_cancelled=False,
             )  # fmt: skip
             again = self._jobs[job_id] = Job(fresh, job.work, is_repeatable=True)
             self._guard.notify_all()
@@ -198,7 +198,7 @@ class JobEngine:
             waiting = [job for job in unfinished if job.record.state is not JobState.RUNNING]
             for job in unfinished:
                 if not job.is_committed and job.stopped_by is None:
-                    job.stopped_by = Busy(job.record.interrupted().error)
+                    job.stopped_by = Busy(job.record.interruption)
             for job in waiting:
                 job.end(error=job.stopped_by)
             self._guard.notify_all()
@@ -304,7 +304,7 @@ class JobEngine:
 
     def _check_room(self) -> None:
         if self._is_closed:
-            raise Busy(_CLOSED)
+            raise Busy("ServerStopping")
         if sum(job.record.state in WAITING for job in self._jobs.values()) >= self._max_pending:
             raise Busy(
                 "TooManyJobs",
@@ -318,11 +318,11 @@ class JobEngine:
         except KeyError as error:
             raise NotFound("NoSuchJob", job_id=job_id) from error
 
-    def _move(self, job_id: str, old: JobState, new: JobState, rule: str) -> None:
+    def _move(self, job_id: str, old: JobState, new: JobState, rule: Sentence) -> None:
         with self._guard:
             job = self._job(job_id)
             if job.record.state is not old:
-                raise Conflict(f"job {job_id} is {job.record.state}: {rule}")
+                raise Conflict("JobStateForbids", job_id=job_id, state=job.record.state, rule=rule)
             job.record = replace(job.record, state=new)
             self._guard.notify_all()
         self._save()

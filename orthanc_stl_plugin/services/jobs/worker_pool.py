@@ -100,7 +100,7 @@ class Workers:
                 future = pool.schedule(function, args=args, kwargs=kwargs, timeout=limit_s)
             except RuntimeError as error:  # it was killed, or closed, since it was looked at
                 self._check_open()
-                raise _death("before it took the task") from error
+                raise WorkerDied("WorkerEndedBefore") from error
             try:
                 begun = time.monotonic()
                 while not wait([future], timeout=tick_s(time.monotonic() - begun)).done:
@@ -137,13 +137,14 @@ class Workers:
             raise TooLarge("TaskTooLong", max_task_seconds=limit_s) from error
         except MemoryError as error:
             limit_mib = self._settings.max_task_memory_mib
-            bound = f"MaxTaskMemoryMiB = {limit_mib}" if limit_mib else "this machine has"
-            raise TooLarge(f"the task needs more memory than {bound}") from error
+            if limit_mib:
+                raise TooLarge("TaskAboveMemoryLimit", max_task_memory_mib=limit_mib) from error
+            raise TooLarge("TaskAboveMemory") from error
         except ProcessExpired as error:
-            raise _death(f"with code {error.exitcode}") from error
+            raise WorkerDied("WorkerEndedWithCode", code=error.exitcode) from error
         except (CancelledError, BrokenProcessPool) as error:
             self._check_open()
-            raise _death("while it took the task") from error
+            raise WorkerDied("WorkerEndedWhile") from error
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -166,10 +167,6 @@ class Workers:
         )
         self._pools.append(pool)
         return pool
-
-
-def _death(how: str) -> WorkerDied:
-    return WorkerDied(f"the worker process ended {how}: another one takes its place")
 
 
 def tick_s(gone_s: float) -> float:

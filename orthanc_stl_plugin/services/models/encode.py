@@ -25,6 +25,7 @@ from orthanc_stl_plugin.formats.meshes import stl
 from orthanc_stl_plugin.formats.meshes.read import MeshLimits
 from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.sentences import Sentence
 from orthanc_stl_plugin.services.jobs.job import Watch, Work
 from orthanc_stl_plugin.services.jobs.task_folders import Spool
 from orthanc_stl_plugin.services.jobs.worker_pool import Workers
@@ -66,13 +67,15 @@ class NamedInstance:
 
     name: str
     stored: StoredInstance
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Sentence, ...] = ()
 
     @property
     def answer(self) -> dict[str, object]:
         """The archive's answer, with the warnings if there are any."""
-        warnings = {"Warnings": list(self.warnings)} if self.warnings else {}
-        return {**self.stored.answer, **warnings}
+        if not self.warnings:
+            return dict(self.stored.answer)
+        details = [warning.to_json() for warning in self.warnings]
+        return {**self.stored.answer, "Warnings": list(self.warnings), "WarningDetails": details}
 
 
 class Encoder:
@@ -258,9 +261,7 @@ class Encoder:
         lost = lost_letters(one.name, str(kept))
         if not lost:
             return one
-        warning = (
-            f"the name {one.name!r} is stored without {lost!r}: its study's character set has none"
-        )
+        warning = Sentence("NameWithoutLetters", name=one.name, letters=lost)
         return replace(one, warnings=(*one.warnings, warning))
 
 

@@ -71,7 +71,7 @@ class View:
 
 def _check(name: str, value: float, limits: Limits, unit: str) -> None:
     if not limits.lowest <= value <= limits.highest:
-        raise BadRequest(f"{name} is {value}: it must be {limits} {unit}")
+        raise BadRequest("ViewOutOfRange", name=name, value=value, limits=limits, unit=unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ def grey_summary(paths: tuple[Path, ...], max_bytes: int) -> dict[str, object]:
         "Padding": None if padding is None else PADDING,
         "Values": base64.b64encode(_int16(stored).tobytes(order="F")).decode("ascii"),
         "Notes": list(volume.notes),
+        "NoteDetails": [note.to_json() for note in volume.notes],
     }
 
 

@@ -11,6 +11,7 @@ from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.formats.contours.rtstruct import read_rtstruct
 from orthanc_stl_plugin.formats.volumes.seg import SegFile, read_seg, structures
 from orthanc_stl_plugin.model.labels import Code, Segment
+from orthanc_stl_plugin.sentences import Sentence
 from orthanc_stl_plugin.services.jobs.waiting_room import Readers
 from orthanc_stl_plugin.services.ports.archive import Archive, write_instance
 
@@ -55,8 +56,7 @@ def roi_list(path: Path) -> list[dict[str, object]]:
             **_identity(roi.segment),
             "Contours": roi.contour_count,
             "VolumeMm3": _rounded(roi.volume_mm3),
-            "CanBeMeshed": roi.obstacle is None,
-            "Reason": roi.obstacle or "",
+            **_usability(roi.obstacle),
         }
         for roi in read_rtstruct(path).rois
     ]
@@ -77,8 +77,7 @@ def segment_list(path: Path, max_bytes: int, with_volumes: bool) -> list[dict[st
             "Category": _code(segment.category),
             "Type": _code(segment.type),
             **({"VolumeMm3": volumes.get(segment.number, 0.0)} if with_volumes else {}),
-            "CanBeMeshed": not (reason := _reason(seg, segment, volumes)),
-            "Reason": reason,
+            **_usability(_obstacle(seg, segment, volumes)),
         }
         for segment in seg.segments
     ]
@@ -100,12 +99,18 @@ def _rounded(volume_mm3: float) -> float:
     return float(f"{volume_mm3:.5g}")
 
 
-def _reason(seg: SegFile, segment: Segment, volumes: dict[int, float]) -> str:
-    if seg.obstacle is not None:
-        return seg.obstacle
-    if volumes and segment.number not in volumes:
-        return f"segment {segment.name!r} has no voxel"
-    return ""
+def _obstacle(seg: SegFile, segment: Segment, volumes: dict[int, float]) -> Sentence | None:
+    if seg.obstacle is None and volumes and segment.number not in volumes:
+        return Sentence("NamedSegmentEmpty", name=segment.name)
+    return seg.obstacle
+
+
+def _usability(obstacle: Sentence | None) -> dict[str, object]:
+    return {
+        "CanBeMeshed": obstacle is None,
+        "Reason": obstacle or "",
+        "ReasonDetails": None if obstacle is None else obstacle.to_json(),
+    }
 
 
 def _identity(segment: Segment) -> dict[str, object]:

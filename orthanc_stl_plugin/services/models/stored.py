@@ -213,5 +213,5 @@ def _millimetres_per_unit(tags: Mapping[str, object], instance_id: str) -> float
         return 1.0
     if unit not in MILLIMETRES_PER_UNIT:
         known = ", ".join(MILLIMETRES_PER_UNIT)
-        raise UnusableSource("UnitUnknown", instance_id=instance_id, unit=unit, known=known)
+        raise UnusableSource("StoredUnitUnknown", instance_id=instance_id, unit=unit, known=known)
     return MILLIMETRES_PER_UNIT[unit]

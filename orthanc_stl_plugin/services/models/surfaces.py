@@ -45,6 +45,7 @@ from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment, Structure
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions
 from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.sentences import Sentence
 from orthanc_stl_plugin.services.models.progress import WorkerProgress
 from orthanc_stl_plugin.services.models.sources import (
     Inside,
@@ -85,7 +86,7 @@ class Surface:
     is_imported: bool = False
     write_textured: Callable[[Path], None] | None = None
     missing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
 
 def surfaces(
@@ -193,12 +194,14 @@ def _rtstruct(
     yield Surface(segment, mesh, frame, (reference,), notes=_notes(rois, source))
 
 
-def _notes(rois: Iterable[Roi], source: RtStructSource) -> tuple[str, ...]:
-    notes: list[str] = []
+def _notes(rois: Iterable[Roi], source: RtStructSource) -> tuple[Sentence, ...]:
+    notes: list[Sentence] = []
     for roi in rois:
         apart = rtstruct.image_spacing_mm(roi, source.images)
-        notes += [f"{roi.segment.name!r}: {note}" for note in roi.notes]
-        notes += [f"{roi.segment.name!r}: {n}" for n in rtstruct.lone_plane_notes(roi, apart)]
+        notes += [
+            Sentence("OfStructure", name=roi.segment.name, note=note)
+            for note in (*roi.notes, *rtstruct.lone_plane_notes(roi, apart))
+        ]
     return tuple(notes)
 
 
@@ -229,7 +232,7 @@ def _mask_mesh(
 
 def _on_own_grid(
     mask: NDArray[np.bool_], grid: Grid, options: MeshOptions
-) -> tuple[NDArray[np.bool_], Grid, tuple[str, ...]]:
+) -> tuple[NDArray[np.bool_], Grid, tuple[Sentence, ...]]:
     """See `equal_blocks`; without smoothing the voxels stay as they are."""
     return on_own_grid(mask, grid) if options.is_smooth else (mask, grid, ())
 
@@ -305,9 +308,9 @@ def _series(
         values = _changed(values, inside & volume.padding, np.nan)
         inside &= ~volume.padding
     if not inside.any():
-        bounds = f"from {level:g}"
+        bounds = Sentence("ValuesFrom", lowest=level)
         if chosen.upper is not None:
-            bounds = f"from {level:g} up to {chosen.upper:g}"
+            bounds = Sentence("ValuesFromUpTo", lowest=level, highest=chosen.upper)
         raise UnusableSource(
             "ThresholdOutsideValues",
             bounds=bounds,

@@ -16,6 +16,7 @@ from orthanc_stl_plugin.model.identity import Reference
 from orthanc_stl_plugin.model.labels import Segment
 from orthanc_stl_plugin.model.mesh import Mesh, MeshOptions, MeshReport
 from orthanc_stl_plugin.model.progress import Stage
+from orthanc_stl_plugin.sentences import Sentence
 from orthanc_stl_plugin.services.models.progress import WorkerProgress
 from orthanc_stl_plugin.services.models.sources import Source
 from orthanc_stl_plugin.services.models.surfaces import Surface, surfaces
@@ -51,18 +52,18 @@ class MadeModel:
     icon: Mapping[str, str]
     textured_model: Path | None = None
     missing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[Sentence, ...]:
         """Sentences for who wants to print it: made surfaces are closed, a given one may not be."""
         name = self.segment.name
-        found = [f"{file!r}, which {name!r} names, did not come along" for file in self.missing]
+        found = [Sentence("FileMissing", file=file, model=name) for file in self.missing]
         found += self.notes
         if not self.report.is_watertight:
-            found.append(f"the surface of {name!r} is not closed: its volume is unknown")
+            found.append(Sentence("SurfaceOpen", name=name))
         elif self.report.volume_mm3 <= 0:
-            found.append(f"the faces of {name!r} look inward")
+            found.append(Sentence("FacesInward", name=name))
         return tuple(found)
 
 

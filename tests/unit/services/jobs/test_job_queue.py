@@ -68,14 +68,14 @@ def noted(order: list[str], name: str, watch: Watch) -> None:
 
 
 def failing(watch: Watch) -> None:
-    raise UnusableSource("the mask is empty")
+    raise UnusableSource("NoVoxelInside")
 
 
 def test_waiting_gives_the_result_of_the_work(engine: JobEngine):
     ticket = engine.submit("Add", lambda watch: 1 + 1)
     assert ticket.wait() == 2
     record = engine.record(ticket.job_id)
-    assert (record.state, record.progress, record.error) == (JobState.SUCCESS, 100, "")
+    assert (record.state, record.progress, record.error) == (JobState.SUCCESS, 100, None)
     assert record.started_at is not None
     assert record.completed_at is not None
 
@@ -85,14 +85,14 @@ def test_waiting_raises_what_the_work_raises(engine: JobEngine):
     with pytest.raises(UnusableSource, match="empty"):
         ticket.wait()
     assert engine.record(ticket.job_id).state is JobState.FAILURE
-    assert engine.record(ticket.job_id).error == "the mask is empty"
+    assert engine.record(ticket.job_id).error == "the mask is empty: no voxel is inside"
 
 
 def test_an_unforeseen_error_tells_nothing_and_the_next_job_runs(engine: JobEngine):
     ticket = engine.submit("Fail", lambda watch: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         ticket.wait()
-    assert engine.record(ticket.job_id).error.startswith("internal error")
+    assert str(engine.record(ticket.job_id).error).startswith("internal error")
     assert engine.submit("Add", lambda watch: 2).wait() == 2
 
 
@@ -241,7 +241,7 @@ def test_a_paused_job_waits_until_it_is_resumed(engine: JobEngine):
 
 
 def test_a_failed_job_can_be_submitted_again(engine: JobEngine):
-    answers = iter([UnusableSource("not yet"), "done"])
+    answers = iter([UnusableSource("NotDicom"), "done"])
 
     def work(watch: Watch) -> object:
         answer = next(answers)
@@ -253,7 +253,7 @@ def test_a_failed_job_can_be_submitted_again(engine: JobEngine):
     with pytest.raises(UnusableSource):
         ticket.wait()
     assert engine.resubmit(ticket.job_id).wait() == "done"
-    assert engine.record(ticket.job_id).error == ""
+    assert engine.record(ticket.job_id).error is None
 
 
 def test_what_is_not_repeatable_is_let_go(engine: JobEngine):
@@ -334,10 +334,10 @@ def test_an_interrupted_job_says_so_after_the_restart(engine: JobEngine, journal
     engine.pause(waiting.job_id)
     again = JobEngine(1, 3, 3, MemoryJournal(journal.records), remove_nothing)
     again.remember()
-    assert again.record(running.job_id).error.startswith(
+    assert str(again.record(running.job_id).error).startswith(
         "interrupted: the server stopped while the job"
     )
-    assert "paused" in again.record(waiting.job_id).error
+    assert "paused" in str(again.record(waiting.job_id).error)
     again.close()
     gate.opened.set()
 
@@ -351,7 +351,7 @@ class Models:
 
     def remove(self, series_instance_uid: str) -> int:
         if self.is_locked:
-            raise ArchiveRefused("the database is locked")
+            raise ArchiveRefused("InstanceNotStored", status="locked")
         return self.of_series.pop(series_instance_uid, 0)
 
     def stored(self, number: int, then: Callable[[Watch], object], watch: Watch) -> object:
@@ -383,7 +383,7 @@ def test_what_cannot_be_removed_does_not_hide_the_reason_and_is_removed_after_a_
     models.is_locked = False
     again = JobEngine(1, 3, 3, journal, models.remove)
     again.remember()
-    told = "the mask is empty; what it had stored is removed (models: 2)"
+    told = "the mask is empty: no voxel is inside; what it had stored is removed (models: 2)"
     assert again.record(ticket.job_id).error == told
     assert models.of_series == {}
     again.close()
@@ -586,7 +586,7 @@ def refusing(payload: Payload, watch: Watch) -> None:
     try:
         int("x")
     except ValueError as error:
-        raise UnusableSource("the mask is empty") from error
+        raise UnusableSource("NoVoxelInside") from error
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def die() -> None:
 
 
 def refuse() -> None:
-    raise UnusableSource("empty")
+    raise UnusableSource("LabelEmpty", number=3, name="Liver")
 
 
 def allocate(count: int) -> int:
@@ -60,8 +60,10 @@ def test_work_is_looked_at_often_at_first_and_then_by_twentieths(gone_s: float, 
 
 
 def test_an_error_of_the_function_comes_back_as_it_is(workers: Workers):
-    with pytest.raises(UnusableSource, match="empty"):
+    with pytest.raises(UnusableSource, match="empty") as refusal:
         workers.run(refuse)
+    sentence = refusal.value.sentence
+    assert (sentence.code, sentence.parameters) == ("LabelEmpty", {"Number": 3, "Name": "Liver"})
 
 
 def test_a_killed_worker_fails_its_task_and_the_next_task_works(workers: Workers):

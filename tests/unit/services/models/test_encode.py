@@ -156,6 +156,6 @@ def test_nothing_is_stored_when_the_mask_is_empty(encoder: Encoder, archive: Fak
 
 def test_what_was_stored_before_a_failure_is_removed(encoder: Encoder, archive: FakeArchive):
     archive.full_after = 1
-    with pytest.raises(ArchiveRefused, match="full"):
+    with pytest.raises(ArchiveRefused, match="Full"):
         made(encoder, order(TWO, split=True), Making(), archive)
     assert archive.instances == {}

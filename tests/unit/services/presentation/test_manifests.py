@@ -217,7 +217,7 @@ class NoSlides:
     """Slides of which none can be shown."""
 
     def slide(self, series_id: str) -> Slide:
-        raise UnusableSource("no image with a total pixel matrix")
+        raise UnusableSource("NoTotalPixelMatrix")
 
 
 @pytest.mark.parametrize(("shows_labels", "count"), [(True, 1), (False, 0)])

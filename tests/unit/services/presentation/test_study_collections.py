@@ -144,7 +144,7 @@ def test_a_study_of_video_or_floating_point_numbers_alone_is_left_out(stage: Sta
     assert names(read(stage.collector().collection(BASE))) == ["Object 0"]
 
 
-REFUSALS = [UnusableSource("x"), TooLarge("x"), NotFound("x"), ArchiveRefused("x")]
+REFUSALS = [kind("NotDicom") for kind in (UnusableSource, TooLarge, NotFound, ArchiveRefused)]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=repr)
