@@ -41,7 +41,7 @@ def _measured(case: Case, contender: str) -> float:
     small = np.zeros((12, 12, 12), dtype=np.uint8, order="F")
     small[3:9, 3:9, 3:9] = 1
     with TemporaryDirectory() as folder:
-        tiny = Case("warm-up", lambda: small, case.spacing_mm, 16, 1.0)
+        tiny = Case("warm-up", lambda: small, case.spacing_mm, 16)
         run(contender, tiny, small, Path(folder))
         before = _kib("VmRSS")
         _CLEAR.write_text(_FORGET_PEAK)
