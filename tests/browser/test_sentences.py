@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Watched
 
 MAKING_MS = 30_000
-TRANSLATE = """async (sentence) =>
-  (await import('/stl/app/js/sentences.js')).translated(sentence)"""
+SHOW = """async (sentence) =>
+  (await import('/stl/app/js/sentences.js')).sentenceText(sentence)"""
 
 
 def test_an_empty_threshold_is_told_in_french(watched: Watched, ct: dict[str, str]):
@@ -50,38 +50,45 @@ def test_a_warning_is_told_in_french(watched: Watched, ct: dict[str, str], tmp_p
     )
 
 
+def said(code: str, message: str = "", **parameters: object) -> dict[str, object]:
+    return {"Code": code, "Parameters": parameters, "Message": message}
+
+
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("sentence", "text"),
     [
-        ("the disk that holds a (b) {} is full", "Le disque qui contient a (b) {} est plein"),
         (
-            "the gzip stream inflates to more than its limit of 9 bytes (MaxVolumeMiB = 1)",
-            "Une fois décompressé, le fichier dépasse sa limite de 9 octets (MaxVolumeMiB = 1)",
+            said("DiskFull", Setting="a (b) {Setting} $&"),
+            "Le disque qui contient a (b) {Setting} $& est plein",
         ),
         (
-            "'GTV: 1': gaps between planes, of up to 6 mm where 3 mm is usual, left open: 2",
-            "'GTV: 1': intervalles entre les plans, de 6 mm au plus au lieu de 3 mm,"
-            " laissés ouverts : 2",
+            said("GzipTooLarge", LimitBytes=1048576, MaxVolumeMib=1),
+            "Une fois décompressé, le fichier dépasse sa limite de 1048576 octets"
+            " (MaxVolumeMiB = 1)",
         ),
         (
-            "'Vase': its slices are 1 mm thick and lie 9 mm apart: what lies between is filled",
-            "'Vase' : ses coupes ont 1 mm d’épaisseur et sont à 9 mm l’une de l’autre :"  # noqa: RUF001
-            " l’intervalle est comblé",  # noqa: RUF001
+            said(
+                "OfStructure",
+                Name="GTV: 1",
+                Note=said("GapsFilled", WidestMm=6.123456, UsualMm=3, Count=2),
+            ),
+            "'GTV: 1' : intervalles entre les plans, de 6,123 mm au plus au lieu de 3 mm,"
+            " comblés : 2",
         ),
-        ("'Vase': POINT contours ignored: 2", "'Vase': contours POINT laissés de côté : 2"),
-        ("'Vase': it is round", "'Vase': it is round"),
-        ("the disk is round", "the disk is round"),
-        ("", ""),
+        (said("OfStructure", Name="Vase", Note=said("New", "it is round")), "'Vase' : it is round"),
+        (said("New", "the disk is round", Disk="x"), "the disk is round"),
+        (said("constructor", "the disk is round"), "the disk is round"),
+        ({"Message": "what another plugin says"}, "what another plugin says"),
     ],
 )
-def test_a_sentence_keeps_its_values_and_an_unknown_one_stays(
-    watched: Watched, said: str, told: str
+def test_a_sentence_keeps_its_values_and_an_unknown_one_stays_english(
+    watched: Watched, sentence: dict[str, object], text: str
 ):
     page = watched.open_without_images("?lang=fr")
-    assert page.evaluate(TRANSLATE, said) == told
+    assert page.evaluate(SHOW, sentence) == text
 
 
 def test_in_english_the_server_speaks_itself(watched: Watched):
     page = watched.open_without_images("?lang=en")
     sentence = "the mask is empty: no voxel is inside"
-    assert page.evaluate(TRANSLATE, sentence) == sentence
+    assert page.evaluate(SHOW, said("NoVoxelInside", sentence)) == sentence

@@ -14,7 +14,8 @@ from orthanc_stl_plugin.errors import Busy, NotFound, PluginError, UnusableSourc
 from orthanc_stl_plugin.sentences import TEXTS, Sentence
 
 PACKAGE = Path(__file__).parents[2] / "orthanc_stl_plugin"
-ENGLISH = json.loads((TEXTS / "en.json").read_text())
+LANGUAGES = {path.stem: json.loads(path.read_text()) for path in TEXTS.glob("*.json")}
+ENGLISH = LANGUAGES["en"]
 TREES = {path: ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py"))}
 NO_PARAMETER = {"retry_after_s"}
 
@@ -54,8 +55,26 @@ def test_no_text_is_left_over():
     assert set(ENGLISH) - {code for code, _, _ in uses()} == set()
 
 
-def test_texts_are_in_alphabetical_order():
-    assert list(ENGLISH) == sorted(ENGLISH)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_has_all_texts_in_alphabetical_order(language: str):
+    assert list(LANGUAGES[language]) == sorted(ENGLISH)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_text_has_no_parameter_that_the_english_one_lacks(language: str):
+    for code, text in LANGUAGES[language].items():
+        assert parameters_of(text) <= parameters_of(ENGLISH[code]), code
+
+
+@pytest.mark.parametrize("language", LANGUAGES.keys() - {"en"})
+def test_pages_format_the_parameters_of_their_language_themselves(language: str):
+    for code, text in LANGUAGES[language].items():
+        for _, name, form, conversion in Formatter().parse(text):
+            assert name is None or (form, conversion) == ("", None), code
+
+
+def test_the_pages_have_sentences_in_every_language():
+    assert LANGUAGES.keys() == {path.stem for path in (PACKAGE / "pages" / "texts").glob("*.json")}
 
 
 def test_a_sentence_is_english_and_knows_its_code_and_parameters():

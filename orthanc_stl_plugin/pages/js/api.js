@@ -1,7 +1,7 @@
 /** What the pages ask of Orthanc and of the plugin. */
 
 import { text } from './i18n.js';
-import { translated } from './sentences.js';
+import { sentenceText } from './sentences.js';
 
 /** The address of the server's root; the pages lie two levels below it, behind a proxy too. */
 export const ROOT = new URL('../../../', import.meta.url);
@@ -40,8 +40,8 @@ export async function request(path, options) {
   const content = await answer.text();
   let sentence = `${answer.status} ${answer.statusText}`;
   try {
-    const told = JSON.parse(content);
-    sentence = translated(told.Details || told.Message || sentence);
+    const error = JSON.parse(content);
+    sentence = sentenceText({ ...error, Message: error.Details || error.Message || sentence });
   } catch {
     // not ours: the status says it
   }

@@ -24,7 +24,7 @@ export async function loadTexts() {
   const isEnglish = language === 'en';
   const [english, own, sentences] = await Promise.all([read('texts/en'), ...(isEnglish ? [] : [read(`texts/${language}`), read(`sentences/${language}`)])]);
   texts = { ...english, ...own };
-  learnSentences(sentences || {});
+  learnSentences(sentences || {}, locale);
   document.documentElement.lang = language;
   for (const one of document.querySelectorAll('[data-text]')) {
     one.textContent = text(one.getAttribute('data-text') || '');

@@ -3,9 +3,9 @@
 import { address, getJson, postJson } from './api.js';
 import { byId, element } from './dom.js';
 import { dateTime, hasText, number, text } from './i18n.js';
+import { failureText } from './jobs.js';
 import { hasImages } from './modalities.js';
 import { errorMessage, pageAddress, startPage, tellWhere } from './page.js';
-import { translated } from './sentences.js';
 
 const MEBIBYTE = 1 << 20;
 const MOST_JOBS = 10;
@@ -74,7 +74,7 @@ function jobRow(job) {
   const view = made.length
     ? element('a', { href: pageAddress('viewer.html', { series: made[0].ParentSeries }) }, namesOf(made))
     : null;
-  const reason = job.ErrorDetails ? element('span', { className: 'quiet small' }, ` ${translated(job.ErrorDetails)}`) : null;
+  const reason = job.ErrorDetails ? element('span', { className: 'quiet small' }, ` ${failureText(job)}`) : null;
   return element(
     'tr', {},
     element('td', {}, text(`job.${job.Type}`)),

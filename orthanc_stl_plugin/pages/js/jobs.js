@@ -2,7 +2,7 @@
 
 import { ApiError, getJson, request } from './api.js';
 import { hasText, text } from './i18n.js';
-import { translated } from './sentences.js';
+import { sentenceText } from './sentences.js';
 
 const POLL_MS = 400;
 const TRIES = 5;
@@ -38,8 +38,13 @@ export async function cancel(path) {
 class JobFailure extends Error {
   constructor(job) {
     const isCancelled = job.ErrorDescription === 'Canceled job';
-    super(isCancelled ? text('cancelled') : translated(job.ErrorDetails || job.ErrorDescription));
+    super(isCancelled ? text('cancelled') : failureText(job));
   }
+}
+
+/** @param {any} job that has failed. @returns {string} why. */
+export function failureText(job) {
+  return sentenceText({ ...job.Content, Message: job.ErrorDetails || job.ErrorDescription });
 }
 
 /** @param {any} job @returns {string} what it is doing, in a sentence. */

@@ -7,7 +7,7 @@ import { cancel, follow, stageText } from './jobs.js';
 import { contents, modelAddress } from './models.js';
 import { errorMessage, pageAddress } from './page.js';
 import { Scene, factsText } from './scene.js';
-import { translated } from './sentences.js';
+import { sentenceText } from './sentences.js';
 
 const MOST_IN_PLACE = 12;
 
@@ -46,13 +46,13 @@ export async function order(route, body, backAddress) {
 
 /** @param {any[]} instances as the job tells them. @param {string} backAddress */
 async function showModels(instances, backAddress) {
-  const warnings = instances.flatMap((one) => one.Warnings || []);
+  const warnings = instances.flatMap((one) => one.WarningDetails || []);
   const stage = element('div', { className: 'result-stage' });
   const list = element('ul', { className: 'plain' });
   const [first] = instances;
   byId('result').append(
     element('p', { className: 'message good', role: 'status' }, text('made', { count: instances.length })),
-    ...warnings.map((warning) => element('p', { className: 'message' }, translated(warning))),
+    ...warnings.map((warning) => element('p', { className: 'message' }, sentenceText(warning))),
     stage,
     list,
     element('p', { className: 'row' },

@@ -1,28 +1,29 @@
-/** Sentences of the server, which speaks English, in the reader's language. */
+/** Sentences of the server in the reader's language, made of their code and parameters. */
 
-/** @type {[RegExp, string][]} */
-let known = [];
+/**
+ * A sentence as the server gives it; Message is the English one, and a parameter may be a sentence.
+ * @typedef {{Code?: string, Parameters?: Record<string, any>, Message: string}} Sentence
+ */
 
-/** @param {Record<string, string>} translations by English sentence, in which each {} stands for a value. */
-export function learnSentences(translations) {
-  const longestFirst = Object.keys(translations).sort((one, other) => other.length - one.length);
-  known = longestFirst.map((english) => {
-    const parts = english.split('{}').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    return [new RegExp(`^${parts.join('(.+?)')}$`, 's'), translations[english]];
-  });
+const MOST_DIGITS = 4;
+/** @type {Record<string, string>} */
+let texts = {};
+let numbers = new Intl.NumberFormat('en');
+
+/** @param {Record<string, string>} byCode in the reader's language. @param {string} locale that writes the numbers. */
+export function learnSentences(byCode, locale) {
+  texts = byCode;
+  numbers = new Intl.NumberFormat(locale, { maximumSignificantDigits: MOST_DIGITS, useGrouping: false });
 }
 
-/** @param {string} sentence of the server. @returns {string} as it is, where nobody has translated it. */
-export function translated(sentence) {
-  const [, name, rest] = /^('.+?': |".+?": )(.+)$/s.exec(sentence) || []; // what is said of a structure
-  const told = rest && inFull(rest);
-  return told ? name + told : inFull(sentence) ?? sentence;
+/** @param {Sentence} sentence @returns {string} in English if there is no text for it. */
+export function sentenceText({ Code = '', Parameters = {}, Message }) {
+  if (!Object.hasOwn(texts, Code)) return Message;
+  return texts[Code].replace(/\{(\w+)\}/g, (_, name) => valueText(Parameters[name]));
 }
 
-/** @param {string} sentence @returns {string | undefined} */
-function inFull(sentence) {
-  const [pattern, told] = known.find(([one]) => one.test(sentence)) || [];
-  if (!pattern || told === undefined) return undefined;
-  const values = (pattern.exec(sentence) || []).slice(1).map(translated); // a value may be a part of a sentence itself
-  return told.replace(/\{(\d+)\}/g, (_, index) => values[Number(index)]);
+/** @param {any} value of a parameter. @returns {string} */
+function valueText(value) {
+  if (typeof value === 'object') return sentenceText(value);
+  return typeof value !== 'number' || Number.isInteger(value) ? String(value) : numbers.format(value);
 }

@@ -2,7 +2,7 @@
 
 import { byId, element } from './dom.js';
 import { text } from './i18n.js';
-import { translated } from './sentences.js';
+import { sentenceText } from './sentences.js';
 import { volumeText } from './units.js';
 
 /**
@@ -48,7 +48,7 @@ export function structurePicker(structures) {
 function row(structure, box) {
   const swatch = structure.Color ? element('span', { className: 'swatch' }) : null; // an empty one looks like a box to tick
   if (swatch) swatch.style.background = structure.Color;
-  const reason = structure.CanBeMeshed ? null : element('span', { className: 'small' }, translated(structure.Reason));
+  const reason = structure.CanBeMeshed ? null : element('span', { className: 'small' }, sentenceText(structure.ReasonDetails));
   const size = structure.CanBeMeshed ? structure.VolumeMm3 : null;
   return element(
     'tr', { className: structure.CanBeMeshed ? '' : 'unusable' },

@@ -5,7 +5,7 @@ import { byId, element } from './dom.js';
 import { DIRECTIONS, GreyVolume } from './greyvolume.js';
 import { drawBars, markInside } from './histogram.js';
 import { number, text } from './i18n.js';
-import { translated } from './sentences.js';
+import { sentenceText } from './sentences.js';
 
 const STEPS = 1000;
 
@@ -24,7 +24,7 @@ export async function thresholdPicker(series, count) {
   } finally {
     waiting.hidden = true;
   }
-  byId('threshold-facts').after(...summary.Notes.map((note) => element('p', { className: 'message' }, translated(note))));
+  byId('threshold-facts').after(...summary.NoteDetails.map((note) => element('p', { className: 'message' }, sentenceText(note))));
   const picker = new Picker(summary);
   byId('threshold').hidden = false;
   picker.update();

@@ -8,7 +8,7 @@ import { errorMessage, identifier, pageAddress, parameters, startPage, tellWhere
 import { askAgain } from './patience.js';
 import { ScaleBar } from './scalebar.js';
 import { loadScript } from './script.js';
-import { translated } from './sentences.js';
+import { sentenceText } from './sentences.js';
 
 const QUARTER_DEGREES = 90;
 const STEP = 1.4;
@@ -97,7 +97,8 @@ class Sequence {
     let sentence = text('imageUnreadable');
     try {
       const answer = await fetch(this.pictures[this.index].info);
-      sentence = answer.ok ? `${sentence} ${message}` : translated((await answer.json()).Details || sentence);
+      const error = answer.ok ? {} : await answer.json();
+      sentence = answer.ok ? `${sentence} ${message}` : sentenceText({ ...error, Message: error.Details || sentence });
     } catch {
       // the sentence stands
     }
