@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 type Voxels = NDArray[np.bool_ | np.integer | np.floating]
 type Factors = tuple[int, int, int]
+
+SLAB_VOXELS: Final = 1 << 21
+"""So many are converted to floats at a time."""
 
 
 def block_factors(shape: tuple[int, ...], resolution: int) -> Factors:
@@ -25,8 +28,28 @@ def block_occupancy(inside: NDArray[np.bool_], factors: Factors) -> NDArray[np.f
     return counts.astype(np.float32) / np.float32(size)
 
 
-def block_means(values: Voxels, factors: Factors) -> NDArray[np.floating]:
-    """The mean of the numbers in each block; NaN if fewer than half of its voxels are numbers."""
+def block_means(
+    values: Voxels, factors: Factors, absent: NDArray[np.bool_] | None = None
+) -> NDArray[np.floating]:
+    """The mean of the numbers in each block; NaN if fewer than half of its voxels are numbers.
+
+    Args:
+        values: of three axes, the slowest first.
+        factors: voxels of a block along each axis.
+        absent: the voxels whose value is none; None if all have one.
+    """
+    layers = factors[0] * max(1, SLAB_VOXELS // max(1, factors[0] * values[0].size))
+    slabs = []
+    for start in range(0, len(values), layers):
+        slab = values[start : start + layers]
+        if absent is not None:
+            is_absent = absent[start : start + layers]
+            slab = np.where(is_absent, np.float32(np.nan), slab)
+        slabs.append(_slab_means(slab, factors))
+    return slabs[0] if len(slabs) == 1 else np.concatenate(slabs)
+
+
+def _slab_means(values: Voxels, factors: Factors) -> NDArray[np.floating]:
     dtype = np.result_type(values.dtype, np.float32)
     if factors == (1, 1, 1):
         return np.asarray(values, dtype)

@@ -150,32 +150,44 @@ def within(values: Voxels, level: float, upper: float | None) -> NDArray[np.bool
     """Which values are inside, see `isosurface`."""
     inside = values >= level
     if upper is not None:
-        inside &= values <= upper
+        for index, slab in enumerate(values):
+            inside[index] &= slab <= upper
     return inside
 
 
 def fitted(
-    values: Voxels, level: float, grid: Grid, resolution: int, upper: float | None = None
+    values: Voxels,
+    level: float,
+    grid: Grid,
+    resolution: int,
+    upper: float | None = None,
+    absent: NDArray[np.bool_] | None = None,
 ) -> tuple[Voxels, Grid]:
     """What surrounds the inside, see `isosurface`, with as few voxels as `resolution` asks for.
 
     Their means may join parts that were apart, part what was one, and open cavities or close them.
+    Voxels that are `absent` have no value: they are NaN, and beside others no part of a mean.
 
     Raises:
         UnusableSource: no value is inside.
     """
     volume, grid = _by_memory(values, grid)
     inside = within(volume, level, upper)
+    if absent is not None:
+        absent = absent.transpose(memory_order(values))
+        np.greater(inside, absent, out=inside)
     if not inside.any():
         if upper is None:
             raise UnusableSource("NoVoxelFrom", lowest=level)
         raise UnusableSource("NoVoxelBetween", lowest=level, highest=upper)
     box = bounding_box(inside)
     factors = block_factors(tuple(s.stop - s.start for s in box), resolution)
+    del inside  # half as large as 16-bit values
     wide = _widened(box, factors, volume.shape)
     grid, volume = _window(grid, wide), volume[wide]
-    if max(factors) > 1:
-        volume, grid = block_means(volume, factors), grid.reduced(factors)
+    absent = absent[wide] if absent is not None else None
+    if max(factors) > 1 or absent is not None:
+        volume, grid = block_means(volume, factors, absent), grid.reduced(factors)
         if not within(volume, level, upper).any():
             raise UnusableSource("ResolutionTooLow", resolution=resolution)
     return volume, grid

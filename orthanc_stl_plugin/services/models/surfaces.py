@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -299,14 +300,14 @@ def _series(
 ) -> Iterator[Surface]:
     volume = read_series(source.paths, source.max_bytes)
     values: Voxels = volume.values
-    chosen = source.inside
+    absent, chosen = volume.padding, source.inside
     level = chosen.threshold
     if level is None:
         level = GreyHistogram(volume.values, volume.padding).otsu()
     inside = within(values, level, chosen.upper)
-    if volume.padding is not None:  # whose values are not its own
-        values = _changed(values, inside & volume.padding, np.nan)
-        inside &= ~volume.padding
+    if absent is not None:  # its values are not its own, and count only where they are outside
+        absent &= inside
+        np.greater(inside, absent, out=inside)
     if not inside.any():
         bounds = Sentence("ValuesFrom", lowest=level)
         if chosen.upper is not None:
@@ -320,11 +321,15 @@ def _series(
         )
     progress.plan(1)
     progress.begin(Stage.SURFACE)
-    values = _parts_alone(values, inside, level, chosen)
-    fewer, grid = fitted(values, level, volume.grid, options.resolution, chosen.upper)
+    absent = _choose_parts(values, inside, absent, level, chosen)
+    del inside
+    fewer, grid = fitted(values, level, volume.grid, options.resolution, chosen.upper, absent)
     if grid.voxel_volume_mm3 > _COARSER * volume.grid.voxel_volume_mm3:
         # Block means may join or separate parts, and close or open cavities.
-        fewer = _parts_alone(fewer, within(fewer, level, chosen.upper), level, chosen)
+        inside = within(fewer, level, chosen.upper)
+        absent = _choose_parts(fewer, inside, None, level, chosen)
+        if absent is not None:
+            fewer[absent] = np.nan
     mesh = _finished(raw_isosurface(fewer, level, grid, chosen.upper), options, progress)
     references = tuple(
         Reference(source.series_instance_uid, volume.sop_class_uid, uid)
@@ -338,19 +343,24 @@ def _series(
     yield Surface(segment, mesh, frame, references, volume.modality, note, notes=volume.notes)
 
 
-def _parts_alone(values: Voxels, inside: NDArray[np.bool_], level: float, chosen: Inside) -> Voxels:
-    """The values without unwanted parts and cavities."""
+def _choose_parts(
+    values: Voxels,
+    inside: NDArray[np.bool_],
+    absent: NDArray[np.bool_] | None,
+    level: float,
+    chosen: Inside,
+) -> NDArray[np.bool_] | None:
+    """Fills cavities in `values`, and returns what is absent: what was, and unwanted parts.
+
+    All arrays are changed in place: a copy of each would take as much memory as a series may have.
+    """
     if chosen.keep_largest:
-        values = _changed(values, outside_largest(inside), np.nan)
-        inside = inside & ~np.isnan(values)
+        others = outside_largest(inside)
+        np.greater(inside, others, out=inside)
+        absent = others if absent is None else np.logical_or(absent, others, out=absent)
     if chosen.fill_holes:
-        values = _changed(values, cavities(inside), level)
-    return values
-
-
-def _changed(values: Voxels, where: NDArray[np.bool_], value: float) -> Voxels:
-    if not where.any():
-        return values
-    changed = values.astype(np.float32)
-    changed[where] = value
-    return changed
+        hollow = cavities(inside)
+        values[hollow] = level if values.dtype.kind == "f" else ceil(level)
+        if absent is not None:
+            np.greater(absent, hollow, out=absent)
+    return absent

@@ -1,5 +1,6 @@
 """One object through every kind of source: the same surface, where it is, never mirrored."""
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from skimage.measure import find_contours
 
 from orthanc_stl_plugin.errors import BadRequest, TooLarge, UnusableSource
+from orthanc_stl_plugin.mesh import components
 from orthanc_stl_plugin.mesh.measure import report
 from orthanc_stl_plugin.model.geometry import Grid, ImagePlane
 from orthanc_stl_plugin.model.mesh import MeshOptions, SmoothingMethod
@@ -163,6 +165,23 @@ def stored_series(folder: Path, values: np.ndarray) -> tuple[Path, ...]:
         paths.append(folder / f"{number}.dcm")
         paths[-1].write_bytes(samples.file_bytes(dataset))
     return tuple(paths)
+
+
+def test_a_series_takes_at_most_two_and_a_half_times_its_volume(tmp_path: Path):
+    side = 288
+    x, y, z = np.ogrid[:side, :side, :side]
+    radius = np.sqrt((x - 140) ** 2 + (y - 150) ** 2 + (z - 145) ** 2)
+    values = (100 * ((radius < 120) & (radius > 30))).astype(np.int16)
+    values[:4, :4, :4] = 100  # to be left out
+    paths = stored_series(tmp_path, values)
+    inside = Inside(50, 200, keep_largest=True, fill_holes=True)
+    tracemalloc.start()
+    try:
+        only(SeriesSource(paths, 1 << 30, inside), MeshOptions(resolution=48))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2.5 * values.nbytes + 14 * components.SLAB_VOXELS
 
 
 def test_parts_that_a_reduction_makes_are_left_out(tmp_path: Path):
