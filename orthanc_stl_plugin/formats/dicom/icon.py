@@ -24,7 +24,7 @@ def icon_item(picture: NDArray[np.uint8]) -> dict[str, str]:
     image = Image.fromarray(picture, "RGBA")
     paper = Image.new("RGBA", image.size, _PAPER)
     flat = Image.alpha_composite(paper, image).convert("RGB")
-    indexed = flat.quantize(_COLOURS)
+    indexed = flat.quantize(_COLOURS, method=Image.Quantize.FASTOCTREE)
     colours = np.zeros((_COLOURS, 3), dtype="<u2")
     palette = np.array(indexed.getpalette(), dtype="<u2").reshape(-1, 3)
     colours[: len(palette)] = palette * 257  # 8 bits spread over 16
