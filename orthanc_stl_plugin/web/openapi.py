@@ -23,7 +23,8 @@ _ERROR: Final[Json] = {
     "type": "object",
     "description": (
         "An error in the shape of Orthanc's own. Details is the sentence to show; Code is its"
-        " stable name, and Parameters are the values in it, to say it in another language."
+        " stable name, and Parameters are the values in it, to say it in another language:"
+        " /stl/app/sentences/en.json lists all codes with their English texts."
     ),
     "required": [
         "Code",

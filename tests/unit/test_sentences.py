@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from orthanc_stl_plugin.errors import Busy, NotFound, PluginError, UnusableSource
+from orthanc_stl_plugin.model.mesh import MIN_TRIANGLES
 from orthanc_stl_plugin.sentences import TEXTS, Sentence
 
 PACKAGE = Path(__file__).parents[2] / "orthanc_stl_plugin"
@@ -104,6 +105,14 @@ def test_a_parameter_may_be_a_sentence():
     outer = Sentence("JpegUnusable", reason=inner)
     assert outer == "the JPEG cannot be used: the STL document has no triangle"
     assert outer.parameters == {"Reason": inner.to_json()}
+
+
+def test_the_error_in_the_documentation_is_one_that_the_server_gives():
+    page = (PACKAGE.parent / "docs" / "errors.md").read_text()
+    example = json.loads(page.split("```json\n")[1].split("```")[0])
+    sentence = Sentence("TooFewTriangles", triangles=3, lowest=MIN_TRIANGLES)
+    assert (example["Code"], example["Details"]) == (sentence.code, sentence)
+    assert example["Parameters"] == sentence.parameters
 
 
 def test_a_code_without_a_text_is_no_sentence():
