@@ -11,6 +11,7 @@ are flipped where that takes ridges away, and the triangles are made even once m
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -65,10 +66,13 @@ def constrained(
     areas = after.area_vectors(points)
     normals = after.normals(after.vertex_areas(areas))
     moved = points
+    is_free = None if bounds.shared is None else bounds.shared.is_free
+    # What moves across the normals alone stays on the walls.
+    bounds = replace(bounds, shared=None)
     for _ in range(RELAXATIONS):
         moved = bounds.confined(_relaxed(after, moved, normals))
     for _ in range(WHOLE_SHIFTS):
-        moved = bounds.confined(balance.shifted(after, moved, normals))
+        moved = bounds.confined(balance.shifted(after, moved, normals, is_free))
     if reach is not None:
         moved = bounds.confined(_held(operators, start, moved, reach))
     return untangled(after, moved, points, areas), faces

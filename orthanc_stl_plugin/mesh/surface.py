@@ -24,6 +24,7 @@ from orthanc_stl_plugin.mesh.marching_cubes import (
 )
 from orthanc_stl_plugin.mesh.marching_cubes_tables import MAX_TRIANGLES, cell_tables
 from orthanc_stl_plugin.mesh.shape_interpolation import interpolated_slices
+from orthanc_stl_plugin.mesh.shared_walls import SharedWalls
 from orthanc_stl_plugin.mesh.surface_operators import (
     Floats,
     SurfaceOperators,
@@ -73,8 +74,12 @@ class RawSurface:
     def is_like(self, other: RawSurface) -> bool:
         """Whether both can be smoothed at once, as surfaces of masks on the same grid can."""
         same_steps = np.array_equal(self.grid.affine[:, :3], other.grid.affine[:, :3])
-        of_masks = all(one.reach is None and one.volume_voxels is None for one in (self, other))
-        return same_steps and of_masks
+        return same_steps and self.is_of_mask and other.is_of_mask
+
+    @property
+    def is_of_mask(self) -> bool:
+        """Whether the vertices lie in the middle of edges between voxels."""
+        return self.reach is None and self.volume_voxels is None
 
 
 def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: MeshOptions) -> Mesh:
@@ -225,11 +230,24 @@ def groups(surfaces: Iterable[RawSurface]) -> Iterator[list[RawSurface]]:
         yield group
 
 
-def smoothed_together(surfaces: Sequence[RawSurface], options: MeshOptions) -> list[Mesh]:
-    """The meshes of several surfaces as `smoothed` makes them, in less time if they are small."""
+def smoothed_together(
+    surfaces: Sequence[RawSurface], options: MeshOptions, walls: SharedWalls | None = None
+) -> list[Mesh]:
+    """The meshes of several surfaces as `smoothed` makes them, in less time if they are small.
+
+    With `walls`, those of masks on one lattice have the walls in common by which they touch.
+    """
     together = _together(surfaces)
     bounds = vertex_bounds(together.crossings, together.start)
-    points, faces = _smoothed(together, bounds, options)
+    edges = None
+    if walls is not None and together.is_of_mask and options.is_smooth:
+        edges = walls.edges([(one.crossings, one.grid) for one in surfaces])
+    if walls is None or edges is None:
+        points, faces = _smoothed(together, bounds, options)
+    else:
+        shared = walls.shared(edges, together.crossings.faces, bounds.start)
+        points, faces = _smoothed(together, replace(bounds, shared=shared), options)
+        walls.keep(edges, bounds.start, points)
     meshes: list[Mesh] = []
     first = face = 0
     for raw in surfaces:

@@ -23,6 +23,35 @@ FLATTEST: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SharedVertices:
+    """The vertices that several structures have in common.
+
+    Attributes:
+        members: (M,) vertices in groups of those that start in the same place.
+        counts: (G,) how many each group has.
+        held: (H,) vertices whose place another surface has decided.
+        places: (3, H) float32 these places.
+        is_free: (V,) bool whether a vertex belongs to one structure only.
+    """
+
+    members: NDArray[np.intp]
+    counts: NDArray[np.intp]
+    held: NDArray[np.intp]
+    places: Floats
+    is_free: NDArray[np.bool_]
+
+    def together(self, points: Floats, start: Floats) -> Floats:
+        """The same (3, V) points: held ones in their places, each group moved by its mean."""
+        if self.members.size:
+            moves = points[:, self.members] - start[:, self.members]
+            firsts = np.cumsum(self.counts) - self.counts
+            means = np.add.reduceat(moves, firsts, axis=1) / self.counts.astype(np.float32)
+            points[:, self.members] = start[:, self.members] + np.repeat(means, self.counts, axis=1)
+        points[:, self.held] = self.places
+        return points
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class VertexBounds:
     """A box around each of V vertices, in voxel indices: less than half a voxel to each side.
 
@@ -32,16 +61,19 @@ class VertexBounds:
         start: (3, V) float32 where marching cubes put the vertices.
         lowest: (3, V) float32 lower bounds.
         highest: (3, V) float32 upper bounds.
+        shared: which vertices move together; None if each moves alone.
     """
 
     start: Floats
     lowest: Floats
     highest: Floats
+    shared: SharedVertices | None = None
 
     def confined(self, points: Floats) -> Floats:
-        """The same array, with each point moved into its box."""
+        """The same array, with each point moved into its box, and shared ones together."""
         np.maximum(points, self.lowest, out=points)
-        return np.minimum(points, self.highest, out=points)
+        np.minimum(points, self.highest, out=points)
+        return points if self.shared is None else self.shared.together(points, self.start)
 
 
 def vertex_bounds(surface: Crossings, positions: Floats) -> VertexBounds:

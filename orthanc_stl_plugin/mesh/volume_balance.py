@@ -24,6 +24,9 @@ from orthanc_stl_plugin.mesh.surface_operators import (
 REACH: Final = 7
 """The width of the neighbourhoods that keep their volume, in edges."""
 
+LEAST_FREE: Final = 0.1
+"""The share of a surface that must be free to take all of its missing volume."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VolumeBalance:
@@ -58,13 +61,28 @@ class VolumeBalance:
         shift_mm: Floats = _local_mean(operators, wanting) / gain
         return points + normals.along * shift_mm, normals
 
-    def shifted(self, operators: SurfaceOperators, points: Floats, normals: Normals) -> Floats:
-        """(3, V) float32 points with the volume of each connected surface as a whole."""
+    def shifted(
+        self,
+        operators: SurfaceOperators,
+        points: Floats,
+        normals: Normals,
+        is_free: NDArray[np.bool_] | None = None,
+    ) -> Floats:
+        """(3, V) float32 points with the volume of each connected surface as a whole.
+
+        Only vertices that are free move, if there are enough of them.
+        """
         areas = operators.vertex_areas(operators.area_vectors(points))
         wanting = self.volumes - _volumes(self.component, points, areas)
-        gain = np.bincount(self.component, _gain_per_mm(normals, areas))
-        shift_mm = (wanting / np.maximum(gain, 1e-30)).astype(np.float32)
-        return points + normals.along * shift_mm.take(self.component)
+        gain = _gain_per_mm(normals, areas)
+        total = np.bincount(self.component, gain)
+        if is_free is not None:
+            free = np.bincount(self.component, gain * is_free)
+            total = np.maximum(free, LEAST_FREE * total)
+        shift_mm = (wanting / np.maximum(total, 1e-30)).astype(np.float32).take(self.component)
+        if is_free is not None:
+            shift_mm *= is_free
+        return points + normals.along * shift_mm
 
 
 def volume_balance(

@@ -29,6 +29,7 @@ from orthanc_stl_plugin.formats.volumes.otsu import GreyHistogram
 from orthanc_stl_plugin.mesh.block_means import Voxels
 from orthanc_stl_plugin.mesh.components import cavities, outside_largest
 from orthanc_stl_plugin.mesh.equal_blocks import on_own_grid
+from orthanc_stl_plugin.mesh.shared_walls import SharedWalls
 from orthanc_stl_plugin.mesh.surface import (
     RawSurface,
     fitted,
@@ -241,8 +242,9 @@ def _on_own_grid(
 def _mask_meshes(
     parts: Iterable[Structure], options: MeshOptions, progress: WorkerProgress
 ) -> Iterator[tuple[Structure, Mesh]]:
-    """The structures with their surfaces; small ones are smoothed together."""
+    """The structures with their surfaces, which fit; small ones are smoothed together."""
     waiting: deque[Structure] = deque()
+    walls = SharedWalls()
 
     def raw() -> Iterator[RawSurface]:
         for part in parts:
@@ -252,7 +254,7 @@ def _mask_meshes(
 
     for group in groups(raw()):
         progress.begin(Stage.SMOOTHING)
-        for mesh in smoothed_together(group, options):
+        for mesh in smoothed_together(group, options, walls):
             yield waiting.popleft(), _reduced(mesh, options, progress)
 
 
