@@ -171,6 +171,13 @@ class Publish(Section, frozen=True):
         str,
         Meta(description="Its value"),
     ] = ""
+    user_header: Annotated[
+        HeaderName,
+        Meta(
+            description="The header by which the reverse proxy names the user, for the audit log. "
+            "It counts in requests of staff only"
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         """Refuses a label without a way to know staff."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orthanc
 
 from orthanc_stl_plugin.host.metrics import AnswerTimes
+from orthanc_stl_plugin.services.audit import Audit, basic_user
 from orthanc_stl_plugin.services.publication import Publication
 from orthanc_stl_plugin.web.cross_site import is_forged
 from orthanc_stl_plugin.web.messages import Request, Response
@@ -44,10 +45,13 @@ def register(routes: Iterable[Route], times: AnswerTimes) -> None:
         orthanc.RegisterRestCallback(route.pattern, callback)
 
 
-def filter_requests(routes: Iterable[Route], publication: Publication, public_url: str) -> None:
+def filter_requests(
+    routes: Iterable[Route], publication: Publication, audit: Audit, public_url: str
+) -> None:
     """Has Orthanc answer 403, at its own addresses too, to what other sites make browsers change.
 
     Where not everything is public, also to the public at every address but those of `routes`.
+    What may change something is noted by `audit`.
     Only what comes over HTTP is concerned, not what plugins ask of each other. Orthanc-python
     itself answers 500 where a header or the path is no UTF-8, before any of this is asked.
     """
@@ -58,7 +62,12 @@ def filter_requests(routes: Iterable[Route], publication: Publication, public_ur
         if method != _GET and is_forged(_METHODS[method], headers, public_url):
             _log.warning("%s %s refused: another site asks for it", _METHODS[method], uri)
             return False
-        return not publication.is_public(headers) or ours.fullmatch(uri) is not None
+        if publication.is_public(headers) and ours.fullmatch(uri) is None:
+            return False
+        if method != _GET:
+            user = publication.user(headers) or basic_user(headers) or "somebody"
+            audit.requested(_METHODS[method], uri, f"{user} ({request['ip']})")
+        return True
 
     _kept.append(allows)
     orthanc.RegisterIncomingHttpRequestFilter(allows)

@@ -26,6 +26,7 @@ from orthanc_stl_plugin.host.metrics import AnswerTimes, cache_figures, job_figu
 from orthanc_stl_plugin.host.official import STL_PLUGIN, free_routes, official_plugins
 from orthanc_stl_plugin.host.rest import filter_requests, register
 from orthanc_stl_plugin.host.server import EXPLORER_SCRIPT, extend_explorer
+from orthanc_stl_plugin.services.audit import Audit
 from orthanc_stl_plugin.services.byte_cache import CacheCounts
 from orthanc_stl_plugin.services.jobs.task_folders import Spool
 from orthanc_stl_plugin.services.jobs.waiting_room import WaitingRoom
@@ -35,6 +36,11 @@ from orthanc_stl_plugin.web.openapi import openapi_route
 from orthanc_stl_plugin.web.route import Route
 
 _HTTP_THREADS: Final = 50  # Orthanc's default
+_SURVIVES_UPLOADS: Final = (1, 13)
+_AUDITED: Final = {
+    orthanc.ResourceType.STUDY: "study",
+    orthanc.ResourceType.SERIES: "series",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -85,9 +91,9 @@ def _compose() -> None:
     open_routes = guarded(routes, publication)
     times = AnswerTimes()
     register(open_routes, times)
-    filter_requests(open_routes, publication, settings.public_url)
-    if STL_PLUGIN not in official:
-        extend_explorer(EXPLORER_SCRIPT.read_text(encoding="utf-8"))
+    audit = Audit(catalogue, settings.publish.label)
+    filter_requests(open_routes, publication, audit, settings.public_url)
+    _extend_explorer(official)
 
     heartbeat = Heartbeat(
         times.publish,
@@ -96,13 +102,14 @@ def _compose() -> None:
         OthersChanges(images.note_change).look,
     )
     # In a thread of its own: it may take seconds, and others must not wait for it.
-    announcing = Heartbeat(presentation.tick)
+    announcing = Heartbeat(presentation.tick, audit.look)
 
-    def on_change(change: int, _level: int, _resource: str) -> None:
+    def on_change(change: int, level: int, resource: str) -> None:
         if change == orthanc.ChangeType.ORTHANC_STARTED:
             models.begin()
             heartbeat.start()
             announcing.start()
+            _warn_of_malformed_uploads()
             _forget_garbage()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
             announcing.stop()
@@ -112,9 +119,26 @@ def _compose() -> None:
             spool.close()
         else:
             images.note_change()
+            if change == orthanc.ChangeType.DELETED and level in _AUDITED:
+                audit.deleted(_AUDITED[level], resource)
 
     orthanc.RegisterOnChangeCallback(on_change)
     _log.info("version %s, %d worker processes", __version__, settings.worker_count)
+
+
+def _warn_of_malformed_uploads() -> None:
+    version = str(json.loads(orthanc.RestApiGet("/system"))["Version"])
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if parts and parts < _SURVIVES_UPLOADS:
+        _log.warning(
+            "Orthanc %s dies on malformed uploads, 1.13 does not: see docs/security.md", version
+        )
+
+
+def _extend_explorer(official: frozenset[str]) -> None:
+    """Adds our buttons to Orthanc Explorer, unless the official plugin has the same."""
+    if STL_PLUGIN not in official:
+        extend_explorer(EXPLORER_SCRIPT.read_text(encoding="utf-8"))
 
 
 def _in_order(routes: Sequence[Route], settings: Settings, official: frozenset[str]) -> list[Route]:

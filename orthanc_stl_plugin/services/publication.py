@@ -13,6 +13,7 @@ from orthanc_stl_plugin.services.ports.catalogue import Catalogue, Level
 
 _KNOWN_BYTES: Final = 8 << 20
 _ENTRY_BYTES: Final = 200
+_LONGEST_NAME: Final = 100
 
 
 class Publication:
@@ -24,6 +25,7 @@ class Publication:
     def __init__(self, settings: Publish, catalogue: Catalogue) -> None:
         self.label = settings.label
         self._staff_header = settings.staff_header.lower()
+        self._user_header = settings.user_header.lower()
         self._staff_value = settings.staff_value.encode()
         self._catalogue = catalogue
         # An identifier is derived from the UIDs above it, so it never moves to another study.
@@ -40,6 +42,12 @@ class Publication:
             return False
         value = headers.get(self._staff_header, "").encode("utf-8", "replace")
         return not hmac.compare_digest(value, self._staff_value)
+
+    def user(self, headers: Mapping[str, str]) -> str:
+        """Who of the staff sends a request with these headers; empty where that is unknown."""
+        if not self._user_header or self.is_public(headers):
+            return ""
+        return headers.get(self._user_header, "")[:_LONGEST_NAME]
 
     def check(self, level: Level, identifier: str) -> None:
         """Checks that the public may see a study, series or instance now.

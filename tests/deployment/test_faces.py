@@ -205,9 +205,10 @@ def test_a_study_without_its_label_is_gone_at_once(museum: Museum, published: Sl
     finally:
         assert museum.staff.ask("PUT", label).ok
     assert museum.public.get(path).status_code == 200
-    lines = [json.loads(line) for line in museum.logs().splitlines() if '"publication"' in line]
-    told = [(one["user"], one["method"]) for one in lines if one["path"] == label]
-    assert told[-2:] == [("alice", "DELETE"), ("alice", "PUT")]
+    lines = [json.loads(line) for line in museum.logs().splitlines() if "audit: " in line]
+    told = [line["message"].partition("audit: ")[2] for line in lines if line["log"] == "orthanc"]
+    asked = [line.partition(" asks for ")[2] for line in told if line.startswith("alice (")]
+    assert [line for line in asked if label in line][-2:] == [f"DELETE {label}", f"PUT {label}"]
 
 
 def test_other_names_are_answered_by_nobody(museum: Museum) -> None:

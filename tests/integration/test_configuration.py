@@ -49,6 +49,13 @@ def test_by_default_no_other_machine_is_let_in_and_nobody_may_store_over_dicom()
     assert configuration["DicomAlwaysAllowStore"] is False
 
 
+def test_an_orthanc_that_malformed_uploads_end_says_so_at_start():
+    with OrthancServer() as server:
+        version = server.get("/system").json()["Version"]
+        is_old = tuple(int(part) for part in version.split(".")[:2]) < (1, 13)
+        assert (f"Orthanc {version} dies on malformed uploads" in server.log) == is_old
+
+
 def test_orthanc_json_names_every_setting_with_its_default():
     with OrthancServer({PLUGIN_SCRIPT: str(SHOW_CONFIGURATION)}) as server:
         section = server.get("/configuration").json()[SECTION]

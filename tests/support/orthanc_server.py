@@ -23,9 +23,9 @@ STOP_S = 30
 
 STAFF: Final = {"X-Staff": "6f1c-a-long-random-word"}
 PUBLISHED: Final = {
-    '"Publish" : { "Label" : "", "StaffHeader" : "", "StaffValue" : "" }': (
+    '"Publish" : { "Label" : "", "StaffHeader" : "", "StaffValue" : "", "UserHeader" : "" }': (
         '"Publish" : { "Label" : "public", "StaffHeader" : "X-Staff", "StaffValue" :'
-        f' "{STAFF["X-Staff"]}" }}'
+        f' "{STAFF["X-Staff"]}", "UserHeader" : "X-User" }}'
     )
 }
 """What to replace in orthanc.json so that the public sees what has the label `public`."""

@@ -17,7 +17,12 @@ class ErrorCode:
     UNKNOWN_DICOM_TAG: int
     UNKNOWN_RESOURCE: int
 
+class ResourceType:
+    STUDY: int
+    SERIES: int
+
 class ChangeType:
+    DELETED: int
     ORTHANC_STARTED: int
     ORTHANC_STOPPED: int
 

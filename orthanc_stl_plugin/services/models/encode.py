@@ -213,8 +213,9 @@ class Encoder:
                 models = [_placed(model, reference) for model in models]
             series = self._next_series(study_id, models, watch)
             stored = self._stored(study_id, series, models, making.tags, watch)
-        for model, one in zip(models, stored, strict=True):
-            _log.info("stored %s: %d triangles", one.stored.instance_id, model.report.triangles)
+        for one in stored:
+            # A warning, as all of the audit log: Orthanc shows these by default.
+            _log.warning("audit: model %r was made: instance %s", one.name, one.stored.instance_id)
         return stored
 
     def _next_series(
