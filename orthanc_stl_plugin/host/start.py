@@ -58,12 +58,16 @@ def start() -> None:
         raise
 
 
-def _forget_garbage() -> None:
-    """Excludes the objects loaded at start from later garbage collections.
+def _settle() -> None:
+    """Warns of an old Orthanc, and excludes objects loaded at start from garbage collections.
 
     A collection stops all Python threads, for 50 ms and more when it visits these 100,000 objects,
     which never become garbage.
     """
+    version = str(json.loads(orthanc.RestApiGet("/system"))["Version"])
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if parts and parts < _SURVIVES_UPLOADS:
+        _log.warning("Orthanc %s dies on malformed uploads, 1.13 does not", version)
     gc.collect()
     gc.freeze()
 
@@ -73,9 +77,9 @@ def _compose() -> None:
     settings = read_settings(configuration.get(SECTION, {}))
     spool = Spool(settings.spool_directory)
     threads = int(configuration.get("HttpThreadsCount", _HTTP_THREADS))
-    room, reading_room = WaitingRoom(threads), WaitingRoom(threads)
+    room = WaitingRoom(threads)
     images = compose_images(settings, configuration, spool, room)
-    models = compose_models(settings, spool, room, reading_room)
+    models = compose_models(settings, spool, room, WaitingRoom(threads))
     catalogue = OrthancCatalogue()
     presentation = compose_presentation(settings, catalogue, images.slides)
     official = official_plugins(configuration)
@@ -109,8 +113,7 @@ def _compose() -> None:
             models.begin()
             heartbeat.start()
             announcing.start()
-            _warn_of_malformed_uploads()
-            _forget_garbage()
+            _settle()
         elif change == orthanc.ChangeType.ORTHANC_STOPPED:
             announcing.stop()
             heartbeat.stop()
@@ -124,15 +127,6 @@ def _compose() -> None:
 
     orthanc.RegisterOnChangeCallback(on_change)
     _log.info("version %s, %d worker processes", __version__, settings.worker_count)
-
-
-def _warn_of_malformed_uploads() -> None:
-    version = str(json.loads(orthanc.RestApiGet("/system"))["Version"])
-    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if parts and parts < _SURVIVES_UPLOADS:
-        _log.warning(
-            "Orthanc %s dies on malformed uploads, 1.13 does not: see docs/security.md", version
-        )
 
 
 def _extend_explorer(official: frozenset[str]) -> None:
