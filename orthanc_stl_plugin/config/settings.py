@@ -43,7 +43,8 @@ class Settings(Section, frozen=True):
         Meta(
             ge=0,
             le=1 << 20,
-            description="The most address space of one worker process, at least 512. 0: no bound",
+            description="The most address space of one worker process, at least 512. 0: what the "
+            "machine, or its container, has",
         ),
     ] = 0
     max_volume_mib: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,6 +116,25 @@ class Grid:
                 needed_bytes=needed,
                 limit_bytes=max_bytes,
                 max_volume_mib=max_bytes >> 20,
+            )
+
+    def require_memory(self, bytes_per_voxel: int) -> None:
+        """Checks that work on the voxels fits into the memory that this process may have.
+
+        Raises:
+            TooLarge: it does not.
+        """
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        columns, rows, slices = self.shape
+        needed = columns * rows * slices * bytes_per_voxel
+        if limit != resource.RLIM_INFINITY and needed > limit:
+            raise TooLarge(
+                "VolumeAboveMemory",
+                columns=columns,
+                rows=rows,
+                slices=slices,
+                needed_mib=needed >> 20,
+                limit_mib=limit >> 20,
             )
 
     def to_world(self, indices: NDArray[np.floating]) -> NDArray[np.float64]:

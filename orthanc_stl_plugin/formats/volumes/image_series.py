@@ -99,7 +99,8 @@ def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> I
     spacing changes, values are interpolated to the finest one, with a note.
 
     Raises:
-        TooLarge: at two bytes a voxel, the volume takes more than `max_bytes`.
+        TooLarge: at two bytes a voxel, the volume takes more than `max_bytes`; or the work on it,
+            at five, more memory than this process may have.
         UnusableSource: the images form no regular volume, or cannot be decoded.
     """
     frames, notes = _one_family(
@@ -109,6 +110,7 @@ def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> I
         changing = _changing_spacing(frames)
         lattice, grid = _grid(frames, changing)
     grid.require_at_most(max_bytes, bytes_per_voxel=2)
+    grid.require_memory(bytes_per_voxel=5)  # with the masks of what is inside, and what is chosen
     if changing is None:
         values, padding = _values(sources, frames, lattice, grid.shape)
     else:

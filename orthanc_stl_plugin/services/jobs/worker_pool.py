@@ -21,6 +21,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from orthanc_stl_plugin.config import Settings
 from orthanc_stl_plugin.errors import Busy, ConfigurationError, TooLarge, WorkerDied
+from orthanc_stl_plugin.services.jobs.machine_memory import memory_mib
 
 _PARENT_WATCH_S: Final = 1.0
 _TICKS_S: Final = (0.005, 0.05)  # often at first, then by twentieths of what has gone
@@ -44,6 +45,7 @@ class Workers:
     def __init__(self, settings: Settings, preload: tuple[str, ...] = ()) -> None:
         self._settings = settings
         self._preload = preload
+        self._memory_mib = settings.max_task_memory_mib or memory_mib()
         self._context = multiprocessing.get_context("spawn")
         # Inside Orthanc sys.executable is Orthanc, which cannot run a worker.
         self._context.set_executable(str(worker_executable(settings.worker_executable)))
@@ -161,7 +163,7 @@ class Workers:
         return fresh
 
     def _new_pool(self) -> ProcessPool:
-        parameters = (os.getpid(), self._settings.max_task_memory_mib, self._preload)
+        parameters = (os.getpid(), self._memory_mib, self._preload)
         pool = ProcessPool(
             max_workers=1, initializer=_prepare, initargs=parameters, context=self._context
         )
@@ -194,14 +196,13 @@ def worker_executable(configured: str) -> Path:
     )
 
 
-def _prepare(parent: int, memory_mib: int, preload: tuple[str, ...]) -> None:
+def _prepare(parent: int, most_mib: int, preload: tuple[str, ...]) -> None:
     """Runs first in each worker."""
     os.nice(_NICENESS)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for module in preload:
         import_module(module)
-    if memory_mib:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mib << 20, memory_mib << 20))
+    resource.setrlimit(resource.RLIMIT_AS, (most_mib << 20, most_mib << 20))
 
 
 def _end_with(parent: int) -> None:

@@ -1,7 +1,9 @@
+import resource
+
 import numpy as np
 import pytest
 
-from orthanc_stl_plugin.errors import UnusableSource
+from orthanc_stl_plugin.errors import TooLarge, UnusableSource
 from orthanc_stl_plugin.model.geometry import Grid
 
 TILTED = np.array([[0, -2, 0, 10], [1.5, 0, 0, -20], [0, 0, 4, 30], [0, 0, 0, 1]], dtype=float)
@@ -79,3 +81,10 @@ def test_the_affine_cannot_be_changed_afterwards():
     with pytest.raises(ValueError, match="read-only"):
         grid.affine[0, 0] = 9
     assert grid.affine[0, 0] == 1
+
+
+def test_work_that_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (4 << 30, 4 << 30))
+    Grid((800, 1000, 1024), np.eye(4)).require_memory(5)
+    with pytest.raises(TooLarge, match="800 x 1000 x 1200 voxels takes 4577 MiB .* the 4096 MiB"):
+        Grid((800, 1000, 1200), np.eye(4)).require_memory(5)
