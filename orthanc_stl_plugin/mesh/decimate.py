@@ -23,10 +23,14 @@ from orthanc_stl_plugin.mesh.even_triangles import (
 from orthanc_stl_plugin.mesh.measure import is_watertight
 from orthanc_stl_plugin.mesh.nonmanifold_edges import without_pinches
 from orthanc_stl_plugin.mesh.self_intersections import count_intersections
-from orthanc_stl_plugin.model.mesh import Mesh
+from orthanc_stl_plugin.mesh.surface_distance import distance_mm
+from orthanc_stl_plugin.model.mesh import MIN_TRIANGLES, Mesh
 
 AIMS: Final = (1.0, 0.97, 0.94, 0.9, 0.85, 0.8, 0.75, 0.65)
 """Fractions of the target number of triangles, tried in turn until the mesh is closed."""
+
+CLOSE_ENOUGH: Final = 1.05
+"""The ratio of the numbers of triangles that are enough and too few at the end of a search."""
 
 VOLUME_SHARES: Final = (1.0, 0.75, 0.5, 0.25)
 """Shares of the lost volume to give back, tried in turn until the surface does not cross itself."""
@@ -55,6 +59,31 @@ def simplify(mesh: Mesh, triangles: int) -> Mesh:
             if is_watertight(moved):
                 return moved
     raise UnusableSource("SurfaceNotReducible", triangles=len(mesh.faces), wanted=triangles)
+
+
+def simplify_within(mesh: Mesh, max_error_mm: float) -> tuple[Mesh, float]:
+    """The mesh with about as few triangles as lie within a distance of it, and that distance.
+
+    For the distance see `distance_mm`; the number of triangles is found to `CLOSE_ENOUGH`, and is
+    at least `MIN_TRIANGLES`. A mesh that cannot be reduced is returned unchanged.
+    """
+    found, error_mm = mesh, 0.0
+    too_few, enough = MIN_TRIANGLES - 1, len(mesh.faces)
+    while enough > CLOSE_ENOUGH * too_few:
+        count = max(round((too_few * enough) ** 0.5), too_few + 1)
+        if count >= enough:
+            break
+        try:
+            tried = simplify(mesh, count)
+        except UnusableSource:
+            too_few = count
+            continue
+        away_mm = distance_mm(mesh, tried)
+        if away_mm <= max_error_mm:
+            found, error_mm, enough = tried, away_mm, len(tried.faces)
+        else:
+            too_few = count
+    return found, error_mm
 
 
 def _finished(

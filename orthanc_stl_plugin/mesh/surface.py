@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from orthanc_stl_plugin.errors import UnusableSource
 from orthanc_stl_plugin.mesh.block_means import Voxels, block_factors, block_means, block_occupancy
 from orthanc_stl_plugin.mesh.constrained_smoothing import constrained
-from orthanc_stl_plugin.mesh.decimate import simplify
+from orthanc_stl_plugin.mesh.decimate import simplify, simplify_within
 from orthanc_stl_plugin.mesh.laplacian_smoothing import laplacian, taubin
 from orthanc_stl_plugin.mesh.marching_cubes import (
     Box,
@@ -93,7 +93,7 @@ def mask_surface(mask: NDArray[np.bool_ | np.integer], grid: Grid, options: Mesh
         UnusableSource: the mask is empty, or float32 cannot tell neighbouring vertices apart.
     """
     raw = raw_mask_surface(mask, grid, options)
-    return reduced(smoothed(raw, options), options.triangles)
+    return reduced(smoothed(raw, options), options)[0]
 
 
 def isosurface(
@@ -114,7 +114,7 @@ def isosurface(
     """
     fitted_values, fitted_grid = fitted(values, level, grid, options.resolution, upper)
     raw = raw_isosurface(fitted_values, level, fitted_grid, upper)
-    return reduced(smoothed(raw, options), options.triangles)
+    return reduced(smoothed(raw, options), options)[0]
 
 
 def raw_mask_surface(
@@ -285,15 +285,19 @@ def joined(meshes: Sequence[Mesh]) -> Mesh:
     )
 
 
-def reduced(mesh: Mesh, triangles: int | None) -> Mesh:
-    """The mesh with at most this number of triangles, or None for as many as it has.
+def reduced(mesh: Mesh, options: MeshOptions) -> tuple[Mesh, float | None]:
+    """The mesh with as many triangles as the options allow, and how far it is from it before, mm.
+
+    The distance is measured if `options.max_error_mm` is given.
 
     Raises:
         UnusableSource: see `simplify`.
     """
-    if triangles is None:
-        return mesh
-    return simplify(mesh, triangles)
+    if options.max_error_mm is not None:
+        return simplify_within(mesh, options.max_error_mm)
+    if options.triangles is not None:
+        return simplify(mesh, options.triangles), None
+    return mesh, None
 
 
 def _raw(surface: Crossings, start: Floats, grid: Grid, reach: float | None) -> RawSurface:

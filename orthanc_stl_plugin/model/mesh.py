@@ -71,6 +71,8 @@ MIN_RESOLUTION = 2
 MAX_RESOLUTION = 1024
 MAX_ITERATIONS = 200
 MIN_TRIANGLES = 100
+MIN_ERROR_MM = 0.001
+MAX_ERROR_MM = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +85,17 @@ class MeshOptions:
         method: of the smoothing.
         iterations: of the smoothing, 0-200.
         triangles: the maximum number of triangles, or None.
+        max_error_mm: as few triangles as lie within this distance of the surface before, or None.
 
     Raises:
-        BadRequest: a value outside its limits.
+        BadRequest: a value outside its limits, or two bounds that are alternatives.
     """
 
     resolution: int = 256
     method: SmoothingMethod = SmoothingMethod.CONSTRAINED
     iterations: int = 15
     triangles: int | None = None
+    max_error_mm: float | None = None
 
     def __post_init__(self) -> None:
         if not MIN_RESOLUTION <= self.resolution <= MAX_RESOLUTION:
@@ -107,6 +111,19 @@ class MeshOptions:
             )
         if self.triangles is not None and self.triangles < MIN_TRIANGLES:
             raise BadRequest("TooFewTriangles", triangles=self.triangles, lowest=MIN_TRIANGLES)
+        if self.max_error_mm is not None:
+            self._check_max_error(self.max_error_mm)
+
+    def _check_max_error(self, max_error_mm: float) -> None:
+        if not MIN_ERROR_MM <= max_error_mm <= MAX_ERROR_MM:
+            raise BadRequest(
+                "MaxErrorOutOfRange",
+                max_error_mm=max_error_mm,
+                lowest=MIN_ERROR_MM,
+                highest=MAX_ERROR_MM,
+            )
+        if self.triangles is not None:
+            raise BadRequest("ReductionContradiction")
 
     @property
     def is_smooth(self) -> bool:

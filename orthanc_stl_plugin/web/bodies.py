@@ -23,8 +23,10 @@ from orthanc_stl_plugin.formats.dicom.encapsulated import MILLIMETRES_PER_UNIT
 from orthanc_stl_plugin.formats.meshes.read import MeshFormat
 from orthanc_stl_plugin.model.json_text import read_json
 from orthanc_stl_plugin.model.mesh import (
+    MAX_ERROR_MM,
     MAX_ITERATIONS,
     MAX_RESOLUTION,
+    MIN_ERROR_MM,
     MIN_RESOLUTION,
     MIN_TRIANGLES,
     MeshOptions,
@@ -107,6 +109,13 @@ class SurfaceFields(OrderFields, frozen=True, kw_only=True):
             extra_json_schema={"minimum": MIN_TRIANGLES},
         ),
     ] = UNSET
+    max_error_mm: Annotated[
+        Finite | UnsetType,
+        Meta(
+            description="As few triangles as lie within this distance of the full surface.",
+            extra_json_schema={"minimum": MIN_ERROR_MM, "maximum": MAX_ERROR_MM},
+        ),
+    ] = UNSET
 
     def mesh_options(self) -> MeshOptions:
         """The options of a surface.
@@ -122,6 +131,7 @@ class SurfaceFields(OrderFields, frozen=True, kw_only=True):
             method=(method or _DEFAULTS.method) if self.smooth else SmoothingMethod.NONE,
             iterations=self.smoothing.iterations,
             triangles=given(self.triangles),
+            max_error_mm=given(self.max_error_mm),
         )
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,21 @@ def test_a_bound_of_triangles_is_kept_and_the_model_stays_closed(
     mesh = read_mesh(orthanc, made(orthanc.post("/stl/encode-series", body))["ID"])
     assert 2000 < len(mesh.faces) <= 4000
     assert mesh.is_watertight
+
+
+def test_a_bound_of_the_error_is_kept_and_the_answer_tells_what_was_reached(
+    orthanc: OrthancServer, scan: dict[str, str]
+):
+    body = {"Series": scan["ParentSeries"], "KeepLargest": True, "MaxErrorMm": 1.5}
+    answer = made(orthanc.post("/stl/encode-series", body))
+    mesh = read_mesh(orthanc, answer["ID"])
+    assert mesh.is_watertight
+    (told,) = [one for one in answer["Warnings"] if "was reduced from" in one]
+    found = re.search(r"from (\d+) to (\d+) triangles, at most ([\d.]+) mm", told)
+    assert found is not None
+    before, after, error_mm = map(float, found.groups())
+    assert before > after == len(mesh.faces)
+    assert 0 < error_mm <= 1.5
 
 
 def complaints(model: bytes, folder: Path) -> list[str]:

@@ -192,6 +192,8 @@ def parameters_text(options: MeshOptions) -> str:
         else f"{options.method} x {options.iterations}"
     )
     bound = f", at most {options.triangles} triangles" if options.triangles else ""
+    if options.max_error_mm:
+        bound = f", reduced within {options.max_error_mm:g} mm"
     return f"resolution {options.resolution}, smoothing {smoothing}{bound}"
 
 

@@ -102,6 +102,13 @@ def surfaces(
         UnusableSource: it cannot be read, or what is wanted is empty.
     """
     progress = progress or WorkerProgress()
+    for surface in _whole_surfaces(source, options, progress):
+        yield _reduced(surface, options, progress)
+
+
+def _whole_surfaces(
+    source: Source, options: MeshOptions, progress: WorkerProgress
+) -> Iterator[Surface]:
     match source:
         case NiftiSource():
             return _nifti(source, options, progress)
@@ -222,7 +229,7 @@ def _pieces_mesh(
     for surface in raw:
         progress.advance(Stage.SMOOTHING, len(meshes), len(raw))
         meshes.append(smoothed(surface, options))
-    return _reduced(joined(meshes), options, progress)
+    return joined(meshes)
 
 
 def _mask_mesh(
@@ -255,19 +262,30 @@ def _mask_meshes(
     for group in groups(raw()):
         progress.begin(Stage.SMOOTHING)
         for mesh in smoothed_together(group, options, walls):
-            yield waiting.popleft(), _reduced(mesh, options, progress)
+            yield waiting.popleft(), mesh
 
 
 def _finished(raw: RawSurface, options: MeshOptions, progress: WorkerProgress) -> Mesh:
     progress.begin(Stage.SMOOTHING)
-    return _reduced(smoothed(raw, options), options, progress)
+    return smoothed(raw, options)
 
 
-def _reduced(mesh: Mesh, options: MeshOptions, progress: WorkerProgress) -> Mesh:
-    if options.triangles is None:
-        return mesh
+def _reduced(surface: Surface, options: MeshOptions, progress: WorkerProgress) -> Surface:
+    """The surface with fewer triangles where the options ask for them."""
+    if surface.is_imported or (options.triangles is None and options.max_error_mm is None):
+        return surface
     progress.begin(Stage.REDUCTION)
-    return reduced(mesh, options.triangles)
+    mesh, error_mm = reduced(surface.mesh, options)
+    if error_mm is None:
+        return replace(surface, mesh=mesh)
+    note = Sentence(
+        "SurfaceReducedWithin",
+        name=surface.segment.name,
+        before=len(surface.mesh.faces),
+        triangles=len(mesh.faces),
+        error_mm=error_mm,
+    )
+    return replace(surface, mesh=mesh, notes=(*surface.notes, note))
 
 
 def _seg(source: SegSource, options: MeshOptions, progress: WorkerProgress) -> Iterator[Surface]:

@@ -54,6 +54,21 @@ def test_a_bound_of_triangles_is_taken():
     assert options(Triangles=5000).triangles == 5000
 
 
+def test_a_bound_of_the_error_is_taken():
+    assert options(MaxErrorMm=0.5).max_error_mm == 0.5
+
+
+@pytest.mark.parametrize("error", [0, -1, 0.0009, 100.5])
+def test_an_error_outside_its_range_is_refused_with_the_range(error: float):
+    with pytest.raises(BadRequest, match=f"MaxErrorMm is {error}: it must be 0.001-100"):
+        options(MaxErrorMm=error)
+
+
+def test_two_bounds_that_are_alternatives_are_refused():
+    with pytest.raises(BadRequest, match='"Triangles" and "MaxErrorMm" are alternatives'):
+        options(Triangles=5000, MaxErrorMm=0.5)
+
+
 def test_too_few_triangles_are_refused():
     with pytest.raises(BadRequest, match="Triangles is 99: it must be at least 100"):
         options(Triangles=99)

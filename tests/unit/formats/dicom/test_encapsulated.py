@@ -145,6 +145,10 @@ def test_the_parameters_can_be_read_by_a_person():
     )
 
 
+def test_a_bound_of_the_error_is_said():
+    assert parameters_text(MeshOptions(max_error_mm=0.25)).endswith("x 15, reduced within 0.25 mm")
+
+
 def test_no_smoothing_is_said():
     options = MeshOptions(method=SmoothingMethod.NONE)
     assert parameters_text(options) == "resolution 256, smoothing none"
