@@ -121,16 +121,16 @@ def read_series(sources: Sequence[DicomSource], max_bytes: int = UNBOUNDED) -> I
     first = ordered[0].header
     with tolerating("the description of the series"):
         unit, modality = _unit(first), str(first.get("Modality") or "")
+        sop_class_uid = str(first.SOPClassUID)
+        uids = [str(frame.header.SOPInstanceUID) for frame in ordered]
     return ImageVolume(
         values=values.transpose(2, 1, 0),
         padding=padding.transpose(2, 1, 0) if padding is not None else None,
         grid=grid,
         unit=unit,
         modality=modality,
-        sop_class_uid=str(first.SOPClassUID),
-        source_instance_uids=tuple(
-            dict.fromkeys(str(frame.header.SOPInstanceUID) for frame in ordered)
-        ),
+        sop_class_uid=sop_class_uid,
+        source_instance_uids=tuple(dict.fromkeys(uids)),
         notes=tuple(notes),
     )
 

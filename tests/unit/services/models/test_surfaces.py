@@ -482,3 +482,11 @@ def test_the_making_of_a_surface_reports_each_stage(tmp_path: Path, method: Smoo
     assert heard.planned == 1
     assert heard.stages == [Stage.SURFACE, Stage.SMOOTHING, Stage.REDUCTION]
     assert len(surface.mesh.faces) <= 200
+
+
+def test_an_image_whose_identifier_has_no_known_representation_is_refused(tmp_path: Path):
+    path = as_series(tmp_path).paths[0]  # type: ignore[union-attr]
+    broken = path.read_bytes().replace(b"\x08\0\x18\0UI", b"\x08\0\x18\0U\x96")
+    path.write_bytes(broken)
+    with pytest.raises(UnusableSource):
+        only(SeriesSource((path,), LIMIT, Inside(threshold=0)))
