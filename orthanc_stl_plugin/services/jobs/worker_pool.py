@@ -202,7 +202,9 @@ def _prepare(parent: int, most_mib: int, preload: tuple[str, ...]) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for module in preload:
         import_module(module)
-    resource.setrlimit(resource.RLIMIT_AS, (most_mib << 20, most_mib << 20))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = most_mib << 20 if hard == resource.RLIM_INFINITY else min(most_mib << 20, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _end_with(parent: int) -> None:

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -132,6 +134,23 @@ def test_a_task_above_the_memory_bound_says_so():
         bounded.run(allocate, 2 << 30)
     assert bounded.run(product, 6, 7) == 42
     bounded.close()
+
+
+def test_workers_start_where_the_system_allows_less_memory_than_there_is():
+    script = """
+import os, resource
+from orthanc_stl_plugin.config import Settings
+from orthanc_stl_plugin.services.jobs.worker_pool import Workers
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+    workers = Workers(Settings(workers=1))
+    print(workers.run(resource.getrlimit, resource.RLIMIT_AS))
+    workers.close()
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert told.stdout.strip() == f"({2 << 30}, {2 << 30})"
 
 
 def test_a_closed_pool_is_busy():
