@@ -18,7 +18,7 @@ from orthanc_stl_plugin.formats.meshes.read import (
     MeshLimits,
     read_mesh,
 )
-from orthanc_stl_plugin.formats.meshes.sidecar_files import SidecarFiles
+from orthanc_stl_plugin.formats.meshes.sidecar_files import SidecarFiles, unzipped
 from orthanc_stl_plugin.mesh.measure import report
 from tests.support.mesh_samples import painted_picture
 
@@ -258,6 +258,18 @@ def test_an_archive_that_unpacks_to_too_much_is_refused():
     assert len(content) < 1 << 13
     with pytest.raises(TooLarge, match="MaxVolumeMiB = 1"):
         read(content, MeshFormat.ZIP)
+
+
+def test_an_archive_that_unpacks_to_much_more_than_itself_is_refused():
+    """34 KB of three million equal faces took 1.1 GB in Orthanc, and 3 GB in the worker."""
+    content = archive(**{"a.obj": SQUARE_OBJ + b"f 1 2 3\n" * 600_000})
+    with pytest.raises(TooLarge, match="unpacks to 4[0-9]+.*, more than 100 times as much"):
+        unzipped(content, 1 << 30)
+
+
+def test_a_small_archive_may_be_compressed_well():
+    content = archive(**{"a.obj": SQUARE_OBJ, "zeros": bytes(1 << 20)})
+    assert len(unzipped(content, 1 << 30)["zeros"]) == 1 << 20
 
 
 @pytest.mark.parametrize("length", [3, 100, -30])
