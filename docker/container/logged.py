@@ -46,15 +46,23 @@ def main() -> None:
     """Runs the program in the arguments."""
     for number in PASSED_ON:  # what was ignored here, as under nohup, would be ignored there
         signal.signal(number, signal.SIG_DFL)
+    # Blocked, and waited for: a handler of Python's would not run while the program is waited for.
+    awaited = {*PASSED_ON, signal.SIGCHLD}
+    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     reading, writing = os.pipe()
-    program = subprocess.Popen(sys.argv[1:], stdout=writing, stderr=writing)  # noqa: S603
+    program = subprocess.Popen(  # noqa: S603, PLW1509  # no thread runs yet
+        sys.argv[1:],
+        stdout=writing,
+        stderr=writing,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, awaited),
+    )
     os.close(writing)
-    for number in PASSED_ON:
-        signal.signal(number, lambda received, _: program.send_signal(received))
     log = os.fdopen(reading, encoding="utf-8", errors="replace")
     reader = Thread(target=rewrite, args=(log,), daemon=True)
     reader.start()
-    status = program.wait()
+    while (status := program.poll()) is None:
+        if (number := signal.sigwait(awaited)) != signal.SIGCHLD:
+            program.send_signal(number)
     # A process that the program has left behind could keep the log open for ever.
     reader.join(LAST_LINES_S)
     os._exit(status if status >= 0 else 128 - status)
