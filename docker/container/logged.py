@@ -50,11 +50,12 @@ def main() -> None:
     awaited = {*PASSED_ON, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     reading, writing = os.pipe()
-    program = subprocess.Popen(  # noqa: S603, PLW1509  # no thread runs yet
+    program = subprocess.Popen(  # noqa: S603
         sys.argv[1:],
         stdout=writing,
         stderr=writing,
-        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, awaited),
+        # No thread runs yet.
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, awaited),  # noqa: PLW1509
     )
     os.close(writing)
     log = os.fdopen(reading, encoding="utf-8", errors="replace")
