@@ -29,6 +29,9 @@ from orthanc_stl_plugin.mesh.surface_operators import (
 from orthanc_stl_plugin.mesh.vertex_bounds import VertexBounds, untangled
 from orthanc_stl_plugin.mesh.volume_balance import volume_balance
 
+ROUNDS: Final = 2
+"""With one, the centre of a thin rib lay 2.5 mm off, though its volume was right."""
+
 RELAXING: Final = 0.5
 RELAXATIONS: Final = 2
 WHOLE_SHIFTS: Final = 2
@@ -52,8 +55,9 @@ def constrained(
     areas = operators.area_vectors(start)
     balance = volume_balance(operators, start, areas, missing)
     points = bounds.confined(plate_flow(start, operators, iterations))
-    points, normals = balance.shifted_locally(operators, points)
-    points = bounds.confined(_relaxed(operators, bounds.confined(points), normals))
+    for _ in range(ROUNDS):
+        points, normals = balance.shifted_locally(operators, points)
+        points = bounds.confined(_relaxed(operators, bounds.confined(points), normals))
     if reach is not None:
         points = bounds.confined(_held(operators, start, points, reach))
     points = untangled(operators, points, start, areas)

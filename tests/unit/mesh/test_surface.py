@@ -323,3 +323,18 @@ def test_only_small_surfaces_of_masks_on_like_grids_are_grouped() -> None:
     assert [len(group) for group in groups([raw[0]] * (most + 3))] == [most, 3]
     reduced = raw_mask_surface(masks[0], grids[0], MeshOptions(resolution=10))
     assert [len(group) for group in groups([reduced] * 2)] == [1, 1]
+
+
+@pytest.mark.parametrize(("radius", "growth"), [(0.8, 1.2), (0.7, 1.5)])
+def test_a_thin_bone_that_widens_stays_where_it_is(radius: float, growth: float):
+    """Smoothing takes volume where it is thin; the same volume elsewhere would be another place."""
+    course = np.linspace(0, 1, 400)
+    angle = np.pi * (0.9 * course + 0.06)
+    axis = np.stack([22 + 18 * np.cos(angle), 4 + 20 * np.sin(angle), 6 + 14 * course], axis=1)
+    mask = np.zeros((44, 30, 26), dtype=np.bool_)
+    voxels = np.moveaxis(np.indices(mask.shape), 0, -1)
+    for point, reach in zip(axis, radius + growth * course**2, strict=True):
+        mask |= ((voxels - point) ** 2).sum(axis=-1) <= reach**2
+    measured = report(mask_surface(mask, Grid((44, 30, 26), np.eye(4)), MeshOptions(1024)))
+    assert measured.volume_mm3 == pytest.approx(np.count_nonzero(mask), rel=1e-3)
+    assert np.linalg.norm(measured.centroid_mm - np.argwhere(mask).mean(axis=0)) < 0.6
