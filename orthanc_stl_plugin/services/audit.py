@@ -18,6 +18,9 @@ _CHANGING_S: Final = 30
 """How long after a request its change of labels is looked for: requests are noted before they
 are carried out."""
 
+_RESTS: Final = 20
+"""How many times as long as it took a look is followed by a rest: in large archives it takes long."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,11 +40,14 @@ class Audit:
         self._label = label
         self._now = now
         self._published: frozenset[str] | None = None
-        self._looks_until = 0.0
+        self._is_due = True
+        self._changes_until = 0.0
+        self._rests_until = 0.0
 
     def requested(self, method: str, path: str, user: str) -> None:
         """Notes a request that may change something; its real method, not what it pretends."""
-        self._looks_until = self._now() + _CHANGING_S
+        self._is_due = True
+        self._changes_until = self._now() + _CHANGING_S
         _log.warning("audit: %s asks for %s %s", _one_line(user), method, _one_line(path))
 
     def deleted(self, level: str, identifier: str) -> None:
@@ -50,11 +56,11 @@ class Audit:
 
     def look(self) -> None:
         """Notes which studies were published and withdrawn since it was last called."""
-        if not self._label:
-            return
-        if self._published is not None and self._now() > self._looks_until:
+        started = self._now()
+        if not self._label or not self._is_due or started < self._rests_until:
             return
         states = self._catalogue.study_states(self._label)
+        self._is_due = started < self._changes_until
         published = frozenset(state.study_id for state in states)
         if self._published is not None:
             for study_id in sorted(published - self._published):
@@ -62,6 +68,7 @@ class Audit:
             for study_id in sorted(self._published - published):
                 _log.warning("audit: study %s was withdrawn", study_id)
         self._published = published
+        self._rests_until = self._now() + _RESTS * (self._now() - started)
 
 
 def basic_user(headers: Mapping[str, str]) -> str:

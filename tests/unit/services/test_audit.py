@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from orthanc_stl_plugin.services.audit import Audit, basic_user
-from orthanc_stl_plugin.services.ports.catalogue import StudyEntry
+from orthanc_stl_plugin.services.ports.catalogue import StudyEntry, StudyState
 from tests.support.fake_catalogue import FakeCatalogue
 
 
@@ -64,6 +64,28 @@ def test_the_archive_is_asked_only_for_a_while_after_a_request(catalogue: FakeCa
     before = catalogue.compared
     audit.look()
     assert catalogue.compared == before
+
+
+def test_a_look_that_takes_long_is_followed_by_a_rest_and_by_the_last_look(
+    catalogue: FakeCatalogue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    clock, states = Clock(), catalogue.study_states
+
+    def slow(label: str) -> list[StudyState]:
+        clock.seconds += 2
+        return states(label)
+
+    monkeypatch.setattr(catalogue, "study_states", slow)
+    audit = Audit(catalogue, "public", clock)
+    audit.look()
+    audit.requested("PUT", "/x", "alice")
+    catalogue.known_studies.pop("a")
+    audit.look()
+    assert "audit: study a was withdrawn" not in lines(caplog)
+    clock.seconds += 60
+    audit.look()
+    assert "audit: study a was withdrawn" in lines(caplog)
+    assert catalogue.compared == 2
 
 
 def test_where_all_is_public_nothing_is_asked(catalogue: FakeCatalogue):
