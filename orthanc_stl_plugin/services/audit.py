@@ -19,7 +19,7 @@ _CHANGING_S: Final = 30
 are carried out."""
 
 _RESTS: Final = 20
-"""How many times as long as it took a look is followed by a rest: in large archives it takes long."""
+"""How many times as long as a look the rest after it is: in large archives a look takes long."""
 
 _log = logging.getLogger(__name__)
 
